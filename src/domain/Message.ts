@@ -1,0 +1,77 @@
+/**
+ * A message as it is stored.
+ */
+import { Schema } from "effect"
+import { Offset } from "./LogId.ts"
+import { NodeId } from "./NodeId.ts"
+import { Topic } from "./Topic.ts"
+
+/** Names and values that travel with a payload. Objects have no prototype, so that `__proto__` is a name like any other. */
+export type Headers = Readonly<Record<string, string>>
+
+/** No headers: shared, so that messages without headers cost nothing for them. */
+export const noHeaders: Headers = Object.freeze(Object.create(null) as Record<string, string>)
+
+/** A copy without a prototype of any object's own entries. */
+export const makeHeaders = (entries: Readonly<Record<string, string>> | undefined): Headers => {
+  if (entries === undefined || entries === noHeaders) return noHeaders
+  let headers: Record<string, string> | undefined
+  for (const name of Object.keys(entries)) {
+    headers ??= Object.create(null) as Record<string, string>
+    headers[name] = entries[name]!
+  }
+  return headers ?? noHeaders
+}
+
+/**
+ * A stored message. `topic` and `origin` name its log, `offset` its place there; `position` is its place in the journal
+ * of the store that it was read from, and means nothing elsewhere.
+ */
+export interface Message {
+  readonly topic: string
+  readonly origin: NodeId
+  /** Place in the log: 1, 2, 3 … */
+  readonly offset: number
+  /** Place in the store's journal: grows, may jump. */
+  readonly position: number
+  /** Globally unique; a UUID where millrace made it. */
+  readonly id: string
+  /** Milliseconds since 1970, by the clock of the origin. */
+  readonly createdAt: number
+  readonly headers: Headers
+  /** Empty where `deleted`. */
+  readonly payload: Uint8Array
+  /** A tombstone: the message was deleted, its place remains. */
+  readonly deleted: boolean
+}
+
+export const Message = Schema.Struct({
+  topic: Topic,
+  origin: NodeId,
+  offset: Offset,
+  position: Offset,
+  id: Schema.NonEmptyString,
+  createdAt: Schema.Int,
+  headers: Schema.Record(Schema.String, Schema.String),
+  payload: Schema.Uint8Array,
+  deleted: Schema.Boolean,
+})
+
+/** No payload: what every tombstone holds. */
+export const noPayload: Uint8Array = new Uint8Array(0)
+
+/** The bytes that a message brings along: payload, topic, and headers with their names. */
+export const contentBytes = (topic: string, payload: Uint8Array, headers: Headers): number => {
+  let bytes = payload.byteLength + topic.length
+  if (headers !== noHeaders) {
+    for (const name of Object.keys(headers)) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name]!)
+  }
+  return bytes
+}
+
+/**
+ * About what a message costs in memory while it waits somewhere, in bytes: its content and the objects around it
+ * (measured with `--expose-gc` on Node 24: 260 bytes for a message of 100 bytes that came in a page).
+ */
+export const residentBytes = (message: Message): number =>
+  280 + message.payload.byteLength + (message.headers === noHeaders ? 0 : 400)

@@ -1,0 +1,96 @@
+/**
+ * The errors of the bus. Each carries a message for people and what a program needs to react.
+ *
+ * Three of them tell what became of a failed write, and every write fails with one of these or with a refusal:
+ * `StorageFailed` and `Unavailable` changed nothing; after `OutcomeUnknown` the write may have happened or not.
+ * Repeating it with the same key is safe in every case.
+ */
+import { Schema } from "effect"
+
+/** An argument that can never be right. */
+export class InvalidArgument extends Schema.TaggedError<InvalidArgument>("millrace/InvalidArgument")(
+  "InvalidArgument",
+  {
+    argument: Schema.String,
+    message: Schema.String,
+  },
+) {}
+
+/** The topic, or the origin, is not the caller's to write. */
+export class NotPermitted extends Schema.TaggedError<NotPermitted>("millrace/NotPermitted")("NotPermitted", {
+  message: Schema.String,
+}) {}
+
+/** A message is larger than the node takes. Sizes in bytes, of payload, topic and headers together. */
+export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>("millrace/MessageTooLarge")(
+  "MessageTooLarge",
+  {
+    bytes: Schema.Int,
+    bytesMax: Schema.Int,
+    message: Schema.String,
+  },
+) {}
+
+/** The key was used before for other content. `offset` is where that content is. */
+export class KeyConflict extends Schema.TaggedError<KeyConflict>("millrace/KeyConflict")("KeyConflict", {
+  topic: Schema.String,
+  key: Schema.String,
+  offset: Schema.Int,
+  message: Schema.String,
+}) {}
+
+/** A replicated message has other content than the one stored at its offset. */
+export class OffsetConflict extends Schema.TaggedError<OffsetConflict>("millrace/OffsetConflict")("OffsetConflict", {
+  topic: Schema.String,
+  origin: Schema.String,
+  offset: Schema.Int,
+  message: Schema.String,
+}) {}
+
+/** A replicated message would leave a gap. */
+export class OffsetGap extends Schema.TaggedError<OffsetGap>("millrace/OffsetGap")("OffsetGap", {
+  topic: Schema.String,
+  origin: Schema.String,
+  expected: Schema.Int,
+  received: Schema.Int,
+  message: Schema.String,
+}) {}
+
+/** The cursor belongs to another store, or to a place that this one does not have. */
+export class CursorInvalid extends Schema.TaggedError<CursorInvalid>("millrace/CursorInvalid")("CursorInvalid", {
+  message: Schema.String,
+}) {}
+
+/** The store could not do it, and nothing has changed. */
+export class StorageFailed extends Schema.TaggedError<StorageFailed>("millrace/StorageFailed")("StorageFailed", {
+  operation: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** A write whose outcome nobody knows: an I/O error at the commit, or a connection lost before the answer. */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("millrace/OutcomeUnknown")("OutcomeUnknown", {
+  operation: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** The node cannot be reached, is closing, or has no room before the deadline; nothing has changed. */
+export class Unavailable extends Schema.TaggedError<Unavailable>("millrace/Unavailable")("Unavailable", {
+  message: Schema.String,
+}) {}
+
+/** Why a store cannot be used at all. */
+export const StoreRefusal = Schema.Literals([
+  "held",
+  "not a database",
+  "newer format",
+  "other identity",
+  "not writable",
+  "not durable enough",
+  "not available",
+])
+
+/** A store could not be opened. */
+export class StoreUnusable extends Schema.TaggedError<StoreUnusable>("millrace/StoreUnusable")("StoreUnusable", {
+  reason: StoreRefusal,
+  message: Schema.String,
+}) {}
