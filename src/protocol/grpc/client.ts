@@ -6,11 +6,12 @@
  */
 import { Duration, Effect, Layer, Option, Stream } from "effect"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
-import { makeHeaders } from "../../domain/Message.ts"
+import type { Message } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import * as Topic from "../../domain/Topic.ts"
 import * as TopicFilter from "../../domain/TopicFilter.ts"
-import { type PublishDraft, Topics } from "../../topics/Topics.ts"
+import { isDraftError, makeDrafter, type PendingDraft } from "../../topics/internal/draft.ts"
+import { type PublishError, Topics } from "../../topics/Topics.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
 import type { TopicsError } from "./errorCodec.ts"
@@ -41,33 +42,19 @@ const invalid = (argument: string, message: string): InvalidArgument => new Inva
 const check = (argument: string, wrong: string | undefined): Effect.Effect<void, InvalidArgument> =>
   wrong === undefined ? Effect.void : Effect.fail(invalid(argument, wrong))
 
-/** What is wrong with a draft before it can even be written to the wire. */
-const draftProblem = ({ topic, headers, key }: PublishDraft): InvalidArgument | undefined => {
-  const wrong = Topic.problem(topic)
-  if (wrong !== undefined) return invalid("topic", wrong)
-  if (key !== undefined && !key.isWellFormed()) return invalid("key", "a key must be well-formed Unicode")
-  if (headers !== undefined) {
-    for (const name of Object.keys(headers)) {
-      if (!name.isWellFormed() || !headers[name]!.isWellFormed()) {
-        return invalid("headers", "headers must be well-formed Unicode")
-      }
-    }
-  }
-  return undefined
-}
+const checkOrigin = (origin: NodeId.NodeId | undefined): Effect.Effect<void, InvalidArgument> =>
+  origin === undefined ? Effect.void : check("origin", NodeId.problem(origin))
 
-const draftMessage = ({ topic, payload, headers, key }: PublishDraft): Draft => ({
+/** A node's own rules for drafts, apart from its size limit: what it would refuse does not even leave. */
+const makeDraft = makeDrafter(Number.MAX_SAFE_INTEGER)
+
+const draftMessage = ({ topic, payload, headers, key }: PendingDraft): Draft => ({
   $typeName: "millrace.v1.Draft",
   topic,
-  payload: typeof payload === "string" ? Buffer.from(payload) : payload,
-  headers: makeHeaders(headers),
+  payload,
+  headers,
   ...(key === undefined ? {} : { key }),
 })
-
-const hasTag = <Tag extends TopicsError["_tag"]>(
-  error: TopicsError,
-  tags: ReadonlyArray<Tag>,
-): error is Extract<TopicsError, { readonly _tag: Tag }> => tags.some((tag) => tag === error._tag)
 
 /** Rules out the errors that a call cannot have: a node that answers with one is not to be understood. */
 const never =
@@ -76,7 +63,7 @@ const never =
     effect: Effect.Effect<A, TopicsError>,
   ): Effect.Effect<A, Exclude<TopicsError, { readonly _tag: Tag }> | Unavailable> =>
     Effect.mapError(effect, (error) =>
-      hasTag(error, tags)
+      tags.some((tag) => tag === error._tag)
         ? new Unavailable({ message: `the node gave an answer that does not belong here: ${error.message}` })
         : (error as Exclude<TopicsError, { readonly _tag: Tag }>),
     )
@@ -108,25 +95,26 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
       return Topics.of({
         publish: (topic, payload, options) =>
           Effect.suspend(() => {
-            const draft: PublishDraft = { topic, payload, headers: options?.headers, key: options?.key }
-            const wrong = draftProblem(draft)
-            if (wrong !== undefined) return Effect.fail(wrong)
+            const draft = makeDraft(topic, payload, options)
+            if (isDraftError(draft)) return Effect.fail(draft)
             return Effect.map(publisher.publish([draftMessage(draft)], false), ([message]) => message!)
           }),
 
         publishAll: (drafts) =>
-          Effect.suspend(() => {
-            for (const draft of drafts) {
-              const wrong = draftProblem(draft)
-              if (wrong !== undefined) return Effect.fail(wrong)
+          Effect.suspend((): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
+            const checked: Array<Draft> = []
+            for (const { topic, payload, ...options } of drafts) {
+              const draft = makeDraft(topic, payload, options)
+              if (isDraftError(draft)) return Effect.fail(draft)
+              checked.push(draftMessage(draft))
             }
-            return publisher.publish(drafts.map(draftMessage), true)
+            return checked.length === 0 ? Effect.succeed([]) : publisher.publish(checked, true)
           }),
 
         fetch: Effect.fnUntraced(function* (topic, options = {}) {
           yield* check("topic", Topic.problem(topic))
           const { origin, from, limit } = options
-          if (origin !== undefined) yield* NodeId.check(origin)
+          yield* checkOrigin(origin)
           if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0 && limit < 2 ** 32)) {
             return yield* invalid("limit", `a limit is a whole number from 1 to 10,000, not ${limit}`)
           }
@@ -144,7 +132,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
 
         head: Effect.fnUntraced(function* (topic, origin) {
           yield* check("topic", Topic.problem(topic))
-          if (origin !== undefined) yield* NodeId.check(origin)
+          yield* checkOrigin(origin)
           const { offset } = yield* reading(
             connection.read(method.head, {
               $typeName: "millrace.v1.HeadRequest",
@@ -167,7 +155,11 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
 
         deleteRange: Effect.fnUntraced(function* (topic, from, to) {
           yield* check("topic", Topic.problem(topic))
-          const { deletedCount } = yield* never("MessageTooLarge", "KeyConflict", "CursorInvalid")(
+          const { deletedCount } = yield* never(
+            "MessageTooLarge",
+            "KeyConflict",
+            "CursorInvalid",
+          )(
             connection.write(method.deleteRange, {
               $typeName: "millrace.v1.DeleteRangeRequest",
               topic,
@@ -181,7 +173,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         subscribe: (filter, options = {}) =>
           Stream.unwrap(
             Effect.as(
-              check("filter", TopicFilter.problem(filter)),
+              Effect.andThen(check("topic", TopicFilter.problem(filter)), checkOrigin(options.origin)),
               Subscription.subscribe(connection, reconnect, filter, options),
             ),
           ),
@@ -197,9 +189,10 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         ),
 
         check: Effect.asVoid(
-          never("InvalidArgument", ...writeOnly)(
-            connection.read(method.check, { $typeName: "millrace.v1.CheckRequest" }),
-          ),
+          never(
+            "InvalidArgument",
+            ...writeOnly,
+          )(connection.read(method.check, { $typeName: "millrace.v1.CheckRequest" })),
         ),
       })
     }),

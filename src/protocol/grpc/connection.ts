@@ -4,7 +4,12 @@
  * What goes wrong comes out as the errors of the service: the node's own where it sent one, else `Unavailable` with one
  * sentence that names the URL, or `OutcomeUnknown` for a write that had been sent.
  */
-import type { DescMessage, DescMethodBiDiStreaming, DescMethodServerStreaming, DescMethodUnary } from "@bufbuild/protobuf"
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+} from "@bufbuild/protobuf"
 import type { MessageShape } from "@bufbuild/protobuf"
 import {
   Client,
@@ -37,7 +42,8 @@ export const target = (url: string): Effect.Effect<string, InvalidArgument> =>
 export const mayHaveArrived = ({ code, details }: ServiceError): boolean =>
   !(
     code === status.UNIMPLEMENTED ||
-    (code === status.UNAVAILABLE && /^(No connection established|Name resolution failed|Failed to connect)/.test(details))
+    (code === status.UNAVAILABLE &&
+      /^(No connection established|Name resolution failed|Failed to connect)/.test(details))
   )
 
 /** The reason in what the gRPC library says, without its framing. */
@@ -170,9 +176,7 @@ export const make = Effect.fnUntraced(function* ({
         )
         const answers: Array<MessageShape<(typeof method)["output"]>> = []
         call.on("data", (answer) => void answers.push(answer))
-        call.on("error", (failure: ServiceError) =>
-          resume(Effect.fail(fromStatus(failure) ?? unavailable(failure))),
-        )
+        call.on("error", (failure: ServiceError) => resume(Effect.fail(fromStatus(failure) ?? unavailable(failure))))
         call.on("end", () => resume(Effect.succeed(answers)))
         return Effect.sync(() => call.cancel())
       }),

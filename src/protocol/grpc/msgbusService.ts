@@ -30,9 +30,7 @@ const envelopeWeight = ({ message }: { readonly message?: MessageEnvelope | unde
 
 const checkTopic = (topic: string): Effect.Effect<void, InvalidArgument> => {
   const wrong = Topic.problem(topic)
-  return wrong === undefined
-    ? Effect.void
-    : Effect.fail(new InvalidArgument({ argument: "topic", message: wrong }))
+  return wrong === undefined ? Effect.void : Effect.fail(new InvalidArgument({ argument: "topic", message: wrong }))
 }
 
 export interface MsgbusServiceOptions {

@@ -136,7 +136,10 @@ export const subscribe = (
           TopicsService.method.subscribe,
           incarnation === undefined || position === undefined
             ? request
-            : { ...request, from: { case: "cursor", value: { $typeName: "millrace.v1.Place", incarnation, position } } },
+            : {
+                ...request,
+                from: { case: "cursor", value: { $typeName: "millrace.v1.Place", incarnation, position } },
+              },
         )
         return (next = nextOf(call))
       }
