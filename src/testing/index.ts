@@ -1,0 +1,8 @@
+/**
+ * What applications test with: topics in memory, arbitraries, the history checker, the ordering laws, and the
+ * conformance suite for storage backends.
+ */
+export * as History from "./history.ts"
+export * as Laws from "./laws.ts"
+export * as Program from "./program.ts"
+export * as Run from "./run.ts"

@@ -1,0 +1,295 @@
+/**
+ * The one writer of a store: all writes go through it, first come first served.
+ *
+ * *Group commit*: publishes that wait at the same time go to the store together, as one commit. When it is durable the
+ * live feed gets its messages, then every publisher is answered, in journal order.
+ *
+ *     publish ──┐                        ┌─▶ live feed
+ *     publish ──┼─▶ waiting ─▶ in flight ┴─▶ publishers
+ *     accept  ──┘      (one commit, or two where commits are quick)
+ *
+ * A write that has not gone to the store yet can be taken back; once it has, an interrupted caller does not know its
+ * outcome. Plain code: Effect comes in at the edges, because a fiber per message is what a publish costs already.
+ */
+import { Clock, Context, Effect, Exit, Layer } from "effect"
+import { type KeyConflict, OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
+import type { LogId } from "../../domain/LogId.ts"
+import type { Message } from "../../domain/Message.ts"
+import {
+  type AcceptResult,
+  LogStore,
+  type ReplicatedMessage,
+  type TombstoneRequest,
+  type TombstoneResult,
+} from "../../storage/LogStore.ts"
+import { TopicsSettings } from "../TopicsSettings.ts"
+import * as commit from "./commit.ts"
+import type { PendingDraft } from "./draft.ts"
+import { LiveFeed } from "./LiveFeed.ts"
+import * as metrics from "./metrics.ts"
+
+export type AppendError = KeyConflict | StorageFailed | OutcomeUnknown | Unavailable
+
+export class JournalWriter extends Context.Service<
+  JournalWriter,
+  {
+    /** Appends drafts as one request, all or none, and gives the stored messages in their order. */
+    readonly append: (drafts: ReadonlyArray<PendingDraft>) => Effect.Effect<ReadonlyArray<Message>, AppendError>
+    /** Appends one draft: `append` without the array, because it is the hot path. */
+    readonly appendOne: (draft: PendingDraft) => Effect.Effect<Message, AppendError>
+    /** See `LogStore.accept`. */
+    readonly accept: (
+      log: LogId,
+      messages: ReadonlyArray<ReplicatedMessage>,
+    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | StorageFailed | OutcomeUnknown | Unavailable>
+    /** See `LogStore.tombstone`; `marker` says whether one is to be appended. */
+    readonly tombstone: (
+      range: Omit<TombstoneRequest, "marker">,
+      marker: boolean,
+    ) => Effect.Effect<TombstoneResult, StorageFailed | OutcomeUnknown | Unavailable>
+  }
+>()("millrace/topics/JournalWriter") {
+  static readonly layer = Layer.effect(
+    JournalWriter,
+    Effect.suspend(() => make()),
+  )
+}
+
+/** An append that waits for its commit, or is on its way. */
+interface AppendEntry {
+  readonly _tag: "append"
+  readonly drafts: ReadonlyArray<PendingDraft>
+  readonly bytes: number
+  state: "waiting" | "taken" | "cancelled"
+  readonly succeed: (messages: ReadonlyArray<Message>) => void
+  readonly fail: (error: AppendError) => void
+}
+
+/** Any other write: goes to the store alone. */
+interface CallEntry {
+  readonly _tag: "call"
+  state: "waiting" | "taken" | "cancelled"
+  /** Starts the write; `settle` is called with a function that completes the caller, in its turn. */
+  readonly start: (settle: (complete: () => void) => void) => void
+}
+
+type Entry = AppendEntry | CallEntry
+
+/** A commit on its way. Commits are completed in the order in which they were sent, whenever the store answers. */
+interface Flight {
+  complete: (() => void) | undefined
+}
+
+/** A second commit is sent, or a large one completed in halves, only where commits take less than this: it wins
+ * where the CPU is the limit, and loses where fsync is. */
+const quickCommitMillis = 8
+/** … and only from so many messages on. */
+const overlapMessagesMin = 64
+
+const closing = () => new Unavailable({ message: "the node is closing" })
+
+const make = Effect.fnUntraced(function* () {
+  const store = yield* LogStore
+  const feed = yield* LiveFeed
+  const settings = yield* TopicsSettings
+  const clock = yield* Clock.Clock
+  const services = yield* Effect.context()
+  const runFork = Effect.runForkWith(services)
+
+  let waiting: Array<Entry> = []
+  let next = 0
+  const flights: Array<Flight> = []
+  let scheduled = false
+  let lastCommitMillis = 0
+  let isClosing = false
+  let whenIdle: (() => void) | undefined
+
+  const enqueue = (entry: Entry): void => {
+    waiting.push(entry)
+    if (scheduled) return
+    scheduled = true
+    // Not at once: publishes that are started together shall share the commit.
+    queueMicrotask(pump)
+  }
+
+  const pump = (): void => {
+    scheduled = false
+    while (maySend()) {
+      const entry = waiting[next]
+      if (entry === undefined) break
+      if (entry._tag === "append") sendAppends()
+      else sendCall(entry)
+    }
+    if (next === waiting.length) {
+      waiting = []
+      next = 0
+      if (flights.length === 0) whenIdle?.()
+    } else if (next > 4096) {
+      waiting = waiting.slice(next)
+      next = 0
+    }
+  }
+
+  const maySend = (): boolean =>
+    flights.length === 0 ||
+    (flights.length < settings.commitsInFlightMax &&
+      lastCommitMillis < quickCommitMillis &&
+      waiting.length - next >= overlapMessagesMin)
+
+  const takeAppends = (): Array<AppendEntry> => {
+    const batch: Array<AppendEntry> = []
+    let messages = 0
+    let bytes = 0
+    for (; next < waiting.length; next++) {
+      const entry = waiting[next]!
+      if (entry.state === "cancelled") continue
+      if (entry._tag !== "append") break
+      messages += entry.drafts.length
+      bytes += entry.bytes
+      if (batch.length > 0 && (messages > settings.commitMessagesMax || bytes > settings.commitBytesMax)) break
+      entry.state = "taken"
+      batch.push(entry)
+    }
+    return batch
+  }
+
+  const sendAppends = (): void => {
+    const entries = takeAppends()
+    if (entries.length === 0) return
+    const requests = commit.requestsOf(entries, clock.currentTimeMillisUnsafe())
+    const sentNanos = clock.currentTimeNanosUnsafe()
+    send(store.append(requests), (exit) => {
+      if (Exit.isFailure(exit)) {
+        metrics.commitFailed(services)
+        const error = commit.errorOf(exit.cause, "publish")
+        for (const entry of entries) entry.fail(error)
+        return
+      }
+      lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      metrics.committed(services, exit.value.offsets.length, lastCommitMillis / 1000)
+      const results = commit.resultsOf(store.info.node, requests, exit.value)
+      if (results.stored.length > 0) {
+        const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
+        feed.offer(stored, results.end)
+      }
+      answer(entries, results.answers)
+    })
+  }
+
+  const answer = (entries: ReadonlyArray<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
+    const half =
+      entries.length >= 2 * overlapMessagesMin && lastCommitMillis < quickCommitMillis ? entries.length >> 1 : -1
+    for (let i = 0; i < entries.length; i++) {
+      // Whoever publishes again at once is on the way to the store while the other half is being answered.
+      if (i === half) pump()
+      const result = answers[i]!
+      if (Array.isArray(result)) entries[i]!.succeed(result)
+      else entries[i]!.fail(result as KeyConflict)
+    }
+  }
+
+  const sendCall = (entry: CallEntry): void => {
+    next++
+    if (entry.state === "cancelled") return
+    entry.state = "taken"
+    const flight: Flight = { complete: undefined }
+    flights.push(flight)
+    entry.start((complete) => land(flight, complete))
+  }
+
+  /** Runs a write; completes it after those that were sent before it. */
+  const send = <A, E>(write: Effect.Effect<A, E>, complete: (exit: Exit.Exit<A, E>) => void): void => {
+    const flight: Flight = { complete: undefined }
+    flights.push(flight)
+    runFork(write).addObserver((exit) => land(flight, () => complete(exit)))
+  }
+
+  const land = (flight: Flight, complete: () => void): void => {
+    flight.complete = complete
+    while (flights[0]?.complete !== undefined) flights.shift()!.complete!()
+    if (!scheduled) {
+      scheduled = true
+      queueMicrotask(pump)
+    }
+  }
+
+  const submit = <A>(
+    drafts: ReadonlyArray<PendingDraft>,
+    bytes: number,
+    pick: (messages: ReadonlyArray<Message>) => A,
+  ): Effect.Effect<A, AppendError> =>
+    Effect.callback((resume) => {
+      if (isClosing) return resume(Effect.fail(closing()))
+      const entry: AppendEntry = {
+        _tag: "append",
+        drafts,
+        bytes,
+        state: "waiting",
+        succeed: (messages) => resume(Effect.succeed(pick(messages))),
+        fail: (error) => resume(Effect.fail(error)),
+      }
+      enqueue(entry)
+      return cancel(entry)
+    })
+
+  const cancel = (entry: Entry): Effect.Effect<void> =>
+    Effect.sync(() => {
+      if (entry.state === "waiting") entry.state = "cancelled"
+    })
+
+  /** Any write but an append. `landed` runs in its turn, before the caller is answered. */
+  const call = <A, E>(
+    operation: string,
+    write: Effect.Effect<A, E>,
+    landed: (result: A) => void,
+  ): Effect.Effect<A, E | Unavailable | OutcomeUnknown> =>
+    Effect.callback((resume) => {
+      if (isClosing) return resume(Effect.fail(closing()))
+      const entry: CallEntry = {
+        _tag: "call",
+        state: "waiting",
+        start: (settle) =>
+          runFork(write).addObserver((exit) =>
+            settle(() => {
+              if (Exit.isSuccess(exit)) landed(exit.value)
+              else metrics.commitFailed(services)
+              resume(commit.typed(exit, operation))
+            }),
+          ),
+      }
+      enqueue(entry)
+      return cancel(entry)
+    })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.callback<void>((resume) => {
+      isClosing = true
+      // What was accepted is finished; nothing new is.
+      if (flights.length === 0 && next === waiting.length) return resume(Effect.void)
+      whenIdle = () => resume(Effect.void)
+    }),
+  )
+
+  return JournalWriter.of({
+    append: (drafts) => submit(drafts, commit.bytesOf(drafts), (messages) => messages),
+    appendOne: (draft) => submit([draft], draft.bytes, (messages) => messages[0]!),
+    accept: (log, messages) =>
+      call("accept", store.accept(log, messages), ({ accepted }) => {
+        if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)
+      }),
+    tombstone: (range, marker) =>
+      Effect.suspend(() =>
+        call(
+          "delete",
+          store.tombstone({
+            ...range,
+            marker: marker ? { id: crypto.randomUUID(), createdAt: clock.currentTimeMillisUnsafe() } : undefined,
+          }),
+          (result) => {
+            if (result.marker !== undefined) feed.offer([result.marker], result.marker.position)
+          },
+        ),
+      ),
+  })
+})

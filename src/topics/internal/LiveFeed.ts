@@ -1,0 +1,217 @@
+/**
+ * The live side of subscriptions: committed messages, in journal order, to whoever follows.
+ *
+ *     journal writer ──offer──▶ feed of filter A ──PubSub──▶ its subscribers
+ *                          └──▶ feed of filter B ──PubSub──▶ its subscribers
+ *
+ * There is one feed for each filter, shared by all its subscribers, so a commit is matched once per filter. Nothing
+ * here waits for a subscriber. What it does not read in time it loses in two ways, and notices in both:
+ *
+ * - The PubSub is sliding: beyond `feedBatchesMax` batches the oldest goes, and the next one's `seq` shows a jump.
+ * - All feeds share one budget of bytes: beyond `feedBytesMax` the oldest batches lose their messages and become mere
+ *   jump marks.
+ *
+ * A subscriber that notices goes back to storage (see `handover`), so memory is bounded and nothing is lost.
+ */
+import { Context, Effect, Layer, PubSub, type Scope } from "effect"
+import * as Message from "../../domain/Message.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import { TopicTrie } from "../../domain/TopicTrie.ts"
+import { LogStore, type JournalFilter } from "../../storage/LogStore.ts"
+import { TopicsSettings } from "../TopicsSettings.ts"
+import * as metrics from "./metrics.ts"
+
+/** One commit, as far as it matches a feed's filter. */
+export interface FeedBatch {
+  /** Counts the feed's batches without a gap. */
+  readonly seq: number
+  /** In journal order; absent in a jump mark. */
+  readonly messages: ReadonlyArray<Message.Message> | undefined
+  /** The journal's end after the commit. */
+  readonly end: number
+}
+
+/** What a subscriber gets: from `position` on, every matching commit comes as a batch, beginning with number `nextSeq`. */
+export interface FeedSubscription {
+  readonly position: number
+  readonly nextSeq: number
+  /** Waits for batches, and takes all that are there; none where the feeds have closed. */
+  readonly take: Effect.Effect<ReadonlyArray<FeedBatch>>
+}
+
+export class LiveFeed extends Context.Service<
+  LiveFeed,
+  {
+    /** Gives a commit to the feeds: its messages in journal order, and the journal's end after it. Never waits. */
+    readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
+    /** The journal's end as far as commits were offered. */
+    readonly position: () => number
+    /** Whether anybody follows anything. */
+    readonly hasSubscribers: () => boolean
+    readonly subscribe: (filter: JournalFilter) => Effect.Effect<FeedSubscription, never, Scope.Scope>
+  }
+>()("millrace/topics/LiveFeed") {
+  static readonly layer = Layer.effect(
+    LiveFeed,
+    Effect.gen(function* () {
+      const store = yield* LogStore
+      const settings = yield* TopicsSettings
+      return yield* make(settings, yield* store.end)
+    }),
+  )
+}
+
+/** A batch while subscribers still have to read it. */
+interface HeldBatch {
+  readonly seq: number
+  messages: ReadonlyArray<Message.Message> | undefined
+  readonly end: number
+  readonly bytes: number
+  /** Subscribers that have not read it yet. */
+  readers: number
+}
+
+interface Feed {
+  readonly key: string
+  readonly filter: JournalFilter
+  readonly pubsub: PubSub.PubSub<HeldBatch>
+  seq: number
+  subscribers: number
+}
+
+const feedKey = (filter: JournalFilter): string =>
+  `${filter.topics}\0${filter.origin === undefined ? "" : NodeId.key(filter.origin)}`
+
+/** The last batch of a feed that closes. */
+const closingSeq = -1
+
+/** Topics whose feeds are remembered until a feed comes or goes. */
+const routesMax = 10_000
+
+const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: number) {
+  const feeds = new Map<string, Feed>()
+  const trie = new TopicTrie<Feed>()
+  const routes = new Map<string, ReadonlyArray<Feed>>()
+  /** Batches with messages that somebody has still to read, oldest first. */
+  const held = new Set<HeldBatch>()
+  let heldBytes = 0
+  let closed = false
+  const context = yield* Effect.context()
+
+  const letGo = (batch: HeldBatch): void => {
+    if (batch.messages === undefined) return
+    batch.messages = undefined
+    if (held.delete(batch)) heldBytes -= batch.bytes
+  }
+
+  const publish = (feed: Feed, batch: HeldBatch): void => {
+    // `publishUnsafe` does not slide; `publish` does, and never waits in a sliding PubSub.
+    if (!PubSub.publishUnsafe(feed.pubsub, batch)) Effect.runSync(PubSub.publish(feed.pubsub, batch))
+  }
+
+  const hold = (feed: Feed, messages: ReadonlyArray<Message.Message>, end: number): void => {
+    let bytes = 0
+    for (const message of messages) bytes += Message.residentBytes(message)
+    const batch: HeldBatch = { seq: feed.seq++, messages, end, bytes, readers: feed.subscribers }
+    held.add(batch)
+    heldBytes += bytes
+    publish(feed, batch)
+    if (heldBytes <= settings.feedBytesMax) return
+    for (const oldest of held) {
+      letGo(oldest)
+      if (heldBytes <= settings.feedBytesMax) return
+    }
+  }
+
+  const route = (topic: string): ReadonlyArray<Feed> => {
+    let found = routes.get(topic)
+    if (found === undefined) {
+      if (routes.size >= routesMax) routes.clear()
+      routes.set(topic, (found = trie.match(topic)))
+    }
+    return found
+  }
+
+  const offer = (messages: ReadonlyArray<Message.Message>, end: number): void => {
+    position = end
+    if (feeds.size === 0) return
+    const matched = new Map<Feed, Array<Message.Message>>()
+    let topic: string | undefined
+    let found: ReadonlyArray<Feed> = []
+    for (const message of messages) {
+      if (message.topic !== topic) found = route((topic = message.topic))
+      for (const feed of found) {
+        if (feed.filter.origin !== undefined && !NodeId.equals(feed.filter.origin, message.origin)) continue
+        const batch = matched.get(feed)
+        if (batch === undefined) matched.set(feed, [message])
+        else batch.push(message)
+      }
+    }
+    for (const [feed, batch] of matched) hold(feed, batch, end)
+  }
+
+  const open = Effect.fnUntraced(function* (filter: JournalFilter) {
+    const key = feedKey(filter)
+    let feed = feeds.get(key)
+    if (feed === undefined) {
+      const pubsub = yield* PubSub.sliding<HeldBatch>(settings.feedBatchesMax)
+      feed = { key, filter, pubsub, seq: 0, subscribers: 0 }
+      feeds.set(key, feed)
+      trie.add(filter.topics, feed)
+      routes.clear()
+    }
+    feed.subscribers++
+    metrics.subscribers(context, 1)
+    return feed
+  })
+
+  const close = (feed: Feed): void => {
+    metrics.subscribers(context, -1)
+    if (--feed.subscribers > 0) return
+    feeds.delete(feed.key)
+    trie.remove(feed.filter.topics, feed)
+    routes.clear()
+  }
+
+  /** Notes that one subscriber has read a batch, or never will. */
+  const read = (batch: HeldBatch): void => {
+    if (--batch.readers <= 0) letGo(batch)
+  }
+
+  const subscribe = Effect.fnUntraced(function* (filter: JournalFilter) {
+    const feed = yield* Effect.acquireRelease(open(filter), (feed) => Effect.sync(() => close(feed)))
+    const subscription = yield* PubSub.subscribe(feed.pubsub)
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        const unread = Effect.runSync(PubSub.takeUpTo(subscription, settings.feedBatchesMax))
+        for (const batch of unread) read(batch)
+      }),
+    )
+    const take = Effect.map(PubSub.takeAll(subscription), (batches): ReadonlyArray<FeedBatch> => {
+      const taken: Array<FeedBatch> = []
+      for (const batch of batches) {
+        if (batch.seq === closingSeq) return []
+        taken.push({ seq: batch.seq, messages: batch.messages, end: batch.end })
+        read(batch)
+      }
+      return taken
+    })
+    return { position, nextSeq: feed.seq, take: Effect.suspend(() => (closed ? Effect.succeed([]) : take)) }
+  })
+
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      closed = true
+      for (const feed of feeds.values()) {
+        publish(feed, { seq: closingSeq, messages: undefined, end: position, bytes: 0, readers: 0 })
+      }
+    }),
+  )
+
+  return LiveFeed.of({
+    offer,
+    position: () => position,
+    hasSubscribers: () => feeds.size > 0,
+    subscribe,
+  })
+})

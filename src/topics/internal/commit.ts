@@ -1,0 +1,112 @@
+/**
+ * A group commit's way out and back: from waiting drafts to the store's requests, and from its result to an answer for
+ * each publisher and the messages for the live feed. Plain code over whole batches.
+ */
+import { Cause, Effect, Exit } from "effect"
+import { randomUUID } from "node:crypto"
+import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { AppendResult, Draft } from "../../storage/LogStore.ts"
+import type { PendingDraft } from "./draft.ts"
+
+/** What a publisher gets: its messages as stored, or why its request was refused. */
+export type Answer = ReadonlyArray<Message> | KeyConflict
+
+export const bytesOf = (drafts: ReadonlyArray<PendingDraft>): number => {
+  let bytes = 0
+  for (const draft of drafts) bytes += draft.bytes
+  return bytes
+}
+
+/** The store's requests for a commit: each draft gets its id, all get one creation time (milliseconds since 1970). */
+export const requestsOf = (
+  entries: ReadonlyArray<{ readonly drafts: ReadonlyArray<PendingDraft> }>,
+  createdAt: number,
+): ReadonlyArray<ReadonlyArray<Draft>> =>
+  entries.map(({ drafts }) =>
+    drafts.map(({ topic, payload, headers, key }) => ({
+      topic,
+      id: randomUUID(),
+      createdAt,
+      headers,
+      payload,
+      key,
+    })),
+  )
+
+/** What came of a commit: an answer for each request, what is newly stored in journal order, and the journal's end. */
+export const resultsOf = (
+  origin: NodeId,
+  requests: ReadonlyArray<ReadonlyArray<Draft>>,
+  result: AppendResult,
+): { readonly answers: ReadonlyArray<Answer>; readonly stored: ReadonlyArray<Message>; readonly end: number } => {
+  const conflicts = new Map(result.conflicts.map((conflict) => [conflict.request, conflict]))
+  const repeats = new Map(result.repeats.map((repeat) => [repeat.draft, repeat]))
+  const answers: Array<Answer> = []
+  const stored: Array<Message> = []
+  let index = 0
+  for (let request = 0; request < requests.length; request++) {
+    const drafts = requests[request]!
+    const conflict = conflicts.size === 0 ? undefined : conflicts.get(request)
+    if (conflict !== undefined) {
+      index += drafts.length
+      answers.push(
+        new KeyConflict({
+          topic: conflict.topic,
+          key: conflict.key,
+          offset: conflict.offset,
+          message: `the key ${JSON.stringify(conflict.key)} was used on ${JSON.stringify(conflict.topic)} for other content, which is at offset ${conflict.offset}`,
+        }),
+      )
+      continue
+    }
+    const messages: Array<Message> = []
+    for (const { topic, id, createdAt, headers, payload } of drafts) {
+      const offset = result.offsets[index]!
+      const position = result.positions[index]!
+      const repeat = repeats.size === 0 ? undefined : repeats.get(index)
+      index++
+      if (repeat === undefined) {
+        const message = { topic, origin, offset, position, id, createdAt, headers, payload, deleted: false }
+        stored.push(message)
+        messages.push(message)
+      } else {
+        const { id, createdAt, deleted } = repeat
+        messages.push({ topic, origin, offset, position, id, createdAt, headers, payload, deleted })
+      }
+    }
+    answers.push(messages)
+  }
+  return { answers, stored, end: stored[stored.length - 1]?.position ?? 0 }
+}
+
+/**
+ * The same messages with payloads of their own. A publisher may use its buffer again once its publish has succeeded,
+ * and a subscriber may read a message much later.
+ */
+export const detach = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
+  let bytes = 0
+  for (const { payload } of messages) bytes += payload.byteLength
+  const slab = Buffer.allocUnsafeSlow(bytes)
+  let start = 0
+  return messages.map((message) => {
+    const end = start + message.payload.byteLength
+    slab.set(message.payload, start)
+    const payload = slab.subarray(start, end)
+    start = end
+    return { ...message, payload }
+  })
+}
+
+/** The typed error of a failed write. A defect of the store leaves the outcome unknown. */
+export const errorOf = <E>(cause: Cause.Cause<E>, operation: string): E | OutcomeUnknown => {
+  const failure = Cause.findErrorOption(cause)
+  return failure._tag === "Some"
+    ? failure.value
+    : new OutcomeUnknown({ operation, message: `the store failed unexpectedly: ${Cause.pretty(cause)}` })
+}
+
+/** The exit of a write, with every failure typed. */
+export const typed = <A, E>(exit: Exit.Exit<A, E>, operation: string): Effect.Effect<A, E | OutcomeUnknown> =>
+  Exit.isSuccess(exit) ? exit : Effect.fail(errorOf(exit.cause, operation))

@@ -1,0 +1,87 @@
+/**
+ * From what a caller wants to publish to what can be stored: all rules for input, in one place. Plain code, because it
+ * runs for every message.
+ */
+import { InvalidArgument, MessageTooLarge, NotPermitted } from "../../domain/errors.ts"
+import * as Message from "../../domain/Message.ts"
+import { nameProblem } from "../../domain/Name.ts"
+import * as Topic from "../../domain/Topic.ts"
+import type { PublishOptions } from "../Topics.ts"
+
+/** The longest key, in bytes of UTF-8. */
+export const keyBytesMax = 1024
+
+/** A message that waits for its commit, which gives it an id and a creation time. */
+export interface PendingDraft {
+  readonly topic: string
+  readonly payload: Uint8Array
+  readonly headers: Message.Headers
+  readonly key: string | undefined
+  /** Content, in bytes: payload, topic and headers. */
+  readonly bytes: number
+}
+
+/** The last topics that were found right, so that a topic is not looked at again for each message. */
+const knownTopicsMax = 1024
+
+export type DraftError = InvalidArgument | NotPermitted | MessageTooLarge
+
+export const makeDrafter = (messageBytesMax: number) => {
+  const knownTopics = new Set<string>()
+
+  const topicError = (topic: string): InvalidArgument | NotPermitted | undefined => {
+    if (knownTopics.has(topic)) return undefined
+    const wrong = Topic.problem(topic)
+    if (wrong !== undefined) return new InvalidArgument({ argument: "topic", message: wrong })
+    if (Topic.isReserved(topic)) {
+      return new NotPermitted({
+        message: `topics that begin with "$" belong to the bus: ${JSON.stringify(topic)} cannot be published to`,
+      })
+    }
+    if (knownTopics.size >= knownTopicsMax) knownTopics.clear()
+    knownTopics.add(topic)
+    return undefined
+  }
+
+  /** The draft, or why it cannot be published. */
+  return (
+    topic: string,
+    payload: Uint8Array | string,
+    options: PublishOptions | undefined,
+  ): PendingDraft | DraftError => {
+    const error = topicError(topic) ?? optionsError(options)
+    if (error !== undefined) return error
+    const headers = Message.makeHeaders(options?.headers)
+    const bytesOf = typeof payload === "string" ? Buffer.from(payload) : payload
+    const bytes = Message.contentBytes(topic, bytesOf, headers)
+    if (bytes > messageBytesMax) {
+      return new MessageTooLarge({
+        bytes,
+        bytesMax: messageBytesMax,
+        message: `a message of ${bytes.toLocaleString("en")} bytes is larger than this node takes, which is ${messageBytesMax.toLocaleString("en")} bytes`,
+      })
+    }
+    return { topic, payload: bytesOf, headers, key: options?.key, bytes }
+  }
+}
+
+export const isDraftError = (draft: PendingDraft | DraftError): draft is DraftError => "_tag" in draft
+
+const optionsError = (options: PublishOptions | undefined): InvalidArgument | undefined => {
+  if (options === undefined) return undefined
+  if (options.key !== undefined) {
+    const wrong = nameProblem("key", options.key, keyBytesMax)
+    if (wrong !== undefined) return new InvalidArgument({ argument: "key", message: wrong })
+  }
+  if (options.headers === undefined) return undefined
+  for (const name of Object.keys(options.headers)) {
+    const value: unknown = options.headers[name]
+    if (name === "" || !name.isWellFormed() || typeof value !== "string" || !value.isWellFormed()) {
+      return new InvalidArgument({
+        argument: "headers",
+        message: `a header has a name and a value of well-formed Unicode, unlike ${JSON.stringify(name)}`,
+      })
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,163 @@
+/**
+ * A subscription as a Stream: replay from storage, then live from the feed, and back where it falls behind. What to
+ * give out when is `handover`'s to say; here is where it comes from.
+ */
+import { Cause, type Context, Effect, Fiber, type Scope, Stream } from "effect"
+import * as Cursor from "../../domain/Cursor.ts"
+import { CursorInvalid, InvalidArgument, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import type { Message } from "../../domain/Message.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import * as TopicFilter from "../../domain/TopicFilter.ts"
+import type { JournalFilter, JournalPage, LogStore } from "../../storage/LogStore.ts"
+import type { SubscribeError, SubscribeOptions } from "../Topics.ts"
+import type { TopicsSettings } from "../TopicsSettings.ts"
+import { type Handover, isReplaying, onBatches, onPage } from "./handover.ts"
+import type { FeedSubscription, LiveFeed } from "./LiveFeed.ts"
+import * as metrics from "./metrics.ts"
+
+/** What subscriptions are made of. */
+export interface Sources {
+  readonly store: LogStore["Service"]
+  readonly feed: LiveFeed["Service"]
+  readonly settings: TopicsSettings
+  readonly services: Context.Context<never>
+}
+
+/** Where a subscription begins: after a position, and not below an offset. */
+interface Start {
+  readonly after: number
+  readonly offsetMin: number
+}
+
+/** See `Topics.subscribe`. */
+export const subscribe = (
+  sources: Sources,
+  topics: string,
+  options: SubscribeOptions,
+): Stream.Stream<Message, SubscribeError> =>
+  Effect.gen(function* () {
+    const filter = yield* checkFilter(sources, topics, options)
+    // The feed first: whatever is committed from here on is in it, and whatever came before is in storage.
+    const live = yield* sources.feed.subscribe(filter)
+    const start = yield* startOf(sources, filter, options.from ?? "end", live.position)
+    return Stream.fromPull(makePull(sources, filter, live, start, options.onLive))
+  }).pipe(Stream.unwrap, Stream.scoped)
+
+const checkFilter = (
+  sources: Sources,
+  topics: string,
+  options: SubscribeOptions,
+): Effect.Effect<JournalFilter, InvalidArgument> => {
+  const wrong = TopicFilter.problem(topics)
+  if (wrong !== undefined) return Effect.fail(new InvalidArgument({ argument: "topic", message: wrong }))
+  const wrongOrigin = options.origin === undefined ? undefined : NodeId.problem(options.origin)
+  if (wrongOrigin !== undefined) return Effect.fail(new InvalidArgument({ argument: "origin", message: wrongOrigin }))
+  // An offset is a place in one log: without an origin it is this node's.
+  const origin = options.origin ?? (typeof options.from === "number" ? sources.store.info.node : undefined)
+  return Effect.succeed({ topics, origin })
+}
+
+const startOf = Effect.fnUntraced(function* (
+  sources: Sources,
+  filter: JournalFilter,
+  from: NonNullable<SubscribeOptions["from"]>,
+  livePosition: number,
+): Effect.fn.Return<Start, InvalidArgument | CursorInvalid | StorageFailed> {
+  if (from === "end") return { after: livePosition, offsetMin: 1 }
+  if (from === "start") return { after: 0, offsetMin: 1 }
+  if (typeof from === "number") return yield* startOfOffset(sources, filter, from, livePosition)
+  const { incarnation } = sources.store.info
+  if (from.incarnation !== incarnation) {
+    return yield* new CursorInvalid({
+      message: `the cursor ${Cursor.format(from)} belongs to another store than this one (${incarnation})`,
+    })
+  }
+  const end = yield* sources.store.end
+  if (!Number.isSafeInteger(from.position) || from.position < 0 || from.position > end) {
+    return yield* new CursorInvalid({
+      message: `the cursor ${Cursor.format(from)} is beyond the end of this store, which is at ${end}`,
+    })
+  }
+  return { after: from.position, offsetMin: 1 }
+})
+
+const startOfOffset = Effect.fnUntraced(function* (
+  sources: Sources,
+  filter: JournalFilter,
+  offset: number,
+  livePosition: number,
+): Effect.fn.Return<Start, InvalidArgument | StorageFailed> {
+  if (!Number.isSafeInteger(offset) || offset < 1) {
+    return yield* new InvalidArgument({
+      argument: "from",
+      message: `an offset is a whole number from 1 on, not ${offset}`,
+    })
+  }
+  if (filter.origin === undefined || TopicFilter.hasWildcard(filter.topics)) {
+    return yield* new InvalidArgument({
+      argument: "from",
+      message: `an offset is a place in one log: it goes with one topic, not with the filter ${JSON.stringify(filter.topics)}`,
+    })
+  }
+  const log = { topic: filter.topics, origin: filter.origin }
+  const [first] = yield* sources.store.readLog(log, offset, { rows: 1, bytes: 1 })
+  return first === undefined
+    ? { after: livePosition, offsetMin: offset }
+    : { after: first.position - 1, offsetMin: offset }
+})
+
+type Pull = Effect.Effect<readonly [Message, ...Array<Message>], SubscribeError | Cause.Done>
+
+const isNonEmpty = (messages: ReadonlyArray<Message>): messages is readonly [Message, ...Array<Message>] =>
+  messages.length > 0
+
+const makePull = Effect.fnUntraced(function* (
+  sources: Sources,
+  filter: JournalFilter,
+  live: FeedSubscription,
+  start: Start,
+  onLive: Effect.Effect<void> | undefined,
+): Effect.fn.Return<Pull, never, Scope.Scope> {
+  const { store, settings } = sources
+  const scope = yield* Effect.scope
+  const state: Handover = { position: start.after, target: live.position, nextSeq: live.nextSeq }
+  let { offsetMin } = start
+  let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
+  let toldLive = false
+
+  const readPage = (after: number): Effect.Effect<JournalPage, StorageFailed> =>
+    store.readJournal(after, filter, { rows: settings.pageMessagesMax, bytes: settings.pageBytesMax })
+
+  /** The next page, and the one after it already on its way, so that storage and subscriber work side by side. */
+  const replay = Effect.fnUntraced(function* () {
+    const page = yield* ahead === undefined ? readPage(state.position) : Fiber.join(ahead)
+    ahead = undefined
+    const messages = onPage(state, page)
+    if (isReplaying(state)) ahead = yield* Effect.forkIn(readPage(state.position), scope)
+    return messages
+  })
+
+  const follow = Effect.fnUntraced(function* () {
+    if (!toldLive) {
+      toldLive = true
+      if (onLive !== undefined) yield* onLive
+    }
+    const batches = yield* live.take
+    if (batches.length === 0) return yield* new Unavailable({ message: "the node is closing" })
+    const { messages, jumped } = onBatches(state, batches)
+    if (jumped) metrics.jumped(sources.services)
+    return messages
+  })
+
+  return Effect.gen(function* () {
+    while (true) {
+      const came = yield* isReplaying(state) ? replay() : follow()
+      const messages = offsetMin === 1 ? came : came.filter((message) => message.offset >= offsetMin)
+      if (isNonEmpty(messages)) {
+        // One log, in order: what follows is above the offset too.
+        offsetMin = 1
+        return messages
+      }
+    }
+  })
+})

@@ -1,0 +1,112 @@
+/**
+ * Topics in this process, over a storage.
+ */
+import { Effect, Layer } from "effect"
+import { InvalidArgument, NotPermitted } from "../domain/errors.ts"
+import type { LogId } from "../domain/LogId.ts"
+import type { Message } from "../domain/Message.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import * as Topic from "../domain/Topic.ts"
+import { LogStore } from "../storage/LogStore.ts"
+import { isDraftError, makeDrafter, type PendingDraft } from "./internal/draft.ts"
+import { JournalWriter } from "./internal/JournalWriter.ts"
+import { LiveFeed } from "./internal/LiveFeed.ts"
+import { subscribe } from "./internal/subscription.ts"
+import { type PublishError, Topics } from "./Topics.ts"
+import { TopicsSettings } from "./TopicsSettings.ts"
+
+/** Messages that one fetch gives at most. */
+const fetchMessagesMax = 10_000
+/** … and bytes, about. */
+const fetchBytesMax = 4 * 1024 * 1024
+
+const make = Effect.gen(function* () {
+  const store = yield* LogStore
+  const writer = yield* JournalWriter
+  const feed = yield* LiveFeed
+  const settings = yield* TopicsSettings
+  const services = yield* Effect.context()
+  const makeDraft = makeDrafter(settings.messageBytesMax)
+  const { node, incarnation } = store.info
+
+  const checkLog = (topic: string, origin: NodeId.NodeId = node): Effect.Effect<LogId, InvalidArgument> => {
+    const wrong = Topic.problem(topic)
+    if (wrong !== undefined) return Effect.fail(new InvalidArgument({ argument: "topic", message: wrong }))
+    const wrongOrigin = NodeId.problem(origin)
+    if (wrongOrigin !== undefined) return Effect.fail(new InvalidArgument({ argument: "origin", message: wrongOrigin }))
+    return Effect.succeed({ topic, origin })
+  }
+
+  return Topics.of({
+    publish: (topic, payload, options) => {
+      const draft = makeDraft(topic, payload, options)
+      return isDraftError(draft) ? Effect.fail(draft) : writer.appendOne(draft)
+    },
+
+    publishAll: (drafts) =>
+      Effect.suspend((): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
+        const pending: Array<PendingDraft> = []
+        for (const { topic, payload, ...options } of drafts) {
+          const draft = makeDraft(topic, payload, options)
+          if (isDraftError(draft)) return Effect.fail(draft)
+          pending.push(draft)
+        }
+        return pending.length === 0 ? Effect.succeed([]) : writer.append(pending)
+      }),
+
+    fetch: Effect.fn("Topics.fetch")(function* (topic, options) {
+      const log = yield* checkLog(topic, options?.origin)
+      const from = yield* checkWhole("from", options?.from ?? 1)
+      const limit = yield* checkWhole("limit", options?.limit ?? 100)
+      return yield* store.readLog(log, from, { rows: Math.min(limit, fetchMessagesMax), bytes: fetchBytesMax })
+    }),
+
+    head: Effect.fn("Topics.head")(function* (topic, origin) {
+      return yield* store.head(yield* checkLog(topic, origin))
+    }),
+
+    heads: store.heads,
+
+    deleteRange: Effect.fn("Topics.deleteRange")(function* (topic, from, to) {
+      const log = yield* checkLog(topic)
+      if (Topic.isReserved(topic)) {
+        return yield* new NotPermitted({
+          message: `topics that begin with "$" belong to the bus: nothing can be deleted from ${JSON.stringify(topic)}`,
+        })
+      }
+      yield* checkWhole("from", from)
+      yield* checkWhole("to", to)
+      if (from > to) {
+        return yield* new InvalidArgument({
+          argument: "from",
+          message: `a range goes from its first offset to its last, not from ${from} to ${to}`,
+        })
+      }
+      const { deleted } = yield* writer.tombstone({ log, from, to }, true)
+      return deleted
+    }),
+
+    subscribe: (filter, options = {}) => subscribe({ store, feed, settings, services }, filter, options),
+
+    // Not the store's end: a subscription that starts here follows the live feed.
+    cursor: Effect.sync(() => ({ incarnation, position: feed.position() })),
+
+    info: Effect.succeed({ node, incarnation }),
+
+    check: store.check,
+  })
+})
+
+const checkWhole = (argument: string, value: number): Effect.Effect<number, InvalidArgument> =>
+  Number.isSafeInteger(value) && value >= 1
+    ? Effect.succeed(value)
+    : Effect.fail(new InvalidArgument({ argument, message: `${argument} is a whole number from 1 on, not ${value}` }))
+
+/** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
+export const layerOver: Layer.Layer<Topics, never, LogStore | JournalWriter | LiveFeed> = Layer.effect(Topics, make)
+
+/**
+ * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions end
+ * with `Unavailable`.
+ */
+export const layer = layerOver.pipe(Layer.provide(JournalWriter.layer), Layer.provide(LiveFeed.layer))
