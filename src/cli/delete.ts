@@ -21,7 +21,9 @@ export const deleteRange = Effect.fnUntraced(function* (input: DeleteInput) {
   const from = yield* Arguments.wholeNumber("FROM", input.from, 1)
   const to = yield* Arguments.wholeNumber("TO", input.to, 1)
   if (from > to) {
-    return yield* new UsageError({ message: `a range goes from its first offset to its last, not from ${from} to ${to}` })
+    return yield* new UsageError({
+      message: `a range goes from its first offset to its last, not from ${from} to ${to}`,
+    })
   }
   const deleted = yield* Effect.provide(
     Effect.flatMap(Topics, (topics) => topics.deleteRange(topic, from, to)),

@@ -32,7 +32,9 @@ const usageSentence = (error: CliError.NonShowHelpErrors): string => {
       return `unexpected argument ${error.arguments.map((argument) => JSON.stringify(argument)).join(", ")}`
     case "InvalidValue": {
       const name = error.kind === "flag" ? `--${error.option}` : error.option
-      return error.value === "" ? `${name} needs a value` : `${name} takes ${error.expected}, not ${JSON.stringify(error.value)}`
+      return error.value === ""
+        ? `${name} needs a value`
+        : `${name} takes ${error.expected}, not ${JSON.stringify(error.value)}`
     }
     default:
       return error.message

@@ -67,8 +67,8 @@ export const publish = Effect.fnUntraced(function* (input: PublishInput) {
   const topic = yield* Arguments.topic(input.topic)
   const headers = yield* Arguments.headers(input.headers)
   yield* checkCombination(input)
-  const command = input.lines
-    ? publishLines({ topic, headers, keyPrefix: Option.getOrUndefined(input.keyPrefix), json: input.json })
-    : publishOne(input, topic, headers)
-  yield* Effect.provide(Effect.scoped(command), Connection.layer(input.url))
+  const connection = Connection.layer(input.url)
+  if (!input.lines) return yield* Effect.provide(publishOne(input, topic, headers), connection)
+  const keyPrefix = Option.getOrUndefined(input.keyPrefix)
+  yield* Effect.provide(Effect.scoped(publishLines({ topic, headers, keyPrefix, json: input.json })), connection)
 })

@@ -44,11 +44,9 @@ export const subscribe = Effect.fnUntraced(function* (input: SubscribeInput) {
   const from = yield* Arguments.start(Option.getOrElse(input.from, () => "end"))
   const limit = yield* Arguments.optionalWholeNumber("--limit", input.limit, 1)
   if (typeof from === "number" && TopicFilter.hasWildcard(filter)) {
-    return yield* new UsageError({ message: "--from takes an offset only with one topic: a filter starts at start or end" })
+    return yield* new UsageError({
+      message: "--from takes an offset only with one topic: a filter starts at start or end",
+    })
   }
-  yield* Effect.provide(
-    Effect.scoped(run(filter, { origin, from }, limit, input.json)),
-    Connection.layer(input.url),
-  )
+  yield* Effect.provide(Effect.scoped(run(filter, { origin, from }, limit, input.json)), Connection.layer(input.url))
 })
-

@@ -36,7 +36,10 @@ const readConfigFile = (path: string, source: string): Effect.Effect<Map<Setting
     const content = yield* Effect.try({
       try: () => readFileSync(path, "utf8"),
       catch: (cause) =>
-        refuse(source, `${source} names ${path}, which cannot be read: ${Predicate.isError(cause) ? cause.message : String(cause)}`),
+        refuse(
+          source,
+          `${source} names ${path}, which cannot be read: ${Predicate.isError(cause) ? cause.message : String(cause)}`,
+        ),
     })
     const object = yield* Effect.try({
       try: (): unknown => JSON.parse(content),
@@ -77,6 +80,19 @@ const collect = ({ flags, environment }: ConfigSources): Effect.Effect<Map<Setti
     return written
   })
 
+/** Memory keeps nothing: who asked for more than that does not get it silently. And a file is never just memory. */
+const refuseDurability = (config: NodeConfig, source: string | undefined): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  const isMemory = config.storage.backend === "memory"
+  if (isMemory === (config.durability === "memory")) return Effect.succeed(config)
+  if (source === undefined) return Effect.succeed({ ...config, durability: "memory" })
+  return Effect.fail(
+    new ConfigInvalid({
+      setting: source,
+      message: `${source} ${config.durability} is not what ${isMemory ? "memory:" : "sqlite:"} gives: it gives ${isMemory ? "memory" : "fsync or os"}`,
+    }),
+  )
+}
+
 /** A listener that others can reach, without anything that keeps them out, has to be asked for. */
 const refuseExposure = (
   config: NodeConfig,
@@ -112,7 +128,8 @@ export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigIn
       }
       texts[name] = text
     }
-    const config = yield* Effect.orDie(Schema.decodeUnknownEffect(NodeConfig)(texts))
+    const decoded = yield* Effect.orDie(Schema.decodeUnknownEffect(NodeConfig)(texts))
+    const config = yield* refuseDurability(decoded, written.get("durability")?.source)
     return yield* refuseExposure(config, (name) => written.get(name)?.source ?? `--${name}`)
   })
 

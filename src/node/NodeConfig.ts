@@ -135,10 +135,10 @@ export const settings = {
     parse: parseStorage,
     format: (storage) => (storage.backend === "memory" ? "memory:" : `sqlite:${storage.path ?? ""}`),
   }),
-  durability: oneOf("what an acknowledged message survives: fsync, a power cut; os, the death of the process", [
-    "fsync",
-    "os",
-  ]),
+  durability: oneOf(
+    "what an acknowledged message survives: fsync, a power cut; os, the death of the process; memory, nothing",
+    ["fsync", "os", "memory"],
+  ),
   "max-message": setting(Schema.Int, {
     about: "largest message, payload, topic and headers together",
     takes: "a size from 1KiB to 256MiB, such as 3.5MiB or 65536",
