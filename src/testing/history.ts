@@ -112,7 +112,11 @@ type Truth = ReadonlyMap<string, ReadonlyMap<number, Seen>>
 
 /** The final read by itself: 1, 2, 3 … in each log, nothing twice, nothing that nobody wrote. */
 const checkFinal = ({ writes, final }: History, report: Report): Truth => {
-  const outcomes = new Map(writes.map((write) => [write.content, write.outcome]))
+  const outcomes = new Map<string, Outcome>()
+  for (const { content, outcome } of writes) {
+    // Something may be written again under its key: one attempt that did not fail is enough.
+    if (outcome !== "failed" || !outcomes.has(content)) outcomes.set(content, outcome)
+  }
   const truth = new Map<string, Map<number, Seen>>()
   const places = new Map<string, string>()
   for (const seen of final) {

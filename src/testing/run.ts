@@ -167,7 +167,7 @@ const readAll = Effect.fnUntraced(function* (topics: Topics["Service"], prefix: 
       const page = yield* topics.fetch(topic, { origin, from, limit: 1000 })
       if (page.length === 0) break
       for (const message of page) all.push(seenOf(message))
-      from = page[page.length - 1]!.offset + 1
+      from += page.length
     }
   }
   return all

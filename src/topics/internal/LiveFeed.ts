@@ -48,6 +48,8 @@ export class LiveFeed extends Context.Service<
     readonly position: () => number
     /** Whether anybody follows anything. */
     readonly hasSubscribers: () => boolean
+    /** What the feeds hold for subscribers that are behind, in bytes, about. */
+    readonly heldBytes: () => number
     readonly subscribe: (filter: JournalFilter) => Effect.Effect<FeedSubscription, never, Scope.Scope>
   }
 >()("millrace/topics/LiveFeed") {
@@ -212,6 +214,7 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     offer,
     position: () => position,
     hasSubscribers: () => feeds.size > 0,
+    heldBytes: () => heldBytes,
     subscribe,
   })
 })

@@ -1,0 +1,171 @@
+/**
+ * The bus's typed errors on the wire: which gRPC status stands for which error, and how an error travels whole.
+ *
+ * A status code is what any client understands; beside it, in the trailing metadata entry `millrace-error-bin`, goes the
+ * error itself, from which our client makes the same class again that was raised in the node.
+ */
+import { fromBinary, toBinary } from "@bufbuild/protobuf"
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js"
+import {
+  CursorInvalid,
+  InvalidArgument,
+  KeyConflict,
+  MessageTooLarge,
+  NotPermitted,
+  OutcomeUnknown,
+  StorageFailed,
+  Unavailable,
+} from "../../domain/errors.ts"
+import { type Error as ErrorMessage, ErrorSchema } from "./gen/millrace/v1/topics_pb.ts"
+
+/** Every error that the service `Topics` can fail with. */
+export type TopicsError =
+  | InvalidArgument
+  | NotPermitted
+  | MessageTooLarge
+  | KeyConflict
+  | CursorInvalid
+  | StorageFailed
+  | OutcomeUnknown
+  | Unavailable
+
+/** The trailing metadata entry that carries an error. */
+export const errorKey = "millrace-error-bin"
+
+/** Trailers share a few KiB with everything else in them: a longer sentence is cut. */
+const sentenceLengthMax = 2048
+
+const sentence = (text: string): string => text.slice(0, sentenceLengthMax).toWellFormed()
+
+/**
+ * The gRPC status for an error. A message over the size limit is RESOURCE_EXHAUSTED, as it is where the gRPC library
+ * itself stops a request that is too large; an unknown outcome is INTERNAL, which no client repeats by itself.
+ */
+export const statusCode = (error: TopicsError): status => {
+  switch (error._tag) {
+    case "InvalidArgument":
+      return status.INVALID_ARGUMENT
+    case "NotPermitted":
+      return status.PERMISSION_DENIED
+    case "MessageTooLarge":
+      return status.RESOURCE_EXHAUSTED
+    case "KeyConflict":
+      return status.ALREADY_EXISTS
+    case "CursorInvalid":
+      return status.FAILED_PRECONDITION
+    case "StorageFailed":
+    case "OutcomeUnknown":
+      return status.INTERNAL
+    case "Unavailable":
+      return status.UNAVAILABLE
+  }
+}
+
+const kindOf = (error: TopicsError): ErrorMessage["kind"] => {
+  switch (error._tag) {
+    case "InvalidArgument":
+      return {
+        case: "invalidArgument",
+        value: { $typeName: "millrace.v1.InvalidArgument", argument: sentence(error.argument) },
+      }
+    case "NotPermitted":
+      return { case: "notPermitted", value: { $typeName: "millrace.v1.NotPermitted" } }
+    case "MessageTooLarge":
+      return {
+        case: "messageTooLarge",
+        value: {
+          $typeName: "millrace.v1.MessageTooLarge",
+          bytes: BigInt(error.bytes),
+          bytesMax: BigInt(error.bytesMax),
+        },
+      }
+    case "KeyConflict":
+      return {
+        case: "keyConflict",
+        value: {
+          $typeName: "millrace.v1.KeyConflict",
+          topic: error.topic,
+          key: error.key,
+          offset: BigInt(error.offset),
+        },
+      }
+    case "CursorInvalid":
+      return { case: "cursorInvalid", value: { $typeName: "millrace.v1.CursorInvalid" } }
+    case "StorageFailed":
+      return {
+        case: "storageFailed",
+        value: { $typeName: "millrace.v1.StorageFailed", operation: sentence(error.operation) },
+      }
+    case "OutcomeUnknown":
+      return {
+        case: "outcomeUnknown",
+        value: { $typeName: "millrace.v1.OutcomeUnknown", operation: sentence(error.operation) },
+      }
+    case "Unavailable":
+      return { case: "unavailable", value: { $typeName: "millrace.v1.Unavailable" } }
+  }
+}
+
+/** An error as a message. */
+export const encode = (error: TopicsError): ErrorMessage => ({
+  $typeName: "millrace.v1.Error",
+  message: sentence(error.message),
+  kind: kindOf(error),
+})
+
+/** The error that a message says, or `undefined` where it is of a kind that this version does not know. */
+export const decode = ({ message, kind }: ErrorMessage): TopicsError | undefined => {
+  switch (kind.case) {
+    case "invalidArgument":
+      return new InvalidArgument({ argument: kind.value.argument, message })
+    case "notPermitted":
+      return new NotPermitted({ message })
+    case "messageTooLarge":
+      return new MessageTooLarge({ bytes: Number(kind.value.bytes), bytesMax: Number(kind.value.bytesMax), message })
+    case "keyConflict":
+      return new KeyConflict({
+        topic: kind.value.topic,
+        key: kind.value.key,
+        offset: Number(kind.value.offset),
+        message,
+      })
+    case "cursorInvalid":
+      return new CursorInvalid({ message })
+    case "storageFailed":
+      return new StorageFailed({ operation: kind.value.operation, message })
+    case "outcomeUnknown":
+      return new OutcomeUnknown({ operation: kind.value.operation, message })
+    case "unavailable":
+      return new Unavailable({ message })
+    case undefined:
+      return undefined
+  }
+}
+
+/** What a server answers a failed call with. */
+export interface FailureStatus {
+  readonly code: status
+  readonly details: string
+  readonly metadata: Metadata
+}
+
+/** The status of a failed call, with the error itself in its metadata. */
+export const toStatus = (error: TopicsError, code: status = statusCode(error)): FailureStatus => {
+  const metadata = new Metadata()
+  // A key may be of any length, trailers may not: the error goes along where it fits, and the code always does.
+  const bytes = toBinary(ErrorSchema, encode(error))
+  if (bytes.byteLength <= 2 * sentenceLengthMax) metadata.set(errorKey, Buffer.from(bytes))
+  return { code, details: sentence(error.message), metadata }
+}
+
+/** The node's own error in a failed call, or `undefined` where it did not send one. */
+export const fromStatus = (failure: ServiceError): TopicsError | undefined => {
+  const [bytes] = failure.metadata.get(errorKey)
+  if (!Buffer.isBuffer(bytes)) return undefined
+  try {
+    return decode(fromBinary(ErrorSchema, bytes))
+  } catch {
+    // Not an error message of ours: the status code speaks for itself.
+    return undefined
+  }
+}

@@ -1,0 +1,415 @@
+/**
+ * The client's side of the `Publish` stream: publishes of many fibers share requests, several requests are under way at
+ * once, all in the order in which they were made.
+ *
+ * What waits when the event loop comes round goes out together, as a group commit does. When the connection is lost,
+ * what had been sent is unknown, and fails so, unless the node said that it had not looked at it; drafts with keys
+ * are sent again for a while, since that cannot store them twice. What had not been sent changed nothing.
+ *
+ * Plain code on arrays; an Effect begins and ends at each publish.
+ */
+import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js"
+import { Effect, type Scope } from "effect"
+import { MessageTooLarge, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
+import { contentBytes, makeHeaders, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { PublishError } from "../../topics/Topics.ts"
+import { draftBytes, plainNode } from "./codec.ts"
+import { type Connection, noAnswer } from "./connection.ts"
+import { decode, fromStatus } from "./errorCodec.ts"
+import {
+  type Draft,
+  type PublishOutcome,
+  type PublishRequest,
+  type PublishResponse,
+  type PublishResult,
+  TopicsService,
+} from "./gen/millrace/v1/topics_pb.ts"
+
+/** A request holds at most this many drafts, and about this many bytes unless one draft is larger. */
+const requestDraftsMax = 1024
+const requestBytesWanted = 512 * 1024
+
+/** Requests, and bytes, that may be under way. */
+const windowRequests = 16
+const windowBytes = 8 * 1024 * 1024
+
+/** Milliseconds between attempts to reach the node again: the first, and the longest. */
+const backoffMillisMin = 50
+const backoffMillisMax = 1000
+
+/** How often what has waited too long is looked for, in milliseconds. */
+const sweepMillis = 500
+
+/** What one caller publishes, and waits for. */
+interface Entry {
+  readonly drafts: ReadonlyArray<Draft>
+  readonly bytes: number
+  readonly atomic: boolean
+  /** Every draft has a key: sending it twice stores it once. */
+  readonly isRepeatable: boolean
+  readonly settle: (result: Effect.Effect<ReadonlyArray<Message>, PublishError>) => void
+  wasSent: boolean
+  isSettled: boolean
+  /** Milliseconds, by the monotonic clock. */
+  deadline: number
+  isDeadlineExtended: boolean
+}
+
+/** A request that waits for its answer. */
+interface Sent {
+  readonly number: bigint
+  readonly entries: ReadonlyArray<Entry>
+  readonly bytes: number
+}
+
+export interface Publisher {
+  /** Publishes drafts: in one commit, all or none, where `atomic`. */
+  readonly publish: (
+    drafts: ReadonlyArray<Draft>,
+    atomic: boolean,
+  ) => Effect.Effect<ReadonlyArray<Message>, PublishError>
+}
+
+export interface PublisherOptions {
+  readonly connection: Connection
+  /** How long drafts with keys are sent again after the connection was lost, in milliseconds. */
+  readonly repeatMillis: number
+}
+
+class Pipeline {
+  readonly #connection: Connection
+  readonly #repeatMillis: number
+  #waiting: Array<Entry> = []
+  #sent: Array<Sent> = []
+  #sentBytes = 0
+  #number = 0n
+  #call: ClientDuplexStream<PublishRequest, PublishResponse> | undefined
+  /** From the node's hello on: what it takes, and who it is. */
+  #node: { id: NodeId; messageBytesMax: number; requestBytesMax: number } | undefined
+  #lastNumberSeen: bigint | undefined
+  #hasConnected = false
+  #isFlushScheduled = false
+  #retryTimer: NodeJS.Timeout | undefined
+  #backoffMillis = backoffMillisMin
+  #sweepTimer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  constructor({ connection, repeatMillis }: PublisherOptions) {
+    this.#connection = connection
+    this.#repeatMillis = repeatMillis
+  }
+
+  add(drafts: ReadonlyArray<Draft>, atomic: boolean, settle: Entry["settle"]): Entry {
+    let bytes = 0
+    let isRepeatable = true
+    for (const draft of drafts) {
+      bytes += draftBytes(draft)
+      if (draft.key === undefined) isRepeatable = false
+    }
+    const entry: Entry = {
+      drafts,
+      bytes,
+      atomic,
+      isRepeatable,
+      settle,
+      wasSent: false,
+      isSettled: false,
+      deadline: performance.now() + this.#connection.timeoutMillis,
+      isDeadlineExtended: false,
+    }
+    if (this.#isClosed) {
+      this.#refuse(entry, "the client is closed")
+      return entry
+    }
+    this.#waiting.push(entry)
+    this.#sweepTimer ??= setInterval(() => this.#sweep(), sweepMillis)
+    if (!this.#isFlushScheduled) {
+      this.#isFlushScheduled = true
+      setImmediate(() => {
+        this.#isFlushScheduled = false
+        this.#flush()
+      })
+    }
+    return entry
+  }
+
+  /** The caller waits no more: what was not sent yet never will be. */
+  abandon(entry: Entry): void {
+    entry.isSettled = true
+  }
+
+  close(): void {
+    this.#isClosed = true
+    const call = this.#call
+    this.#call = undefined
+    call?.cancel()
+    clearTimeout(this.#retryTimer)
+    for (const { entries } of this.#sent) for (const entry of entries) this.#lose(entry, "the client was closed")
+    for (const entry of this.#waiting) this.#refuse(entry, "the client was closed")
+    this.#sent = []
+    this.#waiting = []
+    this.#stopSweeping()
+  }
+
+  #settle(entry: Entry, result: Effect.Effect<ReadonlyArray<Message>, PublishError>): void {
+    if (entry.isSettled) return
+    entry.isSettled = true
+    entry.settle(result)
+  }
+
+  /** Nothing has changed. */
+  #refuse(entry: Entry, message: string): void {
+    if (entry.wasSent) this.#lose(entry, message)
+    else this.#settle(entry, Effect.fail(new Unavailable({ message })))
+  }
+
+  /** Nobody knows. */
+  #lose(entry: Entry, message: string): void {
+    this.#settle(
+      entry,
+      Effect.fail(
+        new OutcomeUnknown({
+          operation: "publish",
+          message: `${message}; the publish may have happened or not`,
+        }),
+      ),
+    )
+  }
+
+  #flush(): void {
+    if (this.#isClosed || this.#waiting.length === 0) return
+    if (this.#call === undefined) {
+      if (this.#retryTimer === undefined) this.#open()
+      return
+    }
+    const node = this.#node
+    if (node === undefined) return
+    let next = 0
+    while (next < this.#waiting.length && this.#sent.length < windowRequests && this.#sentBytes < windowBytes) {
+      const entries: Array<Entry> = []
+      let drafts = 0
+      let bytes = 0
+      while (next < this.#waiting.length && drafts < requestDraftsMax) {
+        const entry = this.#waiting[next]!
+        if (!entry.isSettled && this.#isSendable(entry, node)) {
+          const fits = drafts === 0 || (!entry.atomic && bytes + entry.bytes <= requestBytesWanted)
+          if (!fits) break
+          entries.push(entry)
+          drafts += entry.drafts.length
+          bytes += entry.bytes
+        }
+        next++
+        if (entry.atomic && entries.length > 0) break
+      }
+      if (entries.length > 0) this.#send(this.#call, entries, bytes)
+    }
+    this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next)
+  }
+
+  #isSendable(entry: Entry, node: { messageBytesMax: number; requestBytesMax: number }): boolean {
+    for (const draft of entry.drafts) {
+      if (draftBytes(draft) <= node.requestBytesMax) continue
+      const bytes = contentBytes(draft.topic, draft.payload, draft.headers)
+      if (bytes <= node.messageBytesMax) continue
+      const message = `a message is at most ${node.messageBytesMax.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`
+      this.#settle(entry, Effect.fail(new MessageTooLarge({ bytes, bytesMax: node.messageBytesMax, message })))
+      return false
+    }
+    return true
+  }
+
+  #send(call: ClientDuplexStream<PublishRequest, PublishResponse>, entries: Array<Entry>, bytes: number): void {
+    const atomic = entries[0]!.atomic
+    const drafts = entries.length === 1 ? entries[0]!.drafts : entries.map((entry) => entry.drafts[0]!)
+    for (const entry of entries) entry.wasSent = true
+    let from = 0
+    do {
+      let to = from
+      let partBytes = 0
+      // Only an atomic batch can be too large for one request: it goes in parts.
+      while (to < drafts.length && (to === from || partBytes + draftBytes(drafts[to]!) <= requestBytesWanted)) {
+        partBytes += draftBytes(drafts[to]!)
+        to++
+      }
+      this.#number += 1n
+      call.write({
+        $typeName: "millrace.v1.PublishRequest",
+        number: this.#number,
+        drafts: from === 0 && to === drafts.length ? [...drafts] : drafts.slice(from, to),
+        atomic,
+        more: to < drafts.length,
+      })
+      from = to
+    } while (from < drafts.length)
+    this.#sent.push({ number: this.#number, entries, bytes })
+    this.#sentBytes += bytes
+  }
+
+  #open(): void {
+    const call = this.#connection.openBidirectional(TopicsService.method.publish)
+    this.#call = call
+    this.#node = undefined
+    this.#lastNumberSeen = undefined
+    call.on("data", ({ answer }: PublishResponse) => {
+      if (call !== this.#call) return
+      switch (answer.case) {
+        case "hello": {
+          const { node, messageBytesMax, requestBytesMax } = answer.value
+          this.#node = {
+            id: plainNode(node),
+            messageBytesMax: Number(messageBytesMax),
+            requestBytesMax: Number(requestBytesMax),
+          }
+          this.#hasConnected = true
+          this.#backoffMillis = backoffMillisMin
+          this.#flush()
+          break
+        }
+        case "result":
+          this.#answered(answer.value)
+          break
+        case "closing":
+          this.#lastNumberSeen = answer.value.lastNumber
+          break
+      }
+    })
+    call.on("error", (failure: ServiceError) => {
+      if (call === this.#call) {
+        this.#lost(fromStatus(failure)?.message ?? noAnswer(this.#connection.url, failure))
+      }
+    })
+    call.on("end", () => {
+      // An error, where there is one, follows the end at once.
+      setImmediate(() => {
+        if (call === this.#call) this.#lost(`the node at ${this.#connection.url} ended the stream`)
+      })
+    })
+  }
+
+  #answered({ number, outcomes }: PublishResult): void {
+    const sent = this.#sent[0]
+    if (sent === undefined || sent.number !== number) {
+      this.#call?.cancel()
+      return this.#lost(`the node at ${this.#connection.url} answered out of turn`)
+    }
+    this.#sent.shift()
+    this.#sentBytes -= sent.bytes
+    const node = this.#node!.id
+    let first = 0
+    for (const entry of sent.entries) {
+      const last = first + entry.drafts.length
+      if (!entry.isSettled) this.#settle(entry, result(entry, outcomes, first, node))
+      first = last
+    }
+    if (this.#waiting.length > 0) this.#flush()
+    else if (this.#sent.length === 0) this.#stopSweeping()
+  }
+
+  /** The connection is gone: what was sent is unknown, or goes again where that is safe. */
+  #lost(why: string): void {
+    this.#call = undefined
+    this.#node = undefined
+    const repeated: Array<Entry> = []
+    for (const { number, entries } of this.#sent) {
+      const wasSeen = this.#lastNumberSeen === undefined || number <= this.#lastNumberSeen
+      for (const entry of entries) {
+        if (!wasSeen) entry.wasSent = false
+        if (entry.isRepeatable) repeated.push(entry)
+        else this.#refuse(entry, why)
+      }
+    }
+    this.#sent = []
+    this.#sentBytes = 0
+    for (const entry of this.#waiting) {
+      if (entry.isRepeatable && this.#hasConnected) repeated.push(entry)
+      else this.#refuse(entry, why)
+    }
+    const now = performance.now()
+    this.#waiting = repeated.filter((entry) => {
+      if (entry.isSettled) return false
+      if (!entry.isDeadlineExtended) {
+        entry.isDeadlineExtended = true
+        entry.deadline = now + this.#repeatMillis
+      }
+      if (entry.deadline > now) return true
+      this.#refuse(entry, why)
+      return false
+    })
+    if (this.#waiting.length === 0) return this.#stopSweeping()
+    this.#retryTimer = setTimeout(() => {
+      this.#retryTimer = undefined
+      this.#flush()
+    }, this.#backoffMillis)
+    this.#backoffMillis = Math.min(this.#backoffMillis * 2, backoffMillisMax)
+  }
+
+  #sweep(): void {
+    const now = performance.now()
+    const why = `the node at ${this.#connection.url} did not answer in time`
+    for (const { entries } of this.#sent) {
+      for (const entry of entries) if (entry.deadline <= now) this.#lose(entry, why)
+    }
+    for (const entry of this.#waiting) if (entry.deadline <= now) this.#refuse(entry, why)
+    this.#waiting = this.#waiting.filter((entry) => !entry.isSettled)
+    if (this.#waiting.length === 0 && this.#sent.length === 0) this.#stopSweeping()
+  }
+
+  #stopSweeping(): void {
+    clearInterval(this.#sweepTimer)
+    this.#sweepTimer = undefined
+  }
+}
+
+/** The stored message that an outcome and its draft are. */
+const storedMessage = (draft: Draft, outcome: PublishOutcome, origin: NodeId): Message => ({
+  topic: draft.topic,
+  origin,
+  offset: Number(outcome.offset),
+  position: Number(outcome.position),
+  id: outcome.id,
+  createdAt: Number(outcome.createdAtMs),
+  headers: outcome.deleted ? noHeaders : makeHeaders(draft.headers),
+  payload: outcome.deleted ? noPayload : draft.payload,
+  deleted: outcome.deleted,
+})
+
+/** What an entry's outcomes, from `first` on, mean to its caller. */
+const result = (
+  { drafts }: Entry,
+  outcomes: ReadonlyArray<PublishOutcome>,
+  first: number,
+  origin: NodeId,
+): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
+  const stored: Array<Message> = []
+  for (let i = 0; i < drafts.length; i++) {
+    const outcome = outcomes[first + i]
+    if (outcome === undefined || outcome.error !== undefined) {
+      const error = outcome?.error === undefined ? undefined : decode(outcome.error)
+      if (error !== undefined && error._tag !== "CursorInvalid") return Effect.fail(error)
+      return Effect.fail(
+        new OutcomeUnknown({
+          operation: "publish",
+          message: `the node's answer cannot be understood: ${outcome?.error?.message ?? "an outcome is missing"}`,
+        }),
+      )
+    }
+    stored.push(storedMessage(drafts[i]!, outcome, origin))
+  }
+  return Effect.succeed(stored)
+}
+
+export const make = (options: PublisherOptions): Effect.Effect<Publisher, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new Pipeline(options)),
+      (pipeline) => Effect.sync(() => pipeline.close()),
+    ),
+    (pipeline) => ({
+      publish: (drafts, atomic) =>
+        Effect.callback((resume) => {
+          const entry = pipeline.add(drafts, atomic, resume)
+          return Effect.sync(() => pipeline.abandon(entry))
+        }),
+    }),
+  )

@@ -1,0 +1,219 @@
+/**
+ * The client's side of a subscription: a stream of messages that outlives its connections.
+ *
+ * It remembers the last position that it handed on and begins again after it, so that every message comes once and in
+ * order whatever happens to the connection or the node. It fails at once where the node never answered, where the node
+ * refuses it, and where another store answers than the one it began with.
+ */
+import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js"
+import { status } from "@grpc/grpc-js"
+import { Effect, Random, Stream } from "effect"
+import { CursorInvalid, InvalidArgument, Unavailable } from "../../domain/errors.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { SubscribeError, SubscribeOptions } from "../../topics/Topics.ts"
+import * as codec from "./codec.ts"
+import { type Connection, noAnswer } from "./connection.ts"
+import { fromStatus } from "./errorCodec.ts"
+import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
+
+/** What happens to a subscription's connection; times in milliseconds. */
+export type ReconnectEvent =
+  | { readonly _tag: "Lost"; readonly url: string; readonly reason: string }
+  | { readonly _tag: "Retrying"; readonly url: string; readonly attempt: number; readonly delayMillis: number }
+  | { readonly _tag: "Restored"; readonly url: string; readonly attempts: number }
+
+export interface ReconnectOptions {
+  /** How long a lost connection is tried again, in milliseconds; 0 for not at all. */
+  readonly reconnectMillis: number
+  readonly onReconnect: (event: ReconnectEvent) => Effect.Effect<void>
+}
+
+const backoffMillisMin = 50
+const backoffMillisMax = 2000
+
+/** What a call gives next: an answer, or the reason why there will be none. */
+type Next = { readonly answer: SubscribeResponse } | { readonly failure: ServiceError | undefined }
+
+/** Takes a call's answers one by one; the call is read no further than that, apart from a few that are buffered. */
+const nextOf = (call: ClientReadableStream<SubscribeResponse>): Effect.Effect<Next> => {
+  let failure: ServiceError | undefined
+  let hasEnded = false
+  let wake: (() => void) | undefined
+  const changed = (): void => wake?.()
+  call.on("readable", changed)
+  call.on("error", (error: ServiceError) => {
+    failure = error
+    hasEnded = true
+    changed()
+  })
+  call.on("end", () => {
+    // An error, where there is one, follows the end at once.
+    setImmediate(() => {
+      hasEnded = true
+      changed()
+    })
+  })
+  const take: Effect.Effect<Next> = Effect.suspend(() => {
+    const answer: SubscribeResponse | null = call.read()
+    if (answer !== null) return Effect.succeed({ answer })
+    if (hasEnded) return Effect.succeed({ failure })
+    return Effect.flatMap(
+      Effect.callback<void>((resume) => {
+        wake = () => {
+          wake = undefined
+          resume(Effect.void)
+        }
+        return Effect.sync(() => {
+          wake = undefined
+        })
+      }),
+      () => take,
+    )
+  })
+  return take
+}
+
+/** Statuses after which the same subscription may go well. */
+const isTransient = (failure: ServiceError | undefined): boolean => {
+  switch (failure?.code) {
+    case status.INVALID_ARGUMENT:
+    case status.PERMISSION_DENIED:
+    case status.UNAUTHENTICATED:
+    case status.UNIMPLEMENTED:
+    case status.FAILED_PRECONDITION:
+    case status.NOT_FOUND:
+    case status.RESOURCE_EXHAUSTED:
+      return false
+    default:
+      return true
+  }
+}
+
+/** Where to begin, in the request's form. */
+const beginning = (from: SubscribeOptions["from"]): Effect.Effect<SubscribeRequest["from"], InvalidArgument> => {
+  if (from === "start") {
+    return Effect.succeed({ case: "start", value: { $typeName: "millrace.v1.StartOfJournal" } })
+  }
+  if (from === undefined || from === "end") {
+    return Effect.succeed({ case: "end", value: { $typeName: "millrace.v1.EndOfJournal" } })
+  }
+  if (typeof from === "number") {
+    return Effect.map(codec.unsigned("from", from), (value) => ({ case: "offset", value }))
+  }
+  return Effect.map(codec.unsigned("cursor", from.position), (position) => ({
+    case: "cursor",
+    value: { $typeName: "millrace.v1.Place", incarnation: from.incarnation, position },
+  }))
+}
+
+export const subscribe = (
+  connection: Connection,
+  { reconnectMillis, onReconnect }: ReconnectOptions,
+  filter: string,
+  options: SubscribeOptions,
+): Stream.Stream<Message, SubscribeError> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const { url } = connection
+      const request: SubscribeRequest = {
+        $typeName: "millrace.v1.SubscribeRequest",
+        filter,
+        ...(options.origin === undefined ? {} : { origin: codec.nodeMessage(options.origin) }),
+        from: yield* beginning(options.from),
+      }
+      let incarnation: string | undefined
+      let position: bigint | undefined
+      let isLive = false
+      let attempts = 0
+      let lostAt = 0
+      let call: ClientReadableStream<SubscribeResponse> | undefined
+      let next: Effect.Effect<Next> | undefined
+
+      yield* Effect.addFinalizer(() => Effect.sync(() => call?.cancel()))
+
+      const open = (): Effect.Effect<Next> => {
+        call = connection.openStream(
+          TopicsService.method.subscribe,
+          incarnation === undefined || position === undefined
+            ? request
+            : {
+                ...request,
+                from: { case: "cursor", value: { $typeName: "millrace.v1.Place", incarnation, position } },
+              },
+        )
+        return (next = nextOf(call))
+      }
+
+      /** Decides what a lost connection means: waits and goes on, or fails. */
+      const lost = (failure: ServiceError | undefined): Effect.Effect<void, SubscribeError> =>
+        Effect.suspend((): Effect.Effect<void, SubscribeError> => {
+          next = undefined
+          const word = failure === undefined ? undefined : fromStatus(failure)
+          switch (word?._tag) {
+            case "InvalidArgument":
+            case "CursorInvalid":
+            case "StorageFailed":
+              return Effect.fail(word)
+          }
+          const reason =
+            word?.message ??
+            (failure === undefined ? `the node at ${url} ended the subscription` : noAnswer(url, failure))
+          const now = performance.now()
+          if (attempts === 0) lostAt = now
+          if (incarnation === undefined || !isTransient(failure) || now - lostAt >= reconnectMillis) {
+            return Effect.fail(new Unavailable({ message: reason }))
+          }
+          return Effect.gen(function* () {
+            if (attempts === 0) yield* onReconnect({ _tag: "Lost", url, reason })
+            const backoff = Math.min(backoffMillisMin * 2 ** Math.min(attempts, 16), backoffMillisMax)
+            const delayMillis = Math.round(backoff * (0.75 + 0.5 * (yield* Random.next)))
+            attempts++
+            yield* onReconnect({ _tag: "Retrying", url, attempt: attempts, delayMillis })
+            yield* Effect.sleep(delayMillis)
+          })
+        })
+
+      const taken = (answer: SubscribeResponse): Effect.Effect<ReadonlyArray<Message>, SubscribeError> => {
+        const { event } = answer
+        switch (event.case) {
+          case "begin": {
+            const { value } = event
+            if (incarnation !== undefined && incarnation !== value.incarnation) {
+              return Effect.fail(
+                new CursorInvalid({
+                  message: `the store behind ${url} is not the one that the subscription began with: begin again from an offset or from the start`,
+                }),
+              )
+            }
+            incarnation = value.incarnation
+            position ??= value.position
+            if (attempts === 0) return Effect.succeed([])
+            const restored: ReconnectEvent = { _tag: "Restored", url, attempts }
+            attempts = 0
+            return Effect.as(onReconnect(restored), [])
+          }
+          case "live": {
+            if (isLive || options.onLive === undefined) return Effect.succeed([])
+            isLive = true
+            return Effect.as(options.onLive, [])
+          }
+          case "batch":
+            position = event.value.position
+            return Effect.succeed(codec.messages(event.value.messages))
+          case undefined:
+            return Effect.succeed([])
+        }
+      }
+
+      const pull: Effect.Effect<readonly [Message, ...Array<Message>], SubscribeError> = Effect.suspend(() =>
+        Effect.flatMap(next ?? open(), (step) => {
+          if ("failure" in step) return Effect.flatMap(lost(step.failure), () => pull)
+          return Effect.flatMap(taken(step.answer), (messages) => {
+            const [first, ...rest] = messages
+            return first === undefined ? pull : Effect.succeed([first, ...rest] as const)
+          })
+        }),
+      )
+      return Stream.fromPull(Effect.succeed(pull))
+    }),
+  )
