@@ -1,0 +1,175 @@
+/**
+ * What an append will do, worked out before anything is written: which drafts get which offsets and positions, which
+ * were stored before under their key, and which requests are refused. Every backend that numbers messages by itself
+ * plans with this and then writes the plan's rows.
+ *
+ * Offsets follow the heads and positions follow the journal's end, in batch order, without gaps: a refused request
+ * takes none. A key counts as used from the moment an earlier request of the batch, or an earlier draft of the same
+ * request, used it.
+ */
+import { contentDigest, payloadEqual } from "./Content.ts"
+import type { AppendConflict, AppendRepeat, AppendResult, Draft, KeyWindow } from "./LogStore.ts"
+
+/** A message that was stored under a key. */
+export interface KeyedMessage {
+  readonly offset: number
+  readonly position: number
+  readonly id: string
+  /** The message's creation time in milliseconds since 1970: the key's age counts from it. */
+  readonly createdAt: number
+  readonly deleted: boolean
+  readonly digest: Uint8Array
+}
+
+/** What a plan has to know of the store as it is. */
+export interface AppendState {
+  /** The journal's last position. */
+  readonly end: number
+  /** The head of this node's log of a topic; 0 where there is none. */
+  readonly head: (topic: string) => number
+  /** What is remembered of a key, however old. */
+  readonly keyed: (topic: string, key: string) => KeyedMessage | undefined
+  readonly keyWindow: KeyWindow
+}
+
+/** A log that gets new messages. */
+export interface PlannedLog {
+  readonly topic: string
+  /** Head after the append. */
+  head: number
+}
+
+/** A key to remember. */
+export interface PlannedKey {
+  readonly log: PlannedLog
+  readonly key: string
+  readonly position: number
+  readonly digest: Uint8Array
+  readonly createdAt: number
+  /** Position of an entry that is too old to count and has to make room. */
+  readonly replaces: number | undefined
+}
+
+/** Drafts to store, as columns of equal length, in journal order. Positions are `firstPosition`, + 1, + 2 … */
+export interface AppendPlan {
+  readonly result: AppendResult
+  readonly firstPosition: number
+  readonly drafts: ReadonlyArray<Draft>
+  readonly logs: ReadonlyArray<PlannedLog>
+  readonly offsets: ReadonlyArray<number>
+  /** Every log touched, once. */
+  readonly heads: ReadonlyArray<PlannedLog>
+  readonly keys: ReadonlyArray<PlannedKey>
+}
+
+const keyName = (topic: string, key: string): string => `${topic}\0${key}`
+
+export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state: AppendState): AppendPlan => {
+  const offsets: Array<number> = []
+  const positions: Array<number> = []
+  const repeats: Array<AppendRepeat> = []
+  const conflicts: Array<AppendConflict> = []
+  const drafts: Array<Draft> = []
+  const logs: Array<PlannedLog> = []
+  const rowOffsets: Array<number> = []
+  const heads = new Map<string, PlannedLog>()
+  const used = new Map<string, KeyedMessage>()
+  const keys = new Map<string, PlannedKey>()
+
+  let topic: string | undefined
+  let log: PlannedLog | undefined
+  const store = (draft: Draft): PlannedLog => {
+    if (log === undefined || topic !== draft.topic) {
+      topic = draft.topic
+      log = heads.get(topic)
+      if (log === undefined) {
+        log = { topic, head: state.head(topic) }
+        heads.set(topic, log)
+      }
+    }
+    log.head += 1
+    drafts.push(draft)
+    logs.push(log)
+    rowOffsets.push(log.head)
+    offsets.push(log.head)
+    positions.push(state.end + drafts.length)
+    return log
+  }
+
+  const find = (name: string, draft: Draft): KeyedMessage | undefined => {
+    const entry = used.get(name) ?? state.keyed(draft.topic, draft.key!)
+    return entry !== undefined && draft.createdAt - entry.createdAt <= state.keyWindow.millis ? entry : undefined
+  }
+
+  for (let request = 0; request < requests.length; request++) {
+    const batch = requests[request]!
+    const digests = batch.some((draft) => draft.key !== undefined)
+      ? batch.map((draft) => (draft.key === undefined ? undefined : contentDigest(draft.headers, draft.payload)))
+      : undefined
+    const conflict = digests === undefined ? undefined : keyConflict(batch, request, digests, find)
+    if (conflict !== undefined) {
+      conflicts.push(conflict)
+      for (let i = 0; i < batch.length; i++) {
+        offsets.push(0)
+        positions.push(0)
+      }
+      continue
+    }
+    for (let i = 0; i < batch.length; i++) {
+      const draft = batch[i]!
+      const digest = digests?.[i]
+      if (draft.key === undefined || digest === undefined) {
+        store(draft)
+        continue
+      }
+      const name = keyName(draft.topic, draft.key)
+      const entry = find(name, draft)
+      if (entry !== undefined) {
+        repeats.push({ draft: offsets.length, id: entry.id, createdAt: entry.createdAt, deleted: entry.deleted })
+        offsets.push(entry.offset)
+        positions.push(entry.position)
+        continue
+      }
+      const log = store(draft)
+      const position = state.end + drafts.length
+      const { id, createdAt } = draft
+      used.set(name, { offset: log.head, position, id, createdAt, deleted: false, digest })
+      keys.delete(name)
+      const replaces = state.keyed(draft.topic, draft.key)?.position
+      keys.set(name, { log, key: draft.key, position, digest, createdAt, replaces })
+    }
+  }
+  return {
+    result: { offsets, positions, repeats, conflicts },
+    firstPosition: state.end + 1,
+    drafts,
+    logs,
+    offsets: rowOffsets,
+    heads: [...heads.values()],
+    keys: [...keys.values()],
+  }
+}
+
+/** The first key of a request that was used for other content, if any. */
+const keyConflict = (
+  batch: ReadonlyArray<Draft>,
+  request: number,
+  digests: ReadonlyArray<Uint8Array | undefined>,
+  find: (name: string, draft: Draft) => KeyedMessage | undefined,
+): AppendConflict | undefined => {
+  const own = new Map<string, Uint8Array>()
+  for (let i = 0; i < batch.length; i++) {
+    const draft = batch[i]!
+    const digest = digests[i]
+    if (draft.key === undefined || digest === undefined) continue
+    const name = keyName(draft.topic, draft.key)
+    const entry = find(name, draft)
+    const earlier = entry?.digest ?? own.get(name)
+    if (earlier === undefined) own.set(name, digest)
+    else if (!payloadEqual(earlier, digest)) {
+      // A key that is at odds with itself within the request is stored nowhere, so there is no offset to name.
+      return { request, topic: draft.topic, key: draft.key, offset: entry?.offset ?? 0 }
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,61 @@
+/**
+ * What a store in memory holds, apart from the store: a "disk" that outlives the stores opened on it, so that closing
+ * and reopening can be tested without files.
+ *
+ * The journal is an array: the message at position `p` is its element `p - 1`, and a log is the list of its messages'
+ * positions.
+ */
+import { randomUUID } from "node:crypto"
+import type { LogId } from "../../domain/LogId.ts"
+import { key as logKey } from "../../domain/LogId.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { KeyedMessage } from "../AppendPlan.ts"
+import type { OffsetRange } from "../OffsetRanges.ts"
+
+/** One log: `positions[offset - 1]` is where its message is in the journal. */
+export interface MemoryLog {
+  readonly log: LogId
+  readonly positions: Array<number>
+  tombstones: ReadonlyArray<OffsetRange>
+}
+
+export interface MemoryDisk {
+  readonly incarnation: string
+  /** Whose it is; absent until a store was opened on it. */
+  node: NodeId | undefined
+  /** Whether a store is open on it. */
+  held: boolean
+  readonly journal: Array<Message>
+  /** By `LogId.key`. */
+  readonly logs: Map<string, MemoryLog>
+  /** Remembered keys, the oldest first, by log and key. */
+  readonly keys: Map<string, KeyedMessage>
+}
+
+/** An empty disk, with an incarnation of its own. */
+export const makeDisk = (): MemoryDisk => ({
+  incarnation: randomUUID(),
+  node: undefined,
+  held: false,
+  journal: [],
+  logs: new Map(),
+  keys: new Map(),
+})
+
+/** The log, made where it does not exist. */
+export const openLog = (disk: MemoryDisk, log: LogId): MemoryLog => {
+  const key = logKey(log)
+  let found = disk.logs.get(key)
+  if (found === undefined) {
+    found = { log, positions: [], tombstones: [] }
+    disk.logs.set(key, found)
+  }
+  return found
+}
+
+/** The stored message at an offset, if the log has it. */
+export const messageAt = (disk: MemoryDisk, log: MemoryLog, offset: number): Message | undefined => {
+  const position = log.positions[offset - 1]
+  return position === undefined ? undefined : disk.journal[position - 1]
+}

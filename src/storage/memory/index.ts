@@ -1,0 +1,51 @@
+/**
+ * Logs in memory: `layer` provides a `LogStore` whose messages live as long as the process, or as long as the `disk`
+ * they are on.
+ *
+ * A disk is held by one store at a time, as a file would be; a second one is refused.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { StoreUnusable } from "../../domain/errors.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import { resolveNode } from "../Identity.ts"
+import { defaultKeyWindow, type KeyWindow, LogStore } from "../LogStore.ts"
+import { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
+import * as MemoryLogStore from "./MemoryLogStore.ts"
+
+export { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
+
+export interface MemoryOptions {
+  /** Whose store it is; absent: the disk's node, or the default one on a new disk. */
+  readonly node?: NodeId | undefined
+  readonly keyWindow?: KeyWindow | undefined
+  /** What to store on; absent: a disk of the layer's own. */
+  readonly disk?: MemoryDisk | undefined
+}
+
+/** A store in memory. Fails as `StoreUnusable` where the disk is another node's or is held. */
+export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore, StoreUnusable> =>
+  Layer.effect(
+    LogStore,
+    Effect.gen(function* () {
+      const disk = options.disk ?? makeDisk()
+      const node = resolveNode("this memory", disk.node, options.node)
+      if (node instanceof StoreUnusable) return yield* node
+      yield* Effect.acquireRelease(hold(disk), () =>
+        Effect.sync(() => {
+          disk.held = false
+        }),
+      )
+      disk.node = node
+      return MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow)
+    }),
+  )
+
+const hold = (disk: MemoryDisk): Effect.Effect<void, StoreUnusable> =>
+  Effect.suspend(() => {
+    if (disk.held) {
+      return new StoreUnusable({ reason: "held", message: `this memory is held by another store of this process` })
+    }
+    disk.held = true
+    return Effect.void
+  })

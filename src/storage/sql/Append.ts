@@ -1,0 +1,149 @@
+/**
+ * Appending drafts to this node's logs, and the table of keys that makes appends repeatable.
+ *
+ * A key's entry is at its message's position, so the oldest entries are the first rows. The table is bounded by
+ * dropping from that end, in the same commit, as many as came in; nothing is scanned. Batches without keys do not
+ * touch it.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { NodeId } from "../../domain/NodeId.ts"
+import { type AppendPlan, type KeyedMessage, planAppend } from "../AppendPlan.ts"
+import type { AppendResult, Draft, KeyWindow } from "../LogStore.ts"
+import { type JournalState, JournalWrite } from "./JournalWrite.ts"
+import type { Session } from "./Session.ts"
+import { executeRows, grouped } from "./Statements.ts"
+import type { Written } from "./WriteTransaction.ts"
+
+export interface AppendContext {
+  readonly node: NodeId
+  readonly keyWindow: KeyWindow
+  readonly journal: JournalState
+  /** How many keys are remembered. */
+  readonly keys: { count: number }
+}
+
+export const append = (
+  session: Session,
+  context: AppendContext,
+  requests: ReadonlyArray<ReadonlyArray<Draft>>,
+): Effect.Effect<Written<AppendResult>, SqlError> =>
+  Effect.gen(function* () {
+    const { journal, keys, keyWindow, node } = context
+    const stored = yield* findKeys(session, context, requests)
+    const plan = planAppend(requests, {
+      end: journal.end,
+      head: (topic) => journal.logs.find({ topic, origin: node })?.head ?? 0,
+      keyed: (topic, key) => stored.get(topic)?.get(key),
+      keyWindow,
+    })
+    const write = new JournalWrite(journal)
+    const { drafts, logs } = plan
+    for (let i = 0; i < drafts.length;) {
+      const planned = logs[i]!
+      const log = write.log({ topic: planned.topic, origin: node })
+      for (; i < drafts.length && logs[i] === planned; i++) write.add(log, drafts[i]!, false)
+    }
+    yield* write.flush(session)
+    const count = yield* rememberKeys(session, context, plan, write)
+    return {
+      value: plan.result,
+      committed: () => {
+        write.committed()
+        keys.count = count
+      },
+    }
+  })
+
+type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>
+
+const selectKeys = grouped(
+  1,
+  (names) =>
+    `SELECT name, k.position, digest, k.created_at, log_offset, id, m.created_at, deleted
+     FROM millrace_keys k JOIN millrace_messages m ON m.position = k.position
+     WHERE k.log = ? AND name IN (${names})`,
+)
+
+/** What is remembered of the keys in a batch, by topic and key. */
+const findKeys = (
+  session: Session,
+  { journal, keys, node }: AppendContext,
+  requests: ReadonlyArray<ReadonlyArray<Draft>>,
+): Effect.Effect<StoredKeys, SqlError> => {
+  const found = new Map<string, Map<string, KeyedMessage>>()
+  if (keys.count === 0) return Effect.succeed(found)
+  const asked = new Map<string, Set<string>>()
+  for (const request of requests) {
+    for (const { topic, key } of request) {
+      if (key === undefined) continue
+      const names = asked.get(topic)
+      if (names === undefined) asked.set(topic, new Set([key]))
+      else names.add(key)
+    }
+  }
+  if (asked.size === 0) return Effect.succeed(found)
+  return Effect.gen(function* () {
+    for (const [topic, names] of asked) {
+      const log = journal.logs.find({ topic, origin: node })
+      if (log === undefined) continue
+      const entries = new Map<string, KeyedMessage>()
+      found.set(topic, entries)
+      const list = [...names]
+      let at = 0
+      for (const [size, text] of selectKeys.texts) {
+        for (; list.length - at >= size; at += size) {
+          const rows = yield* session.values(text, [log.number, ...list.slice(at, at + size)])
+          for (const [name, position, digest, , offset, id, createdAt, deleted] of rows) {
+            entries.set(name as string, {
+              offset: offset as number,
+              position: position as number,
+              id: id as string,
+              createdAt: createdAt as number,
+              deleted: deleted !== 0,
+              digest: digest as Uint8Array,
+            })
+          }
+        }
+      }
+    }
+    return found
+  })
+}
+
+const insertKeys = grouped(
+  5,
+  (rows) => `INSERT INTO millrace_keys (position, log, name, digest, created_at) VALUES ${rows}`,
+)
+const deleteKeys = grouped(1, (positions) => `DELETE FROM millrace_keys WHERE position IN (${positions})`)
+const deleteOldestKeys =
+  "DELETE FROM millrace_keys WHERE position IN (SELECT position FROM millrace_keys ORDER BY position LIMIT ?)"
+
+/** Stores the plan's keys and drops the oldest beyond the bound. Gives how many there are then. */
+const rememberKeys = (
+  session: Session,
+  { keyWindow, keys, node }: AppendContext,
+  plan: AppendPlan,
+  write: JournalWrite,
+): Effect.Effect<number, SqlError> => {
+  const added = plan.keys
+  if (added.length === 0) return Effect.succeed(keys.count)
+  const replaced = added.flatMap(({ replaces }) => (replaces === undefined ? [] : [replaces]))
+  return Effect.gen(function* () {
+    yield* executeRows(session, deleteKeys, replaced.length, (params, at, row) => {
+      params[at] = replaced[row]
+    })
+    yield* executeRows(session, insertKeys, added.length, (params, at, row) => {
+      const { createdAt, digest, key, log, position } = added[row]!
+      params[at] = position
+      params[at + 1] = write.log({ topic: log.topic, origin: node }).row.number
+      params[at + 2] = key
+      params[at + 3] = digest
+      params[at + 4] = createdAt
+    })
+    const count = keys.count + added.length - replaced.length
+    const excess = count - keyWindow.count
+    if (excess > 0) yield* session.run(deleteOldestKeys, [excess])
+    return Math.min(count, keyWindow.count)
+  })
+}

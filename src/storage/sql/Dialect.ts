@@ -1,0 +1,34 @@
+/**
+ * What differs between the databases that logs are stored in. All other SQL of this folder is written once, with `?`
+ * for parameters.
+ */
+import type * as Effect from "effect/Effect"
+import type { Connection } from "effect/sql/SqlConnection"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Durability } from "../LogStore.ts"
+
+/** What a failed statement of a write transaction leaves behind. */
+export type FailureKind =
+  /** The transaction can be rolled back, and nothing has changed. */
+  | "clean"
+  /** The database may have lost track of what is on the disk: nobody knows, and writing must stop. */
+  | "unknown"
+
+export interface Dialect {
+  /** The name as `StoreInfo.backend` shows it. */
+  readonly name: string
+  /** One list of statements for each format version, the first for version 1. A version adds to the ones before. */
+  readonly migrations: ReadonlyArray<ReadonlyArray<string>>
+  /** Begins a transaction that writes. */
+  readonly begin: string
+  /** SQL text with the dialect's own placeholders in the place of `?`. */
+  readonly text: (sql: string) => string
+  /** A condition that a column is one of the numbers in a single parameter, and that parameter's value. */
+  readonly oneOf: (column: string) => string
+  readonly oneOfValue: (numbers: ReadonlyArray<number>) => unknown
+  /** What an acknowledged commit survives, as the connection is set up. */
+  readonly durability: (connection: Connection) => Effect.Effect<Durability, SqlError>
+  readonly failureKind: (error: SqlError, at: "statement" | "commit") => FailureKind
+  /** Whether an error only says that there was no transaction to roll back. */
+  readonly isNoTransaction: (error: SqlError) => boolean
+}

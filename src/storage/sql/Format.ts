@@ -1,0 +1,107 @@
+/**
+ * The tables of a store and what the store remembers of itself: its format version, its node, its incarnation.
+ *
+ * A format is a list of statements for each version (`Dialect.migrations`); opening brings an older store up to date
+ * in one transaction and refuses a newer one, which an older program would damage. (Effect's own Migrator does
+ * neither: it knows no format that is too new, and one transaction per store is not its way of working.)
+ */
+import { randomUUID } from "node:crypto"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { SqlError } from "effect/sql/SqlError"
+import { StoreUnusable } from "../../domain/errors.ts"
+import { NodeId } from "../../domain/NodeId.ts"
+import { resolveNode } from "../Identity.ts"
+import type { Dialect } from "./Dialect.ts"
+import type { Session } from "./Session.ts"
+
+/** What a store is, once it is open. */
+export interface Identity {
+  readonly node: NodeId
+  readonly incarnation: string
+}
+
+const createMeta = "CREATE TABLE IF NOT EXISTS millrace_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+const selectMeta = "SELECT name, value FROM millrace_meta"
+const insertMeta = "INSERT INTO millrace_meta (name, value) VALUES (?, ?)"
+const updateFormat = "UPDATE millrace_meta SET value = ? WHERE name = 'format'"
+
+const NodeText = Schema.fromJsonString(NodeId)
+const encodeNode = Schema.encodeSync(NodeText)
+const decodeNode = Schema.decodeUnknownSync(NodeText)
+
+/**
+ * Creates the tables, or brings them up to date, and settles whose store it is; to be run within a transaction.
+ *
+ * @param store the store's name in a refusal
+ * @param asked the node that wants it; absent: whoever it belongs to
+ */
+export const prepare = (
+  session: Session,
+  dialect: Dialect,
+  store: string,
+  asked: NodeId | undefined,
+): Effect.Effect<Identity, SqlError | StoreUnusable> =>
+  Effect.gen(function* () {
+    const current = dialect.migrations.length
+    yield* session.run(createMeta, [])
+    const meta = yield* readMeta(session)
+    const format = meta.has("format") ? formatOf(meta) : 0
+    if (format > current) return yield* newer(store, format, current)
+    const node = resolveNode(store, nodeOf(meta), asked)
+    if (node instanceof StoreUnusable) return yield* node
+    for (const statements of dialect.migrations.slice(format)) {
+      for (const statement of statements) yield* session.run(statement, [])
+    }
+    const incarnation = meta.get("incarnation") ?? randomUUID()
+    if (format === 0) {
+      yield* session.run(insertMeta, ["format", String(current)])
+      yield* session.run(insertMeta, ["node", encodeNode(node)])
+      yield* session.run(insertMeta, ["incarnation", incarnation])
+    } else if (format < current) {
+      yield* session.run(updateFormat, [String(current)])
+    }
+    return { node, incarnation }
+  })
+
+/** Reads whose store it is, of a store that is prepared. */
+export const readIdentity = (
+  session: Session,
+  dialect: Dialect,
+  store: string,
+): Effect.Effect<Identity, SqlError | StoreUnusable> =>
+  Effect.gen(function* () {
+    const meta = yield* readMeta(session)
+    const node = nodeOf(meta)
+    const incarnation = meta.get("incarnation")
+    if (node === undefined || incarnation === undefined) {
+      return yield* new StoreUnusable({ reason: "not a database", message: `${store} has not been prepared` })
+    }
+    if (formatOf(meta) > dialect.migrations.length) {
+      return yield* newer(store, formatOf(meta), dialect.migrations.length)
+    }
+    return { node, incarnation }
+  })
+
+const readMeta = (session: Session): Effect.Effect<ReadonlyMap<string, string>, SqlError> =>
+  Effect.map(
+    session.values(selectMeta, []),
+    (rows) => new Map(rows.map(([name, value]) => [name as string, value as string])),
+  )
+
+// A format that is no number was not written by any version of ours so far: then it is newer.
+const formatOf = (meta: ReadonlyMap<string, string>): number => {
+  const format = Number(meta.get("format"))
+  return Number.isSafeInteger(format) ? format : Number.POSITIVE_INFINITY
+}
+
+const nodeOf = (meta: ReadonlyMap<string, string>): NodeId | undefined => {
+  const text = meta.get("node")
+  return text === undefined ? undefined : decodeNode(text)
+}
+
+const newer = (store: string, format: number, known: number): StoreUnusable =>
+  new StoreUnusable({
+    reason: "newer format",
+    message: `${store} has format ${format}, and this version of millrace knows formats up to ${known}`,
+  })

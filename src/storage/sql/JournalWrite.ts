@@ -1,0 +1,151 @@
+/**
+ * Messages on their way into the journal: gathered as columns, then written in one go within a transaction. What the
+ * store remembers in memory — logs, heads, the journal's end — changes only once the commit has succeeded.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { type LogId, key as logKey } from "../../domain/LogId.ts"
+import type { Headers, Message } from "../../domain/Message.ts"
+import { headersToText } from "../Content.ts"
+import type { LogRow, LogTable } from "./LogTable.ts"
+import type { Session } from "./Session.ts"
+import { executeRows, grouped } from "./Statements.ts"
+
+/** What of a message is the same wherever it is stored. */
+export interface Content {
+  readonly id: string
+  readonly createdAt: number
+  readonly headers: Headers
+  readonly payload: Uint8Array
+}
+
+/** The store's state in memory that a write goes on from. */
+export interface JournalState {
+  readonly logs: LogTable
+  /** The journal's last position. */
+  end: number
+}
+
+/** A log in this write: `head` runs ahead of what is committed. */
+export interface TouchedLog {
+  readonly row: LogRow
+  readonly isNew: boolean
+  head: number
+}
+
+const insertLogs = grouped(
+  6,
+  (rows) => `INSERT INTO millrace_logs (log, topic, tenant, line, device, head) VALUES ${rows}`,
+)
+const insertMessages = grouped(
+  8,
+  (rows) =>
+    `INSERT INTO millrace_messages (position, log, log_offset, id, created_at, deleted, headers, payload) VALUES ${rows}`,
+)
+const updateHeads = grouped(
+  2,
+  (rows) =>
+    `WITH moved (log, head) AS (VALUES ${rows})
+     UPDATE millrace_logs SET head = moved.head FROM moved WHERE millrace_logs.log = moved.log`,
+)
+const updateEnd = "UPDATE millrace_journal SET last_position = ? WHERE one = 1"
+
+export class JournalWrite {
+  private readonly state: JournalState
+  private readonly touched = new Map<string, TouchedLog>()
+  private readonly numbers: Array<number> = []
+  private readonly offsets: Array<number> = []
+  private readonly contents: Array<Content> = []
+  private readonly deleted: Array<boolean> = []
+  private lastNumber: number
+
+  constructor(state: JournalState) {
+    this.state = state
+    this.lastNumber = state.logs.lastNumber
+  }
+
+  /** The log as this write sees it; a new one gets its number here. */
+  log(log: LogId): TouchedLog {
+    const key = logKey(log)
+    let touched = this.touched.get(key)
+    if (touched === undefined) {
+      const row = this.state.logs.find(log)
+      touched =
+        row === undefined
+          ? { row: { number: ++this.lastNumber, log, head: 0 }, isNew: true, head: 0 }
+          : { row, isNew: false, head: row.head }
+      this.touched.set(key, touched)
+    }
+    return touched
+  }
+
+  /** Adds a message as the next one of its log. */
+  add(log: TouchedLog, content: Content, deleted: boolean): void {
+    log.head += 1
+    this.numbers.push(log.row.number)
+    this.offsets.push(log.head)
+    this.contents.push(content)
+    this.deleted.push(deleted)
+  }
+
+  /** The message added last, as it will be stored. */
+  last(log: TouchedLog): Message {
+    const content = this.contents.at(-1)!
+    return {
+      topic: log.row.log.topic,
+      origin: log.row.log.origin,
+      offset: log.head,
+      position: this.state.end + this.contents.length,
+      id: content.id,
+      createdAt: content.createdAt,
+      headers: content.headers,
+      payload: content.payload,
+      deleted: this.deleted.at(-1)!,
+    }
+  }
+
+  /** Writes everything; to be called once, within the transaction. */
+  flush(session: Session): Effect.Effect<void, SqlError> {
+    const touched = [...this.touched.values()]
+    const created = touched.filter((log) => log.isNew)
+    const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
+    const { numbers, offsets, contents, deleted } = this
+    const first = this.state.end + 1
+    return Effect.gen(function* () {
+      yield* executeRows(session, insertLogs, created.length, (params, at, row) => {
+        const { head, row: log } = created[row]!
+        params[at] = log.number
+        params[at + 1] = log.log.topic
+        params[at + 2] = log.log.origin.tenant
+        params[at + 3] = log.log.origin.line
+        params[at + 4] = log.log.origin.device
+        params[at + 5] = head
+      })
+      yield* executeRows(session, insertMessages, contents.length, (params, at, row) => {
+        const content = contents[row]!
+        params[at] = first + row
+        params[at + 1] = numbers[row]
+        params[at + 2] = offsets[row]
+        params[at + 3] = content.id
+        params[at + 4] = content.createdAt
+        params[at + 5] = deleted[row] === true ? 1 : 0
+        params[at + 6] = headersToText(content.headers)
+        params[at + 7] = content.payload
+      })
+      yield* executeRows(session, updateHeads, moved.length, (params, at, row) => {
+        params[at] = moved[row]!.row.number
+        params[at + 1] = moved[row]!.head
+      })
+      if (contents.length > 0) yield* session.run(updateEnd, [first + contents.length - 1])
+    })
+  }
+
+  /** Takes over what was written; to be called once, after the commit. */
+  committed(): void {
+    for (const { row, isNew, head } of this.touched.values()) {
+      row.head = head
+      if (isNew) this.state.logs.add(row)
+    }
+    this.state.end += this.contents.length
+  }
+}

@@ -1,0 +1,51 @@
+/**
+ * Which logs a filter selects, remembered from page to page: a replay asks with the same filter for thousands of pages,
+ * and logs are only ever added.
+ */
+import { key as nodeKey } from "../../domain/NodeId.ts"
+import type { LogId } from "../../domain/LogId.ts"
+import { logMatcher } from "../LogSelection.ts"
+import type { JournalFilter } from "../LogStore.ts"
+import type { LogRow, LogTable } from "./LogTable.ts"
+
+/** Filters remembered at most; the one unused for longest goes first. */
+const selectionsMax = 256
+
+export interface Selection {
+  /** The logs that match, in the order of their numbers. */
+  readonly logs: ReadonlyArray<LogRow>
+  /** Whether every log matches. */
+  readonly isAll: boolean
+}
+
+interface Remembered {
+  readonly matches: (log: LogId) => boolean
+  readonly logs: Array<LogRow>
+  /** Logs of the table that have been looked at. */
+  seen: number
+}
+
+export class LogSelector {
+  private readonly table: LogTable
+  private readonly remembered = new Map<string, Remembered>()
+
+  constructor(table: LogTable) {
+    this.table = table
+  }
+
+  select(filter: JournalFilter): Selection {
+    const key = filter.origin === undefined ? filter.topics : `${filter.topics}\0${nodeKey(filter.origin)}`
+    const selection = this.remembered.get(key) ?? { matches: logMatcher(filter), logs: [], seen: 0 }
+    this.remembered.delete(key)
+    this.remembered.set(key, selection)
+    if (this.remembered.size > selectionsMax) {
+      for (const oldest of this.remembered.keys()) if (this.remembered.delete(oldest)) break
+    }
+    const { rows } = this.table
+    for (; selection.seen < rows.length; selection.seen++) {
+      const row = rows[selection.seen]!
+      if (selection.matches(row.log)) selection.logs.push(row)
+    }
+    return { logs: selection.logs, isAll: selection.logs.length === rows.length }
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * Reading logs and the journal, page by page.
+ *
+ * A journal page is read in one of three ways, by how many logs its filter selects: none, nothing is read; a few, each
+ * is followed by its index and the rows are merged by position; more, the journal is scanned, over a bounded range of
+ * positions, and rows of other logs are skipped without reading their content.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { LogId } from "../../domain/LogId.ts"
+import type { Message } from "../../domain/Message.ts"
+import type { JournalFilter, JournalPage, PageLimit } from "../LogStore.ts"
+import type { Dialect } from "./Dialect.ts"
+import type { LogSelector } from "./LogSelector.ts"
+import type { LogRow, LogTable } from "./LogTable.ts"
+import { messageColumns, MessagePage, offsetOf, positionOf } from "./MessagePage.ts"
+import type { Session, Values } from "./Session.ts"
+
+/** Logs that a page merges at most; beyond, the journal is scanned. */
+const mergedLogsMax = 8
+
+/** Positions that one page scans, at most. */
+const scanMax = 20_000
+
+export interface ReadContext {
+  readonly dialect: Dialect
+  readonly logs: LogTable
+  readonly selector: LogSelector
+  /** Whether somebody else writes, so that logs may exist which this store has not seen. */
+  readonly catchesUp: boolean
+}
+
+const selectByOffset = `SELECT ${messageColumns} FROM millrace_messages
+  WHERE log = ? AND log_offset >= ? ORDER BY log_offset LIMIT ?`
+
+export const readLog = (
+  session: Session,
+  context: ReadContext,
+  log: LogId,
+  from: number,
+  limit: PageLimit,
+): Effect.Effect<ReadonlyArray<Message>, SqlError> =>
+  Effect.gen(function* () {
+    if (context.catchesUp && context.logs.find(log) === undefined) yield* context.logs.catchUp(session)
+    const page = new MessagePage(context.logs, limit)
+    const row = context.logs.find(log)
+    if (row === undefined) return page.messages
+    let next = Math.max(from, 1)
+    while (!page.full) {
+      const { wanted } = page
+      const rows = yield* session.values(selectByOffset, [row.number, next, wanted])
+      yield* page.addAll(session, rows)
+      if (rows.length < wanted) break
+      next = offsetOf(rows.at(-1)!) + 1
+    }
+    return page.messages
+  })
+
+/** The journal's last position. */
+export const readEnd = (session: Session): Effect.Effect<number, SqlError> =>
+  Effect.map(session.values("SELECT last_position FROM millrace_journal", []), (rows) => rows[0]![0] as number)
+
+export const readJournal = (
+  session: Session,
+  context: ReadContext,
+  after: number,
+  filter: JournalFilter,
+  limit: PageLimit,
+): Effect.Effect<JournalPage, SqlError> =>
+  Effect.gen(function* () {
+    // The end comes first: every log that has a message up to it is then found, and nothing beyond it is looked at.
+    const end = yield* readEnd(session)
+    if (context.catchesUp) yield* context.logs.catchUp(session)
+    const { isAll, logs } = context.selector.select(filter)
+    if (after >= end || logs.length === 0) return { messages: [], scannedTo: end, end }
+    const page = new MessagePage(context.logs, limit)
+    const from = Math.max(after, 0)
+    const scannedTo =
+      logs.length <= mergedLogsMax
+        ? yield* mergeLogs(session, page, logs, from, end)
+        : yield* scanJournal(session, context, page, isAll ? undefined : logs, from, end)
+    return { messages: page.messages, scannedTo, end }
+  })
+
+/**
+ * The first offset of a log whose position is beyond a given one, by binary search over the index. A message's offset
+ * is never greater than its position, which bounds the search. (The cast matters: clients may bind numbers as reals,
+ * and then the division would not be one of integers.)
+ */
+const selectFirstBeyond = (() => {
+  const positionInTheMiddle = "(SELECT position FROM millrace_messages WHERE log = ? AND log_offset = (low + high) / 2)"
+  return `WITH RECURSIVE search (low, high) AS (
+      SELECT 1, min(head, CAST(? AS INTEGER)) + 1 FROM millrace_logs WHERE log = ?
+      UNION ALL
+      SELECT CASE WHEN ${positionInTheMiddle} > ? THEN low ELSE (low + high) / 2 + 1 END,
+             CASE WHEN ${positionInTheMiddle} > ? THEN (low + high) / 2 ELSE high END
+      FROM search WHERE low < high
+    ) SELECT low FROM search WHERE low >= high`
+})()
+
+const firstBeyond = (session: Session, log: number, after: number): Effect.Effect<number, SqlError> =>
+  after === 0
+    ? Effect.succeed(1)
+    : Effect.map(
+        session.values(selectFirstBeyond, [after, log, log, after, log, after]),
+        (rows) => rows[0]![0] as number,
+      )
+
+/** One of the logs being merged: rows that were read, and the offset to read on from. */
+interface MergedLog {
+  readonly number: number
+  next: number
+  rows: Values
+  at: number
+  isExhausted: boolean
+}
+
+/** Fills the page from a few logs, in the order of positions. Gives how far it is complete. */
+const mergeLogs = (
+  session: Session,
+  page: MessagePage,
+  logs: ReadonlyArray<LogRow>,
+  after: number,
+  end: number,
+): Effect.Effect<number, SqlError> =>
+  Effect.gen(function* () {
+    const merged: Array<MergedLog> = []
+    for (const { number } of logs) {
+      const next = yield* firstBeyond(session, number, after)
+      merged.push({ number, next, rows: [], at: 0, isExhausted: false })
+    }
+    while (!page.full) {
+      for (const log of merged) {
+        if (log.at === log.rows.length && !log.isExhausted) {
+          const wanted = Math.max(Math.ceil(page.wanted / merged.length), Math.min(page.wanted, 16))
+          log.rows = yield* session.values(selectByOffset, [log.number, log.next, wanted])
+          log.at = 0
+          log.isExhausted = log.rows.length < wanted
+          if (log.rows.length > 0) log.next = offsetOf(log.rows.at(-1)!) + 1
+        }
+      }
+      const run = takeRun(merged, end)
+      if (run.length === 0) return end
+      yield* page.addAll(session, run)
+    }
+    return page.lastPosition
+  })
+
+/** Rows in the order of positions up to `end`, until one of the logs has to be read on. */
+const takeRun = (logs: ReadonlyArray<MergedLog>, end: number): Values => {
+  const only = logs[0]!
+  if (logs.length === 1 && only.at === 0 && only.rows.length > 0 && positionOf(only.rows.at(-1)!) <= end) {
+    only.at = only.rows.length
+    return only.rows
+  }
+  const run: Array<ReadonlyArray<unknown>> = []
+  for (;;) {
+    let first: MergedLog | undefined
+    let position = end + 1
+    for (const log of logs) {
+      const row = log.rows[log.at]
+      if (row === undefined) {
+        if (log.isExhausted) continue
+        return run
+      }
+      if (positionOf(row) < position) {
+        first = log
+        position = positionOf(row)
+      }
+    }
+    if (first === undefined) return run
+    run.push(first.rows[first.at]!)
+    first.at += 1
+  }
+}
+
+const selectByPosition = (where: string): string => `SELECT ${messageColumns} FROM millrace_messages
+  WHERE position > ? AND position <= ? ${where} ORDER BY position LIMIT ?`
+const selectAll = selectByPosition("")
+
+/** Fills the page from a range of the journal. Gives how far it is complete. */
+const scanJournal = (
+  session: Session,
+  { dialect }: ReadContext,
+  page: MessagePage,
+  logs: ReadonlyArray<LogRow> | undefined,
+  after: number,
+  end: number,
+): Effect.Effect<number, SqlError> =>
+  Effect.gen(function* () {
+    const stop = Math.min(end, after + scanMax)
+    // The plus keeps the planner from going through the index by log, which has the wrong order.
+    const sql = logs === undefined ? selectAll : selectByPosition(`AND ${dialect.oneOf("+log")}`)
+    const selected = logs === undefined ? [] : [dialect.oneOfValue(logs.map(({ number }) => number))]
+    let position = after
+    while (!page.full) {
+      const { wanted } = page
+      const rows = yield* session.values(sql, [position, stop, ...selected, wanted])
+      yield* page.addAll(session, rows)
+      if (rows.length < wanted && !page.full) return stop
+      if (rows.length > 0) position = positionOf(rows.at(-1)!)
+    }
+    return page.lastPosition
+  })

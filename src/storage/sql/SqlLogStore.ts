@@ -1,0 +1,160 @@
+/**
+ * The store of logs over any `SqlClient`: opens it, and puts its operations together.
+ *
+ * One store writes; it keeps the logs, their heads and the journal's end in memory, as of its last commit. A store
+ * that only reads beside it asks the database for what it does not know.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { StorageFailed, StoreUnusable } from "../../domain/errors.ts"
+import type { LogHead } from "../../domain/LogId.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import { defaultKeyWindow, type Durability, type KeyWindow, type LogStore } from "../LogStore.ts"
+import { sortHeads } from "../LogSelection.ts"
+import { accept } from "./Accept.ts"
+import { append } from "./Append.ts"
+import type { Dialect } from "./Dialect.ts"
+import { type Identity, prepare, readIdentity } from "./Format.ts"
+import { LogSelector } from "./LogSelector.ts"
+import { LogTable } from "./LogTable.ts"
+import { readEnd, readJournal, readLog } from "./Reads.ts"
+import { type Session, withSession } from "./Session.ts"
+import { tombstone } from "./Tombstone.ts"
+import { WriteTransaction } from "./WriteTransaction.ts"
+
+export interface SqlLogStoreOptions {
+  /** What the store is called in errors, a path for example. */
+  readonly name: string
+  /** Whose store it is; absent: the remembered node, or the default one for a new store. */
+  readonly node?: NodeId | undefined
+  readonly keyWindow?: KeyWindow | undefined
+  /** What an acknowledged write must survive, by default a power cut. */
+  readonly durability?: Durability | undefined
+  /** Open to read only, beside the store that writes. Writes then fail. */
+  readonly readonly?: boolean | undefined
+  /** What stands in the way of writing just now, asked before each write. */
+  readonly obstacle?: (() => string | undefined) | undefined
+}
+
+const strength: Readonly<Record<Durability, number>> = { memory: 0, os: 1, fsync: 2 }
+
+export const make = (
+  client: SqlClient,
+  dialect: Dialect,
+  options: SqlLogStoreOptions,
+): Effect.Effect<LogStore["Service"], StoreUnusable> =>
+  Effect.gen(function* () {
+    const readonly = options.readonly === true
+    const keyWindow = options.keyWindow ?? defaultKeyWindow
+    const logs = new LogTable()
+    const durability = yield* unusable(options.name, readDurability(client, dialect))
+    const wanted = options.durability ?? "fsync"
+    if (strength[durability] < strength[wanted]) {
+      return yield* new StoreUnusable({
+        reason: "not durable enough",
+        message: `${options.name} keeps writes only as durable as "${durability}", and "${wanted}" is asked for`,
+      })
+    }
+    const transaction = new WriteTransaction(client, dialect, () =>
+      readonly ? "the store is open to read only" : options.obstacle?.(),
+    )
+    const opened = yield* unusable(
+      options.name,
+      withSession(client, dialect, (session) =>
+        Effect.gen(function* () {
+          const identity = readonly
+            ? yield* readIdentity(session, dialect, options.name)
+            : yield* prepareInTransaction(session, dialect, options)
+          yield* logs.catchUp(session)
+          const [[keys] = []] = yield* session.values("SELECT count(*) FROM millrace_keys", [])
+          return { identity, end: yield* readEnd(session), keys: keys as number }
+        }),
+      ),
+    )
+    const { node, incarnation } = opened.identity
+    const journal = { logs, end: opened.end }
+    const context = { node, keyWindow, journal, keys: { count: opened.keys } }
+    const reading = { dialect, logs, selector: new LogSelector(logs), catchesUp: readonly }
+
+    return {
+      info: { node, incarnation, durability, backend: dialect.name },
+      append: (requests) => transaction.write("append", (session) => append(session, context, requests)),
+      accept: (log, messages) => transaction.write("accept", (session) => accept(session, journal, log, messages)),
+      tombstone: (request) => transaction.write("tombstone", (session) => tombstone(session, node, journal, request)),
+      readLog: (log, from, limit) =>
+        transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
+      readJournal: (after, filter, limit) =>
+        transaction.read("readJournal", (session) => readJournal(session, reading, after, filter, limit)),
+      head: ({ origin, topic }) =>
+        transaction.read("head", (session) =>
+          Effect.map(session.values(selectHead, [topic, origin.tenant, origin.line, origin.device]), (rows) =>
+            rows[0] === undefined ? Option.none() : Option.some(rows[0][0] as number),
+          ),
+        ),
+      heads: transaction.read("heads", (session) =>
+        Effect.map(session.values(selectHeads, []), (rows) => sortHeads(rows.map(toLogHead))),
+      ),
+      end: transaction.read("end", readEnd),
+      check: Effect.suspend(() => {
+        const refusal = readonly ? undefined : transaction.refusal()
+        if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
+        return transaction.read("check", (session) =>
+          readonly ? Effect.asVoid(readEnd(session)) : tryWriting(session, dialect),
+        )
+      }),
+    }
+  })
+
+const selectHead =
+  "SELECT head FROM millrace_logs WHERE topic = ? AND tenant = ? AND line = ? AND device = ? AND head > 0"
+const selectHeads = "SELECT topic, tenant, line, device, head FROM millrace_logs WHERE head > 0"
+
+const toLogHead = ([topic, tenant, line, device, offset]: ReadonlyArray<unknown>): LogHead => ({
+  topic: topic as string,
+  origin: { tenant: tenant as string, line: line as string, device: device as string },
+  offset: offset as number,
+})
+
+/** Writes what is there already, and takes it back. */
+const tryWriting = (session: Session, dialect: Dialect): Effect.Effect<void, SqlError> =>
+  Effect.uninterruptible(
+    session
+      .run(dialect.begin, [])
+      .pipe(
+        Effect.andThen(session.run("UPDATE millrace_journal SET last_position = last_position", [])),
+        Effect.ensuring(Effect.ignore(session.run("ROLLBACK", []))),
+        Effect.asVoid,
+      ),
+  )
+
+const readDurability = (client: SqlClient, dialect: Dialect): Effect.Effect<Durability, SqlError> =>
+  Effect.scoped(Effect.flatMap(client.reserve, dialect.durability))
+
+const prepareInTransaction = (
+  session: Session,
+  dialect: Dialect,
+  { name, node }: SqlLogStoreOptions,
+): Effect.Effect<Identity, SqlError | StoreUnusable> =>
+  Effect.uninterruptible(
+    Effect.gen(function* () {
+      yield* session.run(dialect.begin, [])
+      const identity = yield* Effect.onError(prepare(session, dialect, name, node), () =>
+        Effect.ignore(session.run("ROLLBACK", [])),
+      )
+      yield* session.run("COMMIT", [])
+      return identity
+    }),
+  )
+
+/** An error of the database while a store is opened: the store is not available, and the sentence names it. */
+const unusable = <A, E>(
+  name: string,
+  effect: Effect.Effect<A, E | SqlError>,
+): Effect.Effect<A, Exclude<E, SqlError> | StoreUnusable> =>
+  Effect.mapError(effect, (error) =>
+    isSqlError(error)
+      ? new StoreUnusable({ reason: "not available", message: `${name} cannot be opened: ${error.message}` })
+      : (error as Exclude<E, SqlError>),
+  )

@@ -1,0 +1,56 @@
+/**
+ * Statements over many rows: one prepared text for each of a few group sizes, so that any number of rows takes few
+ * statements and the database prepares few texts.
+ *
+ * Rows of 8 columns in groups of 64 go into SQLite at nearly twice the rate of single ones (measured: 500 k against
+ * 290 k rows a second at 1,000 rows a commit).
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Session } from "./Session.ts"
+
+/** Rows in one statement, the largest group first. */
+const groupSizes = [64, 16, 4, 1] as const
+
+/** A statement whose text is the same but for how many rows it has. */
+export interface GroupedStatement {
+  /** Parameters of one row. */
+  readonly columns: number
+  readonly texts: ReadonlyMap<number, string>
+}
+
+/**
+ * @param columns parameters of one row
+ * @param write the text around the list `(?, ?), (?, ?) …`, or around `?, ? …` where there is one column
+ */
+export const grouped = (columns: number, write: (rows: string) => string): GroupedStatement => {
+  const row = columns === 1 ? "?" : `(${Array.from({ length: columns }, () => "?").join(", ")})`
+  const texts = new Map<number, string>()
+  for (const size of groupSizes) texts.set(size, write(Array.from({ length: size }, () => row).join(", ")))
+  return { columns, texts }
+}
+
+/**
+ * Executes a grouped statement for rows 0 … count - 1.
+ *
+ * @param fill writes the parameters of a row into the array, from an index on
+ */
+export const executeRows = (
+  session: Session,
+  statement: GroupedStatement,
+  count: number,
+  fill: (params: Array<unknown>, at: number, row: number) => void,
+): Effect.Effect<void, SqlError> => {
+  if (count === 0) return Effect.void
+  return Effect.gen(function* () {
+    let row = 0
+    for (const size of groupSizes) {
+      const text = statement.texts.get(size)!
+      for (; count - row >= size; row += size) {
+        const params: Array<unknown> = Array.from({ length: size * statement.columns })
+        for (let i = 0; i < size; i++) fill(params, i * statement.columns, row + i)
+        yield* session.run(text, params)
+      }
+    }
+  })
+}

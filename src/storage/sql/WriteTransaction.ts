@@ -1,0 +1,120 @@
+/**
+ * Write transactions, and what their failures mean.
+ *
+ * A statement that fails and is rolled back has changed nothing. An I/O error, or a commit that failed for any reason
+ * but a lock or a full disk, leaves it open what is on the disk: the caller is told so, and the store writes no more
+ * until it is opened again. (After a failed fsync the kernel may count pages as clean that never reached the disk, so
+ * trying again proves nothing.) What can still be read may be read.
+ */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { OutcomeUnknown, StorageFailed } from "../../domain/errors.ts"
+import type { Dialect } from "./Dialect.ts"
+import { type Session, withSession } from "./Session.ts"
+
+/** A finished transaction body: the result, and what to take over in memory once it is committed. */
+export interface Written<A> {
+  readonly value: A
+  readonly committed: () => void
+}
+
+/** The error of a store that gave up writing, in full. */
+export const stoppedWriting = (why: string): string => `the store stopped writing; open it again (${why})`
+
+export class WriteTransaction {
+  private readonly client: SqlClient
+  private readonly dialect: Dialect
+  private readonly obstacle: () => string | undefined
+  private why: string | undefined
+  private unreadable = false
+
+  /** @param obstacle what stands in the way of writing, asked before each transaction */
+  constructor(client: SqlClient, dialect: Dialect, obstacle: () => string | undefined) {
+    this.client = client
+    this.dialect = dialect
+    this.obstacle = obstacle
+  }
+
+  /** Why nothing can be written now, if so. */
+  refusal(): string | undefined {
+    return this.why === undefined ? this.obstacle() : stoppedWriting(this.why)
+  }
+
+  /**
+   * Runs a body in a transaction of its own. The body's own failures are passed on after the rollback. Once it has the
+   * connection it is not interrupted.
+   */
+  write<A, E>(
+    operation: string,
+    body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
+  ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed | OutcomeUnknown> {
+    const attempt = withSession(this.client, this.dialect, (session) =>
+      Effect.suspend((): Effect.Effect<A, E | SqlError | StorageFailed | OutcomeUnknown> => {
+        const refusal = this.refusal()
+        if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation, message: refusal }))
+        return this.run(operation, session, body)
+      }),
+    )
+    return Effect.uninterruptible(failed(operation, attempt))
+  }
+
+  /** Runs a read. */
+  read<A, E>(
+    operation: string,
+    use: (session: Session) => Effect.Effect<A, E | SqlError>,
+  ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> {
+    const attempt = withSession(this.client, this.dialect, (session): Effect.Effect<A, E | SqlError | StorageFailed> =>
+      this.unreadable
+        ? Effect.fail(new StorageFailed({ operation, message: stoppedWriting(this.why ?? "") }))
+        : use(session),
+    )
+    return failed(operation, attempt)
+  }
+
+  private run<A, E>(
+    operation: string,
+    session: Session,
+    body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
+  ): Effect.Effect<A, E | SqlError | StorageFailed | OutcomeUnknown> {
+    const { dialect } = this
+    const unknown = (error: SqlError) => {
+      this.why ??= error.message
+      return new OutcomeUnknown({ operation, message: `the outcome is unknown: ${error.message}` })
+    }
+    const rollback = Effect.catch(session.run("ROLLBACK", []), (error) => {
+      if (dialect.isNoTransaction(error)) return Effect.void
+      // The connection is stuck in a transaction: even what it reads now may never have been committed.
+      this.unreadable = true
+      return Effect.fail(unknown(error))
+    })
+    const rolledBack = (error: SqlError, at: "statement" | "commit") =>
+      Effect.suspend(() => {
+        const failure = dialect.failureKind(error, at) === "unknown" ? unknown(error) : error
+        return Effect.andThen(rollback, Effect.fail(failure))
+      })
+    return Effect.gen(function* () {
+      yield* session.run(dialect.begin, [])
+      const exit = yield* Effect.exit(body(session))
+      if (Exit.isFailure(exit)) {
+        const error = Exit.findErrorOption(exit)
+        if (error._tag === "Some" && isSqlError(error.value)) return yield* rolledBack(error.value, "statement")
+        yield* rollback
+        return yield* Effect.failCause(exit.cause)
+      }
+      yield* Effect.catch(session.run("COMMIT", []), (error) => rolledBack(error, "commit"))
+      exit.value.committed()
+      return exit.value.value
+    })
+  }
+}
+
+/** What the database reports becomes the error of an operation that changed nothing. */
+const failed = <A, E>(
+  operation: string,
+  effect: Effect.Effect<A, E | SqlError>,
+): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> =>
+  Effect.mapError(effect, (error) =>
+    isSqlError(error) ? new StorageFailed({ operation, message: error.message }) : (error as Exclude<E, SqlError>),
+  )

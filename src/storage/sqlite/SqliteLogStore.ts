@@ -1,0 +1,112 @@
+/**
+ * Opens a store of logs in a SQLite file, on the thread that calls: the file is held, the pragmas are set and checked,
+ * and the store of `storage/sql` runs over a connection of its own.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { StoreUnusable } from "../../domain/errors.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import { type KeyWindow, LogStore } from "../LogStore.ts"
+import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
+import * as SqlLogStore from "../sql/SqlLogStore.ts"
+import * as SqliteClient from "./SqliteClient.ts"
+import { hold, notWritable } from "./StoreFile.ts"
+
+export interface SqliteOptions {
+  /** The database file. It is made, with its directory, where it does not exist. */
+  readonly path: string
+  /** Whose store it is; absent: the remembered node, or the default one for a new store. */
+  readonly node?: NodeId | undefined
+  readonly keyWindow?: KeyWindow | undefined
+  /** What an acknowledged write survives: a power cut (`fsync`, the default), or the death of the process (`os`). */
+  readonly durability?: "fsync" | "os" | undefined
+}
+
+/** The store that writes. Held by one process; closed with the scope. */
+export const layer = (options: SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
+  Layer.effect(
+    LogStore,
+    Effect.gen(function* () {
+      const file = yield* hold(options.path)
+      const durability = options.durability ?? "fsync"
+      const client = yield* openClient(options.path, { filename: file.path })
+      yield* setUp(client, options.path, durability)
+      return yield* SqlLogStore.make(client, sqliteDialect, {
+        name: options.path,
+        node: options.node,
+        keyWindow: options.keyWindow,
+        durability,
+        obstacle: file.problem,
+      })
+    }),
+  )
+
+/** A store that only reads, beside one that writes and was open before. */
+export const layerReader = (options: SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
+  Layer.effect(
+    LogStore,
+    Effect.gen(function* () {
+      const client = yield* openClient(options.path, { filename: options.path, readonly: true })
+      return yield* SqlLogStore.make(client, sqliteDialect, {
+        name: options.path,
+        durability: "memory",
+        readonly: true,
+      })
+    }),
+  )
+
+const openClient = (
+  path: string,
+  config: SqliteClient.SqliteClientConfig,
+): Effect.Effect<SqlClient, StoreUnusable, Scope.Scope> =>
+  SqliteClient.make(config).pipe(
+    Effect.provide(Reactivity.layer),
+    Effect.mapError((error) => refusal(path, error)),
+  )
+
+/** Sets the pragmas. What came of them is read back when the store is opened (`Dialect.durability`). */
+const setUp = (client: SqlClient, path: string, durability: "fsync" | "os"): Effect.Effect<void, StoreUnusable> =>
+  Effect.gen(function* () {
+    const connection = yield* client.reserve
+    const pragma = (text: string) => connection.executeValuesUnprepared(`PRAGMA ${text}`, [])
+    const [[tables, ours] = []] = yield* connection.executeValuesUnprepared(
+      "SELECT count(*), count(*) FILTER (WHERE name = 'millrace_meta') FROM sqlite_schema",
+      [],
+    )
+    if (tables !== 0 && ours === 0) {
+      return yield* new StoreUnusable({
+        reason: "not a database",
+        message: `${path} is not a database of millrace, but of another application`,
+      })
+    }
+    const [[mode] = []] = yield* pragma("journal_mode = WAL")
+    if (mode !== "wal") {
+      return yield* new StoreUnusable({
+        reason: "not durable enough",
+        message: `${path} cannot be used in WAL mode, only in mode "${String(mode)}"`,
+      })
+    }
+    yield* pragma(`synchronous = ${durability === "fsync" ? "FULL" : "NORMAL"}`)
+    // Elsewhere without effect; on macOS an fsync alone does not reach the disk.
+    yield* pragma(`fullfsync = ${durability === "fsync" ? "ON" : "OFF"}`)
+    yield* pragma(`checkpoint_fullfsync = ${durability === "fsync" ? "ON" : "OFF"}`)
+  }).pipe(
+    Effect.scoped,
+    Effect.catchTag("SqlError", (error) => Effect.fail(refusal(path, error))),
+  )
+
+const refusal = (path: string, error: SqlError): StoreUnusable => {
+  switch (resultCode(error)) {
+    case 26:
+      return new StoreUnusable({ reason: "not a database", message: `${path} is not a SQLite database` })
+    case 8:
+    case 14:
+      return notWritable(path, error)
+    default:
+      return new StoreUnusable({ reason: "not available", message: `${path} cannot be opened: ${error.message}` })
+  }
+}

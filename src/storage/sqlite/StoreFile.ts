@@ -1,0 +1,100 @@
+/**
+ * The files of a SQLite store: the database `<path>`, and beside it `<path>-lock`.
+ *
+ * The lock is a small database of its own, kept under a write transaction as long as the store is open. SQLite's locks
+ * are the kernel's: they go with the process that holds them, however it ends, and they also hold between two
+ * connections of one process. The holder's process id is committed in it, so that a refusal can name it.
+ */
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { dirname } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { StoreUnusable } from "../../domain/errors.ts"
+
+/** A store's file, open to this process only. */
+export interface StoreFile {
+  /** The path without symbolic links. */
+  readonly path: string
+  /** What is wrong with the file now, if anything: it may have been removed or replaced. */
+  readonly problem: () => string | undefined
+}
+
+/**
+ * Makes the directory (0700) and the file (0600) where they do not exist, and holds the store until the scope closes.
+ */
+export const hold = (path: string): Effect.Effect<StoreFile, StoreUnusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const real = yield* touch(path)
+    yield* Effect.acquireRelease(lock(path, `${real}-lock`), (database) => Effect.sync(() => database.close()))
+    const inode = statSync(real).ino
+    return {
+      path: real,
+      problem: () => {
+        const now = statSync(real, { throwIfNoEntry: false })
+        if (now === undefined) return `the file ${path} is gone`
+        return now.ino === inode ? undefined : `the file ${path} was replaced by another one`
+      },
+    }
+  })
+
+const touch = (path: string): Effect.Effect<string, StoreUnusable> =>
+  Effect.try({
+    try: () => {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      createFile(path)
+      return realpathSync(path)
+    },
+    catch: (error) => notWritable(path, error),
+  })
+
+/** The file's own mode decides that of SQLite's files beside it. */
+const createFile = (path: string): void => {
+  const isNew = statSync(path, { throwIfNoEntry: false }) === undefined
+  closeSync(openSync(path, "a", 0o600))
+  if (isNew) chmodSync(path, 0o600)
+}
+
+const lock = (path: string, lockPath: string): Effect.Effect<DatabaseSync, StoreUnusable> =>
+  Effect.suspend(() => {
+    let database: DatabaseSync | undefined
+    try {
+      createFile(lockPath)
+      database = new DatabaseSync(lockPath)
+      // The lock's content need not survive anything, so it is never synced.
+      database.exec("PRAGMA busy_timeout = 0; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE")
+      database.exec("CREATE TABLE IF NOT EXISTS holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL)")
+      database.prepare("INSERT OR REPLACE INTO holder (one, pid) VALUES (1, ?)").run(process.pid)
+      database.exec("COMMIT; BEGIN IMMEDIATE")
+      return Effect.succeed(database)
+    } catch (error) {
+      const refusal = isBusy(error) ? held(path, database) : notWritable(lockPath, error)
+      database?.close()
+      return refusal
+    }
+  })
+
+const held = (path: string, database: DatabaseSync | undefined): StoreUnusable => {
+  const pid = holder(database)
+  const who = pid === undefined ? "another process" : pid === process.pid ? "this process already" : `process ${pid}`
+  return new StoreUnusable({ reason: "held", message: `${path} is held by ${who}` })
+}
+
+const holder = (database: DatabaseSync | undefined): number | undefined => {
+  try {
+    const pid = database?.prepare("SELECT pid FROM holder").get()?.["pid"]
+    return typeof pid === "number" ? pid : undefined
+  } catch {
+    // The holder has only just come and not yet written its id: that somebody holds the store is known all the same.
+    return undefined
+  }
+}
+
+const isBusy = (error: unknown): boolean =>
+  error instanceof Error && "errcode" in error && typeof error.errcode === "number" && (error.errcode & 0xff) === 5
+
+export const notWritable = (path: string, error: unknown): StoreUnusable =>
+  new StoreUnusable({
+    reason: "not writable",
+    message: `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+  })
