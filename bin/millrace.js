@@ -71,6 +71,7 @@ if (!isNewEnough(process.versions.node)) {
   }
 } else {
   useCompileCache()
+  await import("./quickResolve.js")
   const sources = path.join(root, "src", "cli", "main.ts")
   const entry = existsSync(sources) ? sources : path.join(root, "dist", "cli", "main.js")
   await import(pathToFileURL(entry).href)

@@ -24,18 +24,17 @@ const loggerLayer = (format: NodeConfig["log"]): Layer.Layer<never> =>
         Layer.succeed(Logger.LogToStderr, true),
       )
 
+const endOverdue = (): never => {
+  process.stderr.write("millrace: work in flight did not end in time\n")
+  process.exit(0)
+}
+
 /** Whatever holds up the closing of the node is cut off when its time is over. */
 const boundClosing = (config: NodeConfig) =>
   Effect.addFinalizer(() =>
     Effect.andThen(
       Effect.logInfo("stopping"),
-      Effect.sync(() => {
-        const overdue = () => {
-          process.stderr.write("millrace: work in flight did not end in time\n")
-          process.exit(0)
-        }
-        setTimeout(overdue, Duration.toMillis(config.drain) + closeMillisMax).unref()
-      }),
+      Effect.sync(() => setTimeout(endOverdue, Duration.toMillis(config.drain) + closeMillisMax).unref()),
     ),
   )
 

@@ -7,7 +7,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
-import * as PrometheusMetrics from "effect/observability/PrometheusMetrics"
 import { Topics } from "../topics/index.ts"
 import * as Address from "./Address.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
@@ -64,13 +63,11 @@ const make = Effect.fnUntraced(function* (
       : Effect.succeed({ status: 503, body: `NOT_READY ${notReady}\n` }),
   )
 
-  const exposition: Effect.Effect<Reply> = Effect.sync(() => {
+  const exposition: Effect.Effect<Reply> = Effect.gen(function* () {
+    // It brings effect's HTTP router along, which takes longer to load than many a node to start.
+    const { formatUnsafe } = yield* Effect.promise(() => import("effect/observability/PrometheusMetrics"))
     metrics.update(services)
-    return {
-      status: 200,
-      body: PrometheusMetrics.formatUnsafe(services),
-      contentType: "text/plain; version=0.0.4; charset=utf-8",
-    }
+    return { status: 200, body: formatUnsafe(services), contentType: "text/plain; version=0.0.4; charset=utf-8" }
   })
 
   const pages: Readonly<Record<string, Effect.Effect<Reply>>> = {

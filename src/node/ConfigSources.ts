@@ -30,9 +30,10 @@ interface Written {
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name)
 
+const refuse = (setting: string, message: string) => new ConfigInvalid({ setting, message })
+
 const readConfigFile = (path: string, source: string): Effect.Effect<Map<SettingName, Written>, ConfigInvalid> =>
   Effect.gen(function* () {
-    const refuse = (setting: string, message: string) => new ConfigInvalid({ setting, message })
     const content = yield* Effect.try({
       try: () => readFileSync(path, "utf8"),
       catch: (cause) =>
