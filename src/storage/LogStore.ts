@@ -14,7 +14,9 @@
  * **Failure.** `StorageFailed` changed nothing. `OutcomeUnknown` may have: after it the store refuses to write until it
  * is opened again, because what a failed fsync left behind cannot be known.
  */
-import { Context, type Effect, type Option } from "effect"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { Headers, Message } from "../domain/Message.ts"
