@@ -6,6 +6,7 @@
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { Context, Duration, Effect, Layer, Schema } from "effect"
+import * as net from "node:net"
 import { Topics } from "../../topics/Topics.ts"
 import { Admission } from "./admission.ts"
 import * as MillraceService from "./millraceService.ts"
@@ -52,19 +53,35 @@ const requestRoomBytes = 1024 * 1024
 
 const hostInUrl = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host)
 
-const listen = (server: Server, { host, port }: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
-  const address = `${hostInUrl(host)}:${port}`
-  return Effect.callback((resume) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) return resume(Effect.succeed(bound))
-      const why = error.message.includes("EADDRINUSE")
-        ? "the port is in use"
-        : error.message.includes("EACCES")
-          ? "permission denied"
-          : error.message
-      resume(Effect.fail(new GrpcListenFailed({ address, message: `cannot listen on ${address}: ${why}` })))
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use",
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "this machine does not have the address",
+  ENOTFOUND: "the host is not known",
+}
+
+const listenFailed = (address: string, error: NodeJS.ErrnoException): GrpcListenFailed =>
+  new GrpcListenFailed({
+    address,
+    message: `cannot listen on ${address}: ${reasons[error.code ?? ""] ?? error.message}`,
+  })
+
+/** Whether the endpoint can be listened on. The gRPC library does not tell why not, and writes to stderr itself. */
+const probe = (address: string, { host, port }: GrpcServerOptions): Effect.Effect<void, GrpcListenFailed> =>
+  Effect.callback((resume) => {
+    const socket = net.createServer()
+    socket.on("error", (error) => resume(Effect.fail(listenFailed(address, error))))
+    socket.listen({ host: host.replace(/^\[|\]$/g, ""), port }, () => socket.close(() => resume(Effect.void)))
+  })
+
+const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
+  const address = `${hostInUrl(options.host)}:${options.port}`
+  const bound = Effect.callback<number, GrpcListenFailed>((resume) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      resume(error === null ? Effect.succeed(port) : Effect.fail(listenFailed(address, error)))
     })
   })
+  return Effect.andThen(probe(address, options), bound)
 }
 
 /** Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with. */
