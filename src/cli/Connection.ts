@@ -1,0 +1,42 @@
+/**
+ * Where a command finds its node: `--url`, else `MILLRACE_URL`, else what the node of `./millrace-data` says of itself,
+ * else the default address. And the topics of that node.
+ */
+import { Effect, type Layer, Option } from "effect"
+import type { InvalidArgument } from "../domain/errors.ts"
+import * as EndpointsFile from "../node/EndpointsFile.ts"
+import { layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
+import type { Topics } from "../topics/Topics.ts"
+import { tell } from "./Output.ts"
+
+export const defaultUrl = "grpc://127.0.0.1:50051"
+
+/** The data directory that a node has where nobody named another. */
+const defaultDirectory = "./millrace-data"
+
+/** The URL of the node to talk to. */
+export const findUrl = (flag: Option.Option<string>): string => {
+  if (Option.isSome(flag)) return flag.value
+  const variable = process.env["MILLRACE_URL"]
+  if (variable !== undefined && variable !== "") return variable
+  const published = Option.flatMapNullishOr(EndpointsFile.read(defaultDirectory), ({ grpc }) => grpc)
+  return Option.getOrElse(published, () => defaultUrl)
+}
+
+const tellReconnect = (event: ReconnectEvent): Effect.Effect<void> => {
+  switch (event._tag) {
+    case "Lost":
+      return tell(`${event.reason}; trying again`)
+    case "Restored":
+      return tell(`connected to ${event.url} again`)
+    case "Retrying":
+      return Effect.void
+  }
+}
+
+/**
+ * The topics of the node at the URL. Lost and regained subscriptions are told on stderr. Publishes are not repeated
+ * here: `publish --lines` does it where it can tell.
+ */
+export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidArgument> =>
+  layerTopics({ url: findUrl(url), onReconnect: tellReconnect, repeatFor: 0 })

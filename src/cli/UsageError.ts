@@ -1,0 +1,8 @@
+/**
+ * A command line that cannot be carried out as it stands. Ends the program with exit code 2.
+ */
+import { Schema } from "effect"
+
+export class UsageError extends Schema.TaggedError<UsageError>("millrace/UsageError")("UsageError", {
+  message: Schema.String,
+}) {}

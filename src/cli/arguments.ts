@@ -1,0 +1,61 @@
+/**
+ * What is written on the command line, checked: each function gives the value, or a sentence on what it takes.
+ */
+import { Effect, Option } from "effect"
+import type { InvalidArgument } from "../domain/errors.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import * as Topic from "../domain/Topic.ts"
+import * as TopicFilter from "../domain/TopicFilter.ts"
+import { UsageError } from "./UsageError.ts"
+
+const checked = (text: string, problem: string | undefined): Effect.Effect<string, UsageError> =>
+  problem === undefined ? Effect.succeed(text) : Effect.fail(new UsageError({ message: problem }))
+
+export const topic = (text: string) => checked(text, Topic.problem(text))
+
+export const topicFilter = (text: string) => checked(text, TopicFilter.problem(text))
+
+/** A whole number from `min` on, as digits. */
+export const wholeNumber = (name: string, text: string, min: number): Effect.Effect<number, UsageError> => {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(value) && value >= min
+    ? Effect.succeed(value)
+    : Effect.fail(
+        new UsageError({ message: `${name} takes a whole number from ${min} on, not ${JSON.stringify(text)}` }),
+      )
+}
+
+export const optionalWholeNumber = (
+  name: string,
+  text: Option.Option<string>,
+  min: number,
+): Effect.Effect<number | undefined, UsageError> =>
+  Option.isNone(text) ? Effect.undefined : wholeNumber(name, text.value, min)
+
+export const origin = (text: Option.Option<string>): Effect.Effect<NodeId.NodeId | undefined, InvalidArgument> =>
+  Option.isNone(text) ? Effect.undefined : NodeId.parse(text.value)
+
+/** `start`, `end` or an offset. */
+export const start = (text: string): Effect.Effect<"start" | "end" | number, UsageError> => {
+  if (text === "start" || text === "end") return Effect.succeed(text)
+  return Effect.mapError(
+    wholeNumber("--from", text, 1),
+    () => new UsageError({ message: `--from takes start, end or an offset from 1 on, not ${JSON.stringify(text)}` }),
+  )
+}
+
+/** `name=value` each; a name may come once. */
+export const headers = (entries: ReadonlyArray<string>): Effect.Effect<Record<string, string>, UsageError> =>
+  Effect.suspend(() => {
+    const found = Object.create(null) as Record<string, string>
+    for (const entry of entries) {
+      const end = entry.indexOf("=")
+      if (end < 1) {
+        return new UsageError({ message: `--header takes name=value, not ${JSON.stringify(entry)}` })
+      }
+      const name = entry.slice(0, end)
+      if (name in found) return new UsageError({ message: `--header names ${JSON.stringify(name)} twice` })
+      found[name] = entry.slice(end + 1)
+    }
+    return Effect.succeed(found)
+  })

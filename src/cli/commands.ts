@@ -1,0 +1,177 @@
+/**
+ * The commands with their flags and arguments. What a command does is loaded when it is called: `publish` has no use
+ * for a database, nor `serve` for reading lines.
+ */
+import { Effect, Option } from "effect"
+import { Argument, Command, Completions, Flag } from "effect/cli"
+import { type SettingName, settings } from "../node/NodeConfig.ts"
+import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
+import * as Output from "./Output.ts"
+
+const url = Flag.String("url").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription("node to talk to; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051"),
+  Flag.optional,
+)
+const json = Flag.Boolean("json").pipe(Flag.withDescription("one JSON object a line"), Flag.withDefault(false))
+const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+const origin = (whose: string) => text("origin", "tenant/line/device", `only messages of this node; else ${whose}`)
+const topic = Argument.String("TOPIC").pipe(Argument.withDescription("a topic, such as orders/eu"))
+
+/** A handler that is loaded when it runs. */
+const lazily =
+  <Input, A, E>(load: () => Promise<(input: Input) => Effect.Effect<A, E>>) =>
+  (input: Input): Effect.Effect<A, E> =>
+    Effect.flatMap(Effect.promise(load), (handler) => handler(input))
+
+const setting = (name: SettingName) => {
+  const { about, takes, initial } = settings[name]
+  return text(name, "VALUE", `${about}; takes ${takes} (default ${initial})`)
+}
+const settingSwitch = (name: "insecure" | "json") =>
+  Flag.Boolean(name).pipe(Flag.withDescription(settings[name].about), Flag.optional)
+
+const serve = Command.make(
+  "serve",
+  {
+    node: setting("node"),
+    data: setting("data"),
+    storage: setting("storage"),
+    durability: setting("durability"),
+    "max-message": setting("max-message"),
+    grpc: setting("grpc"),
+    admin: setting("admin"),
+    drain: setting("drain"),
+    log: setting("log"),
+    insecure: settingSwitch("insecure"),
+    json: settingSwitch("json"),
+    config: text("config", "FILE", "JSON file of settings, under the names of the flags"),
+    printConfig: Flag.Boolean("print-config").pipe(
+      Flag.withDescription("print the settings that hold, and end"),
+      Flag.withDefault(false),
+    ),
+  },
+  ({ printConfig, ...given }) =>
+    Effect.gen(function* () {
+      const flags: Record<string, string> = {}
+      for (const [name, value] of Object.entries(given)) {
+        const written: Option.Option<string | boolean> = value
+        if (Option.isSome(written)) flags[name] = String(written.value)
+      }
+      const handler = yield* Effect.promise(() => import("./serve.ts"))
+      yield* ExitOnInterrupt.cleanly(handler.serve({ flags, printConfig }))
+    }),
+).pipe(
+  Command.withDescription(
+    "Run a node. Flags win over MILLRACE_* variables of the same names, these over the file of --config.",
+  ),
+)
+
+const publish = Command.make(
+  "publish",
+  {
+    topic,
+    payload: Argument.String("PAYLOAD").pipe(
+      Argument.withDescription("the message; - or nothing reads standard input"),
+      Argument.optional,
+    ),
+    headers: Flag.String("header").pipe(
+      Flag.withMetavar("NAME=VALUE"),
+      Flag.withDescription("a header; repeatable"),
+      Flag.atLeast(0),
+    ),
+    key: text("key", "KEY", "makes the publish repeatable: the same key and content is stored once"),
+    lines: Flag.Boolean("lines").pipe(
+      Flag.withDescription("each line of standard input is a message"),
+      Flag.withDefault(false),
+    ),
+    keyPrefix: text("key-prefix", "P", "with --lines: line n has the key P:n, and is repeated when the node goes away"),
+    url,
+    json,
+  },
+  lazily(async () => (await import("./publish.ts")).publish),
+).pipe(Command.withDescription("Publish a message, and wait until it is stored."))
+
+const subscribe = Command.make(
+  "subscribe",
+  {
+    filter: Argument.String("TOPIC").pipe(
+      Argument.withDescription("a topic, or a filter: + for any one part, a final # for any rest"),
+    ),
+    origin: origin("everybody's"),
+    from: text(
+      "from",
+      "start|end|N",
+      "where to begin: N is an offset, of this node's log unless --origin says else (default end)",
+    ),
+    limit: text("limit", "N", "end after N messages"),
+    url,
+    json,
+  },
+  (input) =>
+    ExitOnInterrupt.cleanly(
+      Effect.flatMap(
+        Effect.promise(() => import("./subscribe.ts")),
+        (handler) => handler.subscribe(input),
+      ),
+    ),
+).pipe(Command.withDescription("Print what is stored, then what comes, each message once and in order."))
+
+const fetch = Command.make(
+  "fetch",
+  {
+    topic,
+    origin: origin("of the node that answers"),
+    from: text("from", "N", "first offset (default 1)"),
+    limit: text("limit", "N", "messages at most (default 100)"),
+    all: Flag.Boolean("all").pipe(Flag.withDescription("all that is stored now"), Flag.withDefault(false)),
+    url,
+    json,
+  },
+  lazily(async () => (await import("./fetch.ts")).fetch),
+).pipe(Command.withDescription("Print stored messages of one log."))
+
+const heads = Command.make(
+  "heads",
+  { url, json },
+  lazily(async () => (await import("./heads.ts")).heads),
+).pipe(Command.withDescription("Print every log with the offset of its last message."))
+
+const deleteRange = Command.make(
+  "delete",
+  {
+    topic,
+    from: Argument.String("FROM").pipe(Argument.withDescription("first offset")),
+    to: Argument.String("TO").pipe(Argument.withDescription("last offset")),
+    url,
+    json,
+  },
+  lazily(async () => (await import("./delete.ts")).deleteRange),
+).pipe(Command.withDescription("Delete the messages of a range; their offsets stay."))
+
+const health = Command.make(
+  "health",
+  { url, json },
+  lazily(async () => (await import("./health.ts")).health),
+).pipe(Command.withDescription("Say which node answers."))
+
+const ready = Command.make(
+  "ready",
+  { url, json },
+  lazily(async () => (await import("./health.ts")).ready),
+).pipe(Command.withDescription("Say whether the node can read and write now."))
+
+const completion = Command.make(
+  "completion",
+  { shell: Argument.Literals("SHELL", ["bash", "zsh", "fish"]).pipe(Argument.withDescription("bash, zsh or fish")) },
+  ({ shell }) => Output.write(`${Completions.generate("millrace", shell, Completions.fromCommand(whole()))}\n`),
+).pipe(Command.withDescription("Print a completion script: source <(millrace completion bash)"))
+
+const whole = (): Command.Command.Any => root
+
+/** The whole command line. */
+export const root = Command.make("millrace").pipe(
+  Command.withDescription("A local-first message bus: durable, replayable topics in a file beside your app."),
+  Command.withSubcommands([serve, publish, subscribe, fetch, heads, deleteRange, health, ready, completion]),
+)

@@ -1,0 +1,27 @@
+/**
+ * `heads`: every log that the node has, and the offset of its last message.
+ */
+import { Effect, type Option } from "effect"
+import * as NodeId from "../domain/NodeId.ts"
+import { Topics } from "../topics/Topics.ts"
+import * as Connection from "./Connection.ts"
+import { logName } from "./messageFormat.ts"
+import * as Output from "./Output.ts"
+
+export interface HeadsInput {
+  readonly url: Option.Option<string>
+  readonly json: boolean
+}
+
+export const heads = Effect.fnUntraced(function* ({ url, json }: HeadsInput) {
+  const list = yield* Effect.provide(
+    Effect.flatMap(Topics, (topics) => topics.heads),
+    Connection.layer(url),
+  )
+  const lines = list.map((head) =>
+    json
+      ? JSON.stringify({ topic: head.topic, origin: NodeId.format(head.origin), offset: head.offset })
+      : `${logName(head)} ${head.offset}`,
+  )
+  if (lines.length > 0) yield* Output.write(`${lines.join("\n")}\n`)
+})

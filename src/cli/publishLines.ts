@@ -1,0 +1,251 @@
+/**
+ * `publish --lines`: each line of standard input is a message, in order.
+ *
+ * Lines travel in batches, several under way at a time, and are acknowledged in order. A batch that the node refuses is
+ * tried again line by line, so that the lines before the refused one are stored and the message names it.
+ *
+ * With a key prefix P, line n (from 1) is published with the key `P:n`. What was not acknowledged when the connection
+ * was lost is then repeated, before anything that comes after it, until the node has been away for too long; the keys
+ * keep it from being stored twice. Run again with the same prefix and input soon enough (`defaultKeyWindow`), the
+ * whole command can be repeated too.
+ */
+import { Cause, Duration, Effect, Exit, Fiber, Latch, Queue, Schedule, Schema, type Scope } from "effect"
+import type { Message } from "../domain/Message.ts"
+import { maxMessageBytes } from "../node/NodeConfig.ts"
+import { type PublishDraft, type PublishError, Topics } from "../topics/Topics.ts"
+import { LineSplitter } from "./Lines.ts"
+import { logName, storedLines } from "./messageFormat.ts"
+import * as Output from "./Output.ts"
+import * as Progress from "./Progress.ts"
+
+export interface PublishLinesOptions {
+  readonly topic: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly keyPrefix: string | undefined
+  readonly json: boolean
+}
+
+/** Not every line was stored. The message says how far it came. */
+export class LinesFailed extends Schema.TaggedError<LinesFailed>("millrace/LinesFailed")("LinesFailed", {
+  message: Schema.String,
+}) {}
+
+/** A batch: lines, and bytes, at most, except that one line may be longer. */
+const batchLinesMax = 1000
+const batchBytesMax = 1024 * 1024
+/** Batches under way. */
+const batchesInFlightMax = 8
+/** How long a lost node is waited for, where lines can be repeated. */
+const outageMax = Duration.seconds(60)
+
+interface Batch {
+  /** Number of its first line, from 1. */
+  readonly firstLine: number
+  readonly drafts: ReadonlyArray<PublishDraft>
+}
+
+interface Started extends Batch {
+  readonly fiber: Fiber.Fiber<ReadonlyArray<Message>, PublishError>
+}
+
+/** Whether an error says nothing about the lines themselves: the node could not be reached, or did not answer. */
+const isLost = (error: PublishError): boolean => error._tag === "OutcomeUnknown" || error._tag === "Unavailable"
+
+/** Cuts lines into batches. */
+export const batches = (drafts: ReadonlyArray<PublishDraft>, firstLine: number): ReadonlyArray<Batch> => {
+  const found: Array<Batch> = []
+  let start = 0
+  let bytes = 0
+  for (const [index, draft] of drafts.entries()) {
+    const size = draft.payload.length
+    if (index > start && (index - start === batchLinesMax || bytes + size > batchBytesMax)) {
+      found.push({ firstLine: firstLine + start, drafts: drafts.slice(start, index) })
+      start = index
+      bytes = 0
+    }
+    bytes += size
+  }
+  if (start < drafts.length) found.push({ firstLine: firstLine + start, drafts: drafts.slice(start) })
+  return found
+}
+
+class Run {
+  readonly #topics: Topics["Service"]
+  readonly #options: PublishLinesOptions
+  readonly #progress: Progress.Progress
+  readonly #splitter = new LineSplitter(maxMessageBytes.max)
+  /** Closed while lost batches are repeated: what comes after them has to wait. */
+  readonly #gate = Latch.makeUnsafe(true)
+  /** Batches that were started and not yet acknowledged. */
+  #underWay = 0
+  /** Lines that were handed over, and lines that were acknowledged. */
+  #sent = 0
+  #acknowledged = 0
+  #last: Message | undefined
+  /** From the first lost batch on, until everything that was under way with it is acknowledged. */
+  #isOutage = false
+
+  constructor(topics: Topics["Service"], options: PublishLinesOptions, progress: Progress.Progress) {
+    this.#topics = topics
+    this.#options = options
+    this.#progress = progress
+  }
+
+  /** Where the work stands, for a sentence on why it ended. */
+  standing(): string {
+    const stored = this.#acknowledged === 0 ? "no line is acknowledged" : `lines 1 to ${this.#acknowledged} are stored`
+    return this.#sent === this.#acknowledged
+      ? stored
+      : `${stored}, lines ${this.#acknowledged + 1} to ${this.#sent} may be stored or not`
+  }
+
+  get summary(): string {
+    const last = this.#last
+    return last === undefined
+      ? "0 lines stored"
+      : `${this.#acknowledged} lines stored in ${logName(last)}, the last one at offset ${last.offset}`
+  }
+
+  #drafts(lines: ReadonlyArray<Uint8Array>, firstLine: number): ReadonlyArray<PublishDraft> {
+    const { topic, headers, keyPrefix } = this.#options
+    return lines.map((payload, index) => ({
+      topic,
+      payload,
+      headers,
+      key: keyPrefix === undefined ? undefined : `${keyPrefix}:${firstLine + index}`,
+    }))
+  }
+
+  /** Starts the publishes of some lines, in order, as far as the queue has room. */
+  readonly start = (lines: ReadonlyArray<Uint8Array>, queue: Queue.Queue<Started, LinesFailed | Cause.Done>) =>
+    Effect.forEach(
+      batches(this.#drafts(lines, this.#sent + 1), this.#sent + 1),
+      (batch) =>
+        Effect.andThen(Latch.whenOpen(this.#gate, this.#startOne(batch)), (started) => Queue.offer(queue, started)),
+      { discard: true },
+    )
+
+  #startOne(batch: Batch): Effect.Effect<Started, never, Scope.Scope> {
+    return Effect.suspend(() => {
+      this.#underWay += 1
+      this.#sent += batch.drafts.length
+      return Effect.forkScoped(this.#topics.publishAll(batch.drafts), { startImmediately: true })
+    }).pipe(
+      Effect.map((fiber) => {
+        fiber.addObserver((exit) => {
+          if (Exit.isFailure(exit)) Latch.closeUnsafe(this.#gate)
+        })
+        return { ...batch, fiber }
+      }),
+    )
+  }
+
+  /** Reads standard input to its end. */
+  readonly read = (queue: Queue.Queue<Started, LinesFailed | Cause.Done>) =>
+    Effect.gen({ self: this }, function* () {
+      const chunks = process.stdin[Symbol.asyncIterator]()
+      while (true) {
+        const { done, value } = yield* Effect.tryPromise({
+          try: () => chunks.next(),
+          catch: (cause) =>
+            new LinesFailed({ message: `standard input: ${cause instanceof Error ? cause.message : cause}` }),
+        })
+        yield* this.start(done === true ? this.#splitter.end() : this.#splitter.push(value as Buffer), queue)
+        if (this.#splitter.tooLong !== undefined) {
+          return yield* new LinesFailed({
+            message: `line ${this.#splitter.tooLong} is longer than ${maxMessageBytes.max} bytes`,
+          })
+        }
+        if (done === true) return
+      }
+    })
+
+  /** Waits for one batch after another, and does what has to be done about it. */
+  readonly acknowledge = (queue: Queue.Queue<Started, LinesFailed | Cause.Done>) =>
+    Effect.gen({ self: this }, function* () {
+      while (true) {
+        const started = yield* Queue.take(queue)
+        const exit = yield* Fiber.await(started.fiber)
+        const messages = Exit.isSuccess(exit) ? exit.value : yield* this.#recover(started, exit.cause)
+        yield* this.#report(messages)
+        this.#underWay -= 1
+        if (this.#underWay === 0) {
+          this.#isOutage = false
+          Latch.openUnsafe(this.#gate)
+        }
+      }
+    })
+
+  #report(messages: ReadonlyArray<Message>) {
+    return Effect.suspend(() => {
+      this.#acknowledged += messages.length
+      this.#last = messages.at(-1) ?? this.#last
+      this.#progress.add(messages.length)
+      return this.#options.json ? Output.write(storedLines(messages)) : Effect.void
+    })
+  }
+
+  #recover(batch: Batch, cause: Cause.Cause<PublishError>) {
+    return Effect.gen({ self: this }, function* () {
+      const found = Cause.findErrorOption(cause)
+      if (found._tag === "None") return yield* Effect.failCause(Cause.map(cause, (error) => error as never))
+      const error = found.value
+      if (!isLost(error)) return yield* this.#oneByOne(batch)
+      if (this.#options.keyPrefix === undefined)
+        return yield* new LinesFailed({ message: `${error.message}; ${this.standing()}` })
+      // Never connected: whoever started this wants to know at once.
+      if (this.#acknowledged === 0 && !this.#isOutage && error._tag === "Unavailable") return yield* error
+      if (!this.#isOutage) yield* Output.tell(`${error.message}; repeating from line ${batch.firstLine}`)
+      this.#isOutage = true
+      return yield* this.#topics.publishAll(batch.drafts).pipe(
+        Effect.retry({
+          while: isLost,
+          schedule: Schedule.upTo(Schedule.spaced("250 millis"), { duration: outageMax }),
+        }),
+        Effect.catch((error: PublishError) =>
+          isLost(error)
+            ? Effect.fail(new LinesFailed({ message: `${error.message}; ${this.standing()}` }))
+            : this.#oneByOne(batch),
+        ),
+      )
+    })
+  }
+
+  /** A refused batch, line by line: ends at the line that is refused. */
+  #oneByOne(batch: Batch) {
+    return Effect.gen({ self: this }, function* () {
+      const messages: Array<Message> = []
+      for (const [index, draft] of batch.drafts.entries()) {
+        const line = batch.firstLine + index
+        messages.push(
+          yield* Effect.catch(this.#topics.publish(draft.topic, draft.payload, draft), (error) =>
+            Effect.andThen(
+              this.#report(messages),
+              new LinesFailed({ message: `line ${line}: ${error.message}; ${this.standing()}` }),
+            ),
+          ),
+        )
+      }
+      return messages
+    })
+  }
+}
+
+export const publishLines = Effect.fnUntraced(function* (options: PublishLinesOptions) {
+  const topics = yield* Topics
+  const progress = yield* Progress.make("published")
+  const run = new Run(topics, options, progress)
+  const queue = yield* Queue.bounded<Started, LinesFailed | Cause.Done>(batchesInFlightMax)
+  yield* run.read(queue).pipe(
+    Effect.matchCauseEffect({
+      onSuccess: () => Queue.end(queue),
+      onFailure: (cause) => Queue.failCause(queue, cause),
+    }),
+    Effect.forkScoped,
+  )
+  yield* run.acknowledge(queue).pipe(
+    Effect.catchTag("Done", () => Effect.void),
+    Effect.onInterrupt(() => Output.tell(`interrupted: ${run.standing()}`)),
+  )
+  if (!options.json) yield* Output.write(`${run.summary}\n`)
+})

@@ -1,0 +1,55 @@
+/**
+ * `serve`: runs a node until it is told to stop.
+ */
+import { Duration, Effect, Layer, Logger } from "effect"
+import * as ConfigSources from "../node/ConfigSources.ts"
+import * as Node from "../node/Node.ts"
+import type { NodeConfig, SettingName } from "../node/NodeConfig.ts"
+import { readyJson, readyLine, RunningNode } from "../node/RunningNode.ts"
+import * as Output from "./Output.ts"
+
+export interface ServeInput {
+  readonly flags: Readonly<Partial<Record<SettingName | "config", string>>>
+  readonly printConfig: boolean
+}
+
+/** Beyond the drain time: for what a drained node still closes, its database above all. */
+const closeMillisMax = 2000
+
+const loggerLayer = (format: NodeConfig["log"]): Layer.Layer<never> =>
+  format === "json"
+    ? Logger.layer([Logger.withConsoleError(Logger.formatJson)])
+    : Layer.merge(
+        Logger.layer([Logger.consolePretty({ colors: process.stderr.isTTY })]),
+        Layer.succeed(Logger.LogToStderr, true),
+      )
+
+const endOverdue = (): never => {
+  process.stderr.write("millrace: work in flight did not end in time\n")
+  process.exit(0)
+}
+
+/** Whatever holds up the closing of the node is cut off when its time is over. */
+const boundClosing = (config: NodeConfig) =>
+  Effect.addFinalizer(() =>
+    Effect.andThen(
+      Effect.logInfo("stopping"),
+      Effect.sync(() => setTimeout(endOverdue, Duration.toMillis(config.drain) + closeMillisMax).unref()),
+    ),
+  )
+
+const run = (config: NodeConfig) =>
+  Effect.gen(function* () {
+    const node = yield* RunningNode
+    yield* boundClosing(config)
+    yield* Output.write(`${config.json ? readyJson(node) : readyLine(node)}\n`)
+    return yield* Effect.never
+  }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Node.layer(config), loggerLayer(config.log))))
+
+export const serve = Effect.fnUntraced(function* ({ flags, printConfig }: ServeInput) {
+  const config = yield* ConfigSources.load({ flags, environment: process.env })
+  if (printConfig) return yield* Output.write(`${ConfigSources.print(config)}\n`)
+  // Databases, sockets and whatever else is made from here on is its owner's alone.
+  process.umask(0o077)
+  return yield* run(config)
+})

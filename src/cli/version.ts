@@ -1,0 +1,11 @@
+/**
+ * The version of the package that this program came in.
+ */
+import { readFileSync } from "node:fs"
+import { Schema } from "effect"
+
+const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
+
+// The same two levels up from `src/cli` and from `dist/cli`.
+export const readVersion = (): string =>
+  Schema.decodeUnknownSync(Manifest)(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version

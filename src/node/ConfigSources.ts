@@ -1,0 +1,141 @@
+/**
+ * Where a node's settings come from: flags, else `MILLRACE_*` variables, else a configuration file, else defaults.
+ *
+ * Each setting is taken from the first source that names it, and only that value is looked at; a value that cannot be
+ * names its source. A configuration file is a JSON object with the settings' names as keys; a key that is no setting
+ * is an error, so that a slip of the pen is not silently a default.
+ */
+import { readFileSync } from "node:fs"
+import { Effect, Predicate, Result, Schema } from "effect"
+import * as Address from "./Address.ts"
+import { ConfigInvalid } from "./ConfigInvalid.ts"
+import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
+
+export interface ConfigSources {
+  /** The flags that were given, without their dashes. */
+  readonly flags: Readonly<Partial<Record<SettingName | "config", string>>>
+  readonly environment: Readonly<Record<string, string | undefined>>
+}
+
+/** The variable that says the same as a flag: `max-message` → `MILLRACE_MAX_MESSAGE`. */
+export const variableOf = (name: string): string => `MILLRACE_${name.toUpperCase().replaceAll("-", "_")}`
+
+/** A text with the password of any URL in it hidden: for everything that is printed. */
+export const redact = (text: string): string => text.replace(/(:\/\/[^/?#\s@:]*):[^/?#\s@]*@/g, "$1:(redacted)@")
+
+interface Written {
+  readonly text: string
+  readonly source: string
+}
+
+const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name)
+
+const refuse = (setting: string, message: string) => new ConfigInvalid({ setting, message })
+
+const readConfigFile = (path: string, source: string): Effect.Effect<Map<SettingName, Written>, ConfigInvalid> =>
+  Effect.gen(function* () {
+    const content = yield* Effect.try({
+      try: () => readFileSync(path, "utf8"),
+      catch: (cause) =>
+        refuse(
+          source,
+          `${source} names ${path}, which cannot be read: ${Predicate.isError(cause) ? cause.message : String(cause)}`,
+        ),
+    })
+    const object = yield* Effect.try({
+      try: (): unknown => JSON.parse(content),
+      catch: () => refuse(source, `${path} is not valid JSON`),
+    })
+    if (!Predicate.isObject(object)) {
+      return yield* refuse(source, `${path} must hold a JSON object of settings`)
+    }
+    const written = new Map<SettingName, Written>()
+    for (const [name, value] of Object.entries(object)) {
+      const setting = `${JSON.stringify(name)} in ${path}`
+      if (!isSetting(name)) return yield* refuse(setting, `${setting} is not a setting`)
+      if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
+        return yield* refuse(setting, `${setting} takes ${settings[name].takes}`)
+      }
+      written.set(name, { text: String(value), source: setting })
+    }
+    return written
+  })
+
+const collect = ({ flags, environment }: ConfigSources): Effect.Effect<Map<SettingName, Written>, ConfigInvalid> =>
+  Effect.gen(function* () {
+    const path = flags.config ?? environment[variableOf("config")]
+    const source = flags.config === undefined ? variableOf("config") : "--config"
+    const file = path === undefined || path === "" ? undefined : yield* readConfigFile(path, source)
+    const written = new Map<SettingName, Written>()
+    for (const name of settingNames) {
+      const flag = flags[name]
+      const variable = environment[variableOf(name)]
+      const value =
+        flag !== undefined
+          ? { text: flag, source: `--${name}` }
+          : variable !== undefined
+            ? { text: variable, source: variableOf(name) }
+            : file?.get(name)
+      if (value !== undefined) written.set(name, value)
+    }
+    return written
+  })
+
+/** Memory keeps nothing: who asked for more than that does not get it silently. And a file is never just memory. */
+const refuseDurability = (config: NodeConfig, source: string | undefined): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  const isMemory = config.storage.backend === "memory"
+  if (isMemory === (config.durability === "memory")) return Effect.succeed(config)
+  if (source === undefined) return Effect.succeed({ ...config, durability: "memory" })
+  return Effect.fail(
+    new ConfigInvalid({
+      setting: source,
+      message: `${source} ${config.durability} is not what ${isMemory ? "memory:" : "sqlite:"} gives: it gives ${isMemory ? "memory" : "fsync or os"}`,
+    }),
+  )
+}
+
+/** A listener that others can reach, without anything that keeps them out, has to be asked for. */
+const refuseExposure = (
+  config: NodeConfig,
+  sourceOf: (name: SettingName) => string,
+): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  for (const name of ["grpc", "admin"] as const) {
+    const address = config[name]
+    if (address !== "off" && !Address.isLoopback(address) && !config.insecure) {
+      return Effect.fail(
+        new ConfigInvalid({
+          setting: sourceOf(name),
+          message: `${sourceOf(name)} ${Address.format(address)} can be reached from other machines and has no TLS: use 127.0.0.1, or add --insecure`,
+        }),
+      )
+    }
+  }
+  return Effect.succeed(config)
+}
+
+/** The settings that hold, or the first that cannot be. */
+export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigInvalid> =>
+  Effect.gen(function* () {
+    const written = yield* collect(sources)
+    const texts: Record<string, string> = {}
+    for (const name of settingNames) {
+      const { text, source } = written.get(name) ?? { text: settings[name].initial, source: `--${name}` }
+      const schema: Schema.ConstraintDecoder<unknown> = settings[name].schema
+      if (Result.isFailure(Schema.decodeUnknownResult(schema)(text))) {
+        return yield* new ConfigInvalid({
+          setting: source,
+          message: `${source} takes ${settings[name].takes}, not ${JSON.stringify(redact(text))}`,
+        })
+      }
+      texts[name] = text
+    }
+    const decoded = yield* Effect.orDie(Schema.decodeUnknownEffect(NodeConfig)(texts))
+    const config = yield* refuseDurability(decoded, written.get("durability")?.source)
+    return yield* refuseExposure(config, (name) => written.get(name)?.source ?? `--${name}`)
+  })
+
+/** The settings as people write them, fit to be a configuration file; passwords are hidden. */
+export const print = (config: NodeConfig): string => {
+  const texts: NodeConfigText = Schema.encodeSync(NodeConfig)(config)
+  return redact(JSON.stringify(texts, null, 2))
+}

@@ -1,0 +1,110 @@
+/**
+ * A node, put together from its configuration: storage, topics, admin endpoint, gRPC, `endpoints.json`, in this order;
+ * closing the scope takes it apart in the opposite one. Nothing of it stays behind.
+ *
+ * What a configuration does not ask for is not even loaded: starting is mostly reading code.
+ */
+import { join } from "node:path"
+import { Effect, Layer } from "effect"
+import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
+import type { LogStore } from "../storage/LogStore.ts"
+import * as Topics from "../topics/index.ts"
+import { AdminServer } from "./AdminServer.ts"
+import * as DataDirectory from "./DataDirectory.ts"
+import * as EndpointsFile from "./EndpointsFile.ts"
+import type { NodeConfig } from "./NodeConfig.ts"
+import { type NodeReport, RunningNode } from "./RunningNode.ts"
+import type { StartFailed } from "./StartFailed.ts"
+
+/** The database of `--storage sqlite:`, in the data directory. */
+const databaseName = "millrace.sqlite"
+
+/** Why a node does not start. Each has a message of one sentence. */
+export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListenFailed
+
+const databasePath = (config: NodeConfig, directory: string): string | undefined =>
+  config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, databaseName)) : undefined
+
+const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer<LogStore, StoreUnusable> =>
+  Layer.unwrap(
+    path === undefined
+      ? Effect.map(
+          Effect.promise(() => import("../storage/memory/index.ts")),
+          (Memory) => Memory.layer({ node: config.node }),
+        )
+      : Effect.map(
+          Effect.promise(() => import("../storage/sqlite/index.ts")),
+          (Sqlite) =>
+            Sqlite.layerOnLoop({
+              path,
+              node: config.node,
+              durability: config.durability === "memory" ? "os" : config.durability,
+            }),
+        ),
+  )
+
+/** The topics of a node as configured, with nothing that listens. */
+const topicsLayer = (
+  config: NodeConfig,
+  path: string | undefined,
+): Layer.Layer<Topics.Topics, StoreUnusable | StorageFailed> =>
+  Topics.layer.pipe(
+    Layer.provide(storageLayer(config, path)),
+    Layer.provide(
+      Layer.succeed(Topics.TopicsSettings, {
+        ...Topics.defaultTopicsSettings,
+        messageBytesMax: config["max-message"],
+      }),
+    ),
+  )
+
+/** Serves gRPC, if it is to be served, and is the URL. */
+const startGrpc = (config: NodeConfig) =>
+  Effect.gen(function* () {
+    if (config.grpc === "off") return undefined
+    const { GrpcServer, layerServer } = yield* Effect.promise(() => import("../protocol/grpc/index.ts"))
+    const services = yield* Layer.build(
+      layerServer({ ...config.grpc, maxMessageBytes: config["max-message"], drain: config.drain }),
+    )
+    return yield* Effect.provideContext(
+      Effect.map(GrpcServer, ({ url }) => url),
+      services,
+    )
+  })
+
+const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, path: string | undefined) {
+  const admin = yield* AdminServer
+  const grpc = yield* startGrpc(config)
+  const listeners = {
+    ...(grpc === undefined ? {} : { grpc }),
+    ...(admin.url === undefined ? {} : { admin: admin.url }),
+  }
+  const node = NodeId.format(config.node)
+  yield* EndpointsFile.publish(directory, { node, ...listeners })
+  yield* Effect.acquireRelease(
+    Effect.sync(() => admin.setNotReady(undefined)),
+    () => Effect.sync(() => admin.setNotReady("stopping")),
+  )
+  const report: NodeReport = {
+    node,
+    ...listeners,
+    data: directory,
+    storage: path === undefined ? "memory:" : `sqlite:${path}`,
+    durability: config.durability,
+  }
+  return RunningNode.of(report)
+})
+
+/** A running node, and its topics for use in the same process. */
+export const layer = (config: NodeConfig): Layer.Layer<RunningNode | Topics.Topics, NodeError> =>
+  Layer.unwrap(
+    Effect.map(DataDirectory.prepare(config.data), (directory) => {
+      const path = databasePath(config, directory)
+      return Layer.effect(RunningNode, start(config, directory, path)).pipe(
+        Layer.provide(AdminServer.layer(config.admin)),
+        Layer.provideMerge(topicsLayer(config, path)),
+      )
+    }),
+  )

@@ -1,0 +1,184 @@
+/**
+ * What a node is told to be. The Schema's encoded form is the one that people write, in flags, environment variables
+ * and configuration files alike, one string for each setting: `{"grpc": "127.0.0.1:50051", "drain": "5s", …}`.
+ *
+ * Where the strings come from is in `ConfigSources`; what is made of them is in `Node`.
+ */
+import { ByteSize, Duration, Effect, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import * as NodeId from "../domain/NodeId.ts"
+import * as Address from "./Address.ts"
+
+interface Setting<A> {
+  /** What it is for, in a few words. */
+  readonly about: string
+  /** What its text has to be, for the sentence `--name takes …`. */
+  readonly takes: string
+  /** The text that stands for it where nobody wrote one. */
+  readonly initial: string
+  readonly schema: Schema.ConstraintCodec<A, string>
+}
+
+const setting = <A>(
+  value: Schema.ConstraintCodec<A, A>,
+  options: Omit<Setting<A>, "schema"> & {
+    readonly parse: (text: string) => A | undefined
+    readonly format: (value: A) => string
+  },
+): Setting<A> => ({
+  about: options.about,
+  takes: options.takes,
+  initial: options.initial,
+  schema: Schema.String.pipe(
+    Schema.decodeTo(
+      value,
+      SchemaTransformation.transformEffect<A, string>({
+        decode: (text) => {
+          const parsed = options.parse(text)
+          return parsed === undefined
+            ? Effect.fail(new SchemaIssue.InvalidValue({ message: options.takes }))
+            : Effect.succeed(parsed)
+        },
+        encode: (value) => Effect.succeed(options.format(value)),
+      }),
+    ),
+  ),
+})
+
+const oneOf = <const Literals extends ReadonlyArray<string>>(about: string, literals: Literals) => {
+  const schema = Schema.Literals(literals)
+  return setting<Literals[number]>(schema, {
+    about,
+    takes: literals.slice(0, -1).join(", ") + " or " + literals.at(-1),
+    initial: literals[0]!,
+    parse: (text) => literals.find((literal) => literal === text),
+    format: (text) => text,
+  })
+}
+
+const flag = (about: string) =>
+  setting(Schema.Boolean, {
+    about,
+    takes: "true or false",
+    initial: "false",
+    parse: (text) => (text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : undefined),
+    format: String,
+  })
+
+const AddressSchema = Schema.Struct({ host: Schema.NonEmptyString, port: Schema.Int })
+
+const address = (about: string, initial: string) =>
+  setting(Schema.Union([AddressSchema, Schema.Literal("off")]), {
+    about,
+    takes: "HOST:PORT or off",
+    initial,
+    parse: (text) => (text === "off" ? "off" : Address.parse(text)),
+    format: (value) => (value === "off" ? "off" : Address.format(value)),
+  })
+
+/** Where messages are kept. `path` is absent where SQLite's file is to be in the data directory. */
+export const Storage = Schema.Union([
+  Schema.Struct({ backend: Schema.Literal("sqlite"), path: Schema.UndefinedOr(Schema.NonEmptyString) }),
+  Schema.Struct({ backend: Schema.Literal("memory") }),
+])
+export type Storage = typeof Storage.Type
+
+const parseStorage = (text: string): Storage | undefined => {
+  if (text === "memory:") return { backend: "memory" }
+  if (!text.startsWith("sqlite:") || text.includes("\0")) return undefined
+  const path = text.slice("sqlite:".length)
+  return { backend: "sqlite", path: path === "" ? undefined : path }
+}
+
+/** The limits of `--max-message`: below, nothing useful fits; above, one message would fill a frame of any protocol. */
+export const maxMessageBytes = { min: 1024, max: 256 * 1024 * 1024, initial: 3_670_016 } as const
+
+const parseSize = (text: string): number | undefined => {
+  const size = /^\d{1,15}$/.test(text) ? BigInt(text) : Option.getOrUndefined(ByteSize.fromString(text))
+  return size === undefined || size < maxMessageBytes.min || size > maxMessageBytes.max ? undefined : Number(size)
+}
+
+const millisOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
+
+/** `500ms`, `5s`, `1.5m`: at most a day. */
+const parseDuration = (text: string): Duration.Duration | undefined => {
+  const [, digits, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/.exec(text) ?? []
+  if (digits === undefined || unit === undefined) return undefined
+  const millis = Math.round(Number(digits) * millisOf[unit]!)
+  return millis > 86_400_000 ? undefined : Duration.millis(millis)
+}
+
+const formatDuration = (duration: Duration.Duration): string => {
+  const millis = Duration.toMillis(duration)
+  return millis % 1000 === 0 ? `${millis / 1000}s` : `${millis}ms`
+}
+
+/** Every setting by its name, in the order in which people should read them. */
+export const settings = {
+  node: setting(NodeId.NodeId, {
+    about: "identity of this node",
+    takes: "tenant/line/device, each part not blank and at most 255 bytes long",
+    initial: NodeId.format(NodeId.defaultNodeId),
+    parse: (text) => Option.getOrUndefined(Result.getSuccess(Effect.runSync(Effect.result(NodeId.parse(text))))),
+    format: NodeId.format,
+  }),
+  data: setting(Schema.NonEmptyString, {
+    about: "directory for the database and endpoints.json",
+    takes: "a directory",
+    initial: "./millrace-data",
+    parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
+    format: (text) => text,
+  }),
+  storage: setting(Storage, {
+    about: "where messages are kept",
+    takes: "sqlite: (a file in the data directory), sqlite:PATH or memory:",
+    initial: "sqlite:",
+    parse: parseStorage,
+    format: (storage) => (storage.backend === "memory" ? "memory:" : `sqlite:${storage.path ?? ""}`),
+  }),
+  durability: oneOf(
+    "what an acknowledged message survives: fsync, a power cut; os, the death of the process; memory, nothing",
+    ["fsync", "os", "memory"],
+  ),
+  "max-message": setting(Schema.Int, {
+    about: "largest message, payload, topic and headers together",
+    takes: "a size from 1KiB to 256MiB, such as 3.5MiB or 65536",
+    initial: "3.5MiB",
+    parse: parseSize,
+    format: (bytes) => (bytes === maxMessageBytes.initial ? "3.5MiB" : String(bytes)),
+  }),
+  grpc: address("where gRPC is served", "127.0.0.1:50051"),
+  admin: address("where /healthz, /readyz and /metrics are served over HTTP", "127.0.0.1:9465"),
+  drain: setting(Schema.Duration, {
+    about: "time for work in flight when the node stops",
+    takes: "a time such as 500ms, 5s or 1m",
+    initial: "5s",
+    parse: parseDuration,
+    format: formatDuration,
+  }),
+  log: oneOf("how the log is written to stderr", ["pretty", "json"]),
+  insecure: flag("listen beyond this machine without TLS"),
+  json: flag("print the ready line as JSON"),
+} as const
+
+export type SettingName = keyof typeof settings
+
+export const settingNames = Object.keys(settings) as ReadonlyArray<SettingName>
+
+export const NodeConfig = Schema.Struct({
+  node: settings.node.schema,
+  data: settings.data.schema,
+  storage: settings.storage.schema,
+  durability: settings.durability.schema,
+  "max-message": settings["max-message"].schema,
+  grpc: settings.grpc.schema,
+  admin: settings.admin.schema,
+  drain: settings.drain.schema,
+  log: settings.log.schema,
+  insecure: settings.insecure.schema,
+  json: settings.json.schema,
+})
+
+export type NodeConfig = typeof NodeConfig.Type
+
+/** All settings as people write them. */
+export type NodeConfigText = typeof NodeConfig.Encoded

@@ -1,0 +1,35 @@
+/**
+ * A node that runs: where it listens, and what it says of itself when it is ready.
+ */
+import { Context } from "effect"
+
+export interface NodeReport {
+  /** `tenant/line/device` */
+  readonly node: string
+  /** URLs; absent where the listener is off. */
+  readonly grpc?: string
+  readonly admin?: string
+  /** Absolute path of the data directory. */
+  readonly data: string
+  /** As in `--storage`, with its path. */
+  readonly storage: string
+  readonly durability: string
+}
+
+export class RunningNode extends Context.Service<RunningNode, NodeReport>()("millrace/node/RunningNode") {}
+
+/** The line that says that a node is ready, for people. */
+export const readyLine = ({ node, grpc, admin, data, storage, durability }: NodeReport): string =>
+  [
+    `millrace ready`,
+    `node=${node}`,
+    ...(grpc === undefined ? [] : [`grpc=${grpc}`]),
+    ...(admin === undefined ? [] : [`admin=${admin}`]),
+    `storage=${storage}`,
+    `durability=${durability}`,
+    `data=${data}`,
+  ].join(" ")
+
+/** The same for programs: one JSON object. */
+export const readyJson = (report: NodeReport): string =>
+  JSON.stringify({ millrace: "ready", pid: process.pid, ...report })
