@@ -127,7 +127,11 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
               ...(limit === undefined ? {} : { limit }),
             }),
           )
-          return answers.flatMap(({ messages }) => codec.messages(messages))
+          return yield* Effect.try({
+            try: () => answers.flatMap(({ messages }) => codec.messages(messages)),
+            catch: (error) =>
+              new Unavailable({ message: `the node at ${connection.url} sent what cannot be understood: ${error}` }),
+          })
         }),
 
         head: Effect.fnUntraced(function* (topic, origin) {

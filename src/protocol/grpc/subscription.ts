@@ -203,7 +203,11 @@ export const subscribe = (
           }
           case "batch":
             position = event.value.position
-            return Effect.succeed(codec.messages(event.value.messages))
+            return Effect.try({
+              try: () => codec.messages(event.value.messages),
+              catch: (error) =>
+                new Unavailable({ message: `the node at ${url} sent what cannot be understood: ${error}` }),
+            })
           case undefined:
             return Effect.succeed([])
         }
