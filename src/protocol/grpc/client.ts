@@ -115,16 +115,15 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
           yield* check("topic", Topic.problem(topic))
           const { origin, from, limit } = options
           yield* checkOrigin(origin)
-          if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0 && limit < 2 ** 32)) {
-            return yield* invalid("limit", `a limit is a whole number from 1 to 10,000, not ${limit}`)
-          }
+          if (limit !== undefined) yield* codec.unsigned("limit", limit)
           const answers = yield* reading(
             connection.readAll(method.fetch, {
               $typeName: "millrace.v1.FetchRequest",
               topic,
               ...(origin === undefined ? {} : { origin: codec.nodeMessage(origin) }),
               ...(from === undefined ? {} : { from: yield* codec.unsigned("from", from) }),
-              ...(limit === undefined ? {} : { limit }),
+              // Any more come in pages anyway.
+              ...(limit === undefined ? {} : { limit: Math.min(limit, 0xff_ff_ff_ff) }),
             }),
           )
           return yield* Effect.try({

@@ -8,6 +8,7 @@
  *
  * Plain code on arrays; an Effect begins and ends at each publish.
  */
+import { toBinary } from "@bufbuild/protobuf"
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
 import { Effect, type Scope } from "effect"
 import { MessageTooLarge, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
@@ -19,6 +20,7 @@ import { type Connection, noAnswer } from "./connection.ts"
 import { decode, fromStatus } from "./errorCodec.ts"
 import {
   type Draft,
+  DraftSchema,
   type PublishOutcome,
   type PublishRequest,
   type PublishResponse,
@@ -29,6 +31,9 @@ import {
 /** A request holds at most this many drafts, and about this many bytes unless one draft is larger. */
 const requestDraftsMax = 1024
 const requestBytesWanted = 512 * 1024
+
+/** What a request has beside its drafts, at most. */
+const requestFramingBytes = 32
 
 /** Requests, and bytes, that may be under way. */
 const windowRequests = 16
@@ -78,6 +83,12 @@ export interface PublisherOptions {
   readonly repeatMillis: number
 }
 
+/** What a node takes, in bytes. */
+interface NodeLimits {
+  readonly messageBytesMax: number
+  readonly requestBytesMax: number
+}
+
 class Pipeline {
   readonly #connection: Connection
   readonly #repeatMillis: number
@@ -87,7 +98,7 @@ class Pipeline {
   #number = 0n
   #call: ClientDuplexStream<PublishRequest, PublishResponse> | undefined
   /** From the node's hello on: what it takes, and who it is. */
-  #node: { id: NodeId; messageBytesMax: number; requestBytesMax: number } | undefined
+  #node: (NodeLimits & { readonly id: NodeId }) | undefined
   #lastNumberSeen: bigint | undefined
   #hasConnected = false
   #isFlushScheduled = false
@@ -208,13 +219,18 @@ class Pipeline {
     this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next)
   }
 
-  #isSendable(entry: Entry, node: { messageBytesMax: number; requestBytesMax: number }): boolean {
+  /** Refuses what the node would not take, before it costs the others their stream. */
+  #isSendable(entry: Entry, { messageBytesMax, requestBytesMax }: NodeLimits): boolean {
     for (const draft of entry.drafts) {
-      if (draftBytes(draft) <= node.requestBytesMax) continue
-      const bytes = contentBytes(draft.topic, draft.payload, draft.headers)
-      if (bytes <= node.messageBytesMax) continue
-      const message = `a message is at most ${node.messageBytesMax.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`
-      this.#settle(entry, Effect.fail(new MessageTooLarge({ bytes, bytesMax: node.messageBytesMax, message })))
+      if (draftBytes(draft) <= requestBytesMax) continue
+      const contained = contentBytes(draft.topic, draft.payload, draft.headers)
+      const [bytes, bytesMax] =
+        contained > messageBytesMax
+          ? [contained, messageBytesMax]
+          : [toBinary(DraftSchema, draft).byteLength + requestFramingBytes, requestBytesMax]
+      if (bytes <= bytesMax) continue
+      const message = `a message of ${bytes.toLocaleString("en")} bytes is larger than this node takes, which is ${bytesMax.toLocaleString("en")} bytes`
+      this.#settle(entry, Effect.fail(new MessageTooLarge({ bytes, bytesMax, message })))
       return false
     }
     return true

@@ -8,6 +8,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { Context, Duration, Effect, Layer, Schema } from "effect"
 import * as net from "node:net"
 import { Topics } from "../../topics/Topics.ts"
+import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./admission.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusService from "./msgbusService.ts"
@@ -40,13 +41,11 @@ export interface GrpcServerOptions {
   readonly host: string
   /** 0 takes any free port. */
   readonly port: number
-  /** The largest message to take, in bytes; by default 3.5 MiB, so that every msgbus.v1 peer can take it. */
+  /** The largest message to take, in bytes; by default what the topics take (`TopicsSettings`). */
   readonly maxMessageBytes?: number | undefined
   /** How long calls under way may take when the server closes; by default 5 seconds. */
   readonly drain?: Duration.Input | undefined
 }
-
-export const defaultMessageBytesMax = 3_670_016
 
 /** What a request may hold beside a largest message: names, headers' framing, other drafts of its batch. */
 const requestRoomBytes = 1024 * 1024
@@ -94,7 +93,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         topics.info,
         (error) => new GrpcListenFailed({ address: `${options.host}:${options.port}`, message: error.message }),
       )
-      const messageBytesMax = options.maxMessageBytes ?? defaultMessageBytesMax
+      const messageBytesMax = options.maxMessageBytes ?? (yield* TopicsSettings).messageBytesMax
       const requestBytesMax = messageBytesMax + requestRoomBytes
       const context = yield* Effect.context<never>()
       const server = new Server({

@@ -3,15 +3,22 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Metadata, status } from "@grpc/grpc-js"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Queue, Scope, Stream } from "effect"
+import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Result, Scope, Stream } from "effect"
 import { execFile } from "node:child_process"
 import * as http2 from "node:http2"
 import * as net from "node:net"
-import { InvalidArgument, NotPermitted, StorageFailed, Unavailable } from "../../../src/domain/errors.ts"
+import {
+  InvalidArgument,
+  NotPermitted,
+  OutcomeUnknown,
+  StorageFailed,
+  Unavailable,
+} from "../../../src/domain/errors.ts"
 import { Admission } from "../../../src/protocol/grpc/admission.ts"
 import * as errorCodec from "../../../src/protocol/grpc/errorCodec.ts"
 import { GrpcServer, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
 import { Topics } from "../../../src/topics/index.ts"
+import * as Proxy from "./Proxy.ts"
 import { connect, layerNode, restartable } from "./TestNode.ts"
 
 it.live("port 0 takes a free port, and says which", () =>
@@ -162,6 +169,62 @@ it.live("closing ends subscriptions as unavailable and refuses new calls, while 
     yield* Fiber.join(head)
     yield* Fiber.join(stopping)
     expect(yield* Effect.flip(topics.info)).toBeInstanceOf(Unavailable)
+  }),
+)
+
+it.live("an interrupted or timed out call ends at the node too", () =>
+  Effect.gen(function* () {
+    const ended = yield* Queue.unbounded<void>()
+    const entered = yield* Queue.unbounded<void>()
+    const hang = Effect.onInterrupt(Effect.andThen(Queue.offer(entered, undefined), Effect.never), () =>
+      Queue.offer(ended, undefined),
+    )
+    const node = yield* restartable({ decorate: (topics) => ({ ...topics, head: () => hang, fetch: () => hang }) })
+    const topics = yield* connect(node.url)
+    for (const call of [topics.head("a"), topics.fetch("a")]) {
+      const fiber = yield* Effect.forkChild(call)
+      yield* Queue.take(entered)
+      yield* Fiber.interrupt(fiber)
+      yield* Queue.take(ended)
+    }
+    const hasty = yield* connect(node.url, { timeout: "200 millis" })
+    for (const call of [Effect.asVoid(hasty.head("a")), Effect.asVoid(hasty.fetch("a"))]) {
+      const error = yield* Effect.flip(call)
+      expect(error).toBeInstanceOf(Unavailable)
+      expect(error.message).toBe(`the node at ${node.url} did not answer in time`)
+      yield* Queue.take(ended)
+    }
+  }),
+)
+
+it.live("a delete whose answer is lost has an unknown outcome; one that was never sent is unavailable", () =>
+  Effect.gen(function* () {
+    const node = yield* restartable()
+    const proxy = yield* Proxy.make(node.port)
+    const topics = yield* connect(proxy.url)
+    yield* topics.publish("a", "1")
+    proxy.mute()
+    const lost = yield* Effect.forkChild(Effect.flip(topics.deleteRange("a", 1, 1)), { startImmediately: true })
+    yield* Effect.repeat(node.topics().head("$msgbus.delete"), { until: Option.isSome })
+    proxy.refuse(true)
+    proxy.cut()
+    expect(yield* Fiber.join(lost)).toBeInstanceOf(OutcomeUnknown)
+    const never = yield* connect("grpc://127.0.0.1:1")
+    expect(yield* Effect.flip(never.deleteRange("a", 1, 1))).toBeInstanceOf(Unavailable)
+  }),
+)
+
+it.live("a message that only its framing makes too large is refused before it breaks the stream for others", () =>
+  Effect.gen(function* () {
+    const node = yield* restartable({ maxMessageBytes: 100_000 })
+    const topics = yield* connect(node.url)
+    const headers = Object.fromEntries(Array.from({ length: 200_000 }, (_, i) => [`${i}`, ""]))
+    const [large, small] = yield* Effect.all(
+      [Effect.result(topics.publish("a", "", { headers })), Effect.result(topics.publish("a", "fine"))],
+      { concurrency: "unbounded" },
+    )
+    expect(Result.getFailure(large)).toMatchObject({ value: { _tag: "MessageTooLarge" } })
+    expect(Result.isSuccess(small)).toBe(true)
   }),
 )
 
