@@ -17,6 +17,7 @@ import * as Connection from "./connection.ts"
 import type { TopicsError } from "./errorCodec.ts"
 import { type Draft, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
 import * as Publisher from "./publisher.ts"
+import type { ReconnectEvent } from "./ReconnectEvent.ts"
 import * as Subscription from "./subscription.ts"
 
 export interface GrpcTopicsOptions {
@@ -31,8 +32,8 @@ export interface GrpcTopicsOptions {
   readonly repeatFor?: Duration.Input | undefined
   /** How long a subscription tries to come back after its connection was lost; by default for ever. 0 for not at all. */
   readonly reconnectFor?: Duration.Input | undefined
-  /** Told when a subscription loses its connection, tries again, and is back. */
-  readonly onReconnect?: ((event: Subscription.ReconnectEvent) => Effect.Effect<void>) | undefined
+  /** Told when the connection is lost while a subscription or a publish waits for it, at each attempt, and when it is back. */
+  readonly onReconnect?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
   /** The largest answer to take from the node, in bytes; by default 64 MiB. */
   readonly maxReceiveBytes?: number | undefined
 }
@@ -83,13 +84,16 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
       })
+      const onReconnect = options.onReconnect ?? (() => Effect.void)
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
       const publisher = yield* Publisher.make({
         connection,
+        onReconnect: (event) => void runFork(onReconnect(event)),
         repeatMillis: Duration.toMillis(options.repeatFor ?? "30 seconds"),
       })
       const reconnect: Subscription.ReconnectOptions = {
         reconnectMillis: Duration.toMillis(options.reconnectFor ?? Duration.infinity),
-        onReconnect: options.onReconnect ?? (() => Effect.void),
+        onReconnect,
       }
 
       return Topics.of({

@@ -5,4 +5,4 @@
  */
 export { type GrpcTopicsOptions, layerTopics } from "./client.ts"
 export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"
-export type { ReconnectEvent } from "./subscription.ts"
+export type { ReconnectEvent } from "./ReconnectEvent.ts"

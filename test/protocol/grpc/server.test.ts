@@ -14,7 +14,7 @@ import {
   StorageFailed,
   Unavailable,
 } from "../../../src/domain/errors.ts"
-import { Admission } from "../../../src/protocol/grpc/admission.ts"
+import { Admission } from "../../../src/protocol/grpc/Admission.ts"
 import * as errorCodec from "../../../src/protocol/grpc/errorCodec.ts"
 import { GrpcServer, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
 import { Topics } from "../../../src/topics/index.ts"

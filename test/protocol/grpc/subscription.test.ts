@@ -4,7 +4,7 @@
 import { expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Ref, Stream } from "effect"
 import { CursorInvalid, StorageFailed, Unavailable } from "../../../src/domain/errors.ts"
-import { type ReconnectEvent } from "../../../src/protocol/grpc/index.ts"
+import type { ReconnectEvent } from "../../../src/protocol/grpc/index.ts"
 import type { SubscribeOptions, Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
