@@ -98,16 +98,21 @@ it.live("with keys a publish is repeated when the connection comes back, and sto
   }),
 )
 
-it.live("with keys a publish waits for a node that is being restarted", () =>
+it.live("with keys a publish waits for a node that is being restarted, and the user is told", () =>
   Effect.gen(function* () {
     const node = yield* restartable()
-    const topics = yield* connect(node.url)
+    const events: Array<string> = []
+    const topics = yield* connect(node.url, {
+      onReconnect: (event) => Effect.sync(() => events.push(`${event.of} ${event._tag}`)),
+    })
     yield* topics.publish("a", "1", { key: "1" })
     yield* node.stop
     const waiting = yield* Effect.forkChild(topics.publish("a", "2", { key: "2" }), { startImmediately: true })
     expect(yield* Effect.flip(topics.publish("a", "3"))).toBeInstanceOf(Unavailable)
     yield* node.start
     expect((yield* Fiber.join(waiting)).offset).toBe(2)
+    expect(events.slice(0, 2)).toEqual(["publish Lost", "publish Retrying"])
+    expect(events.at(-1)).toBe("publish Restored")
   }),
 )
 
