@@ -4,7 +4,8 @@
  * It is good for the store that gave it, and for no other: `incarnation` is a random id that a store gets when it is
  * created or restored. As text: `<incarnation>:<position>`.
  */
-import { Effect, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { InvalidArgument } from "./errors.ts"
 
 export const Cursor = Schema.Struct({

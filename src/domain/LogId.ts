@@ -2,7 +2,7 @@
  * A log: the messages that one node (the origin) published to one topic, numbered 1, 2, 3 … without a gap. These
  * numbers are *offsets* (msgbus: `head_id`); the last one is the log's *head*.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import * as NodeId from "./NodeId.ts"
 import { Topic } from "./Topic.ts"
 

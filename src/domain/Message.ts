@@ -1,7 +1,7 @@
 /**
  * A message as it is stored.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { Offset } from "./LogId.ts"
 import { NodeId } from "./NodeId.ts"
 import { Topic } from "./Topic.ts"

@@ -4,7 +4,8 @@
  * Its parts are what msgbus calls tenant_id, bl_name and device_id. As text it is `tenant/line/device`, with `%` and
  * `/` inside a part written `%25` and `%2F`, so that the text form names exactly one node.
  */
-import { Effect, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
 import { InvalidArgument } from "./errors.ts"
 import { nameProblem } from "./Name.ts"
 

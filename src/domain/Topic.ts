@@ -5,7 +5,7 @@
  * wildcards of a `TopicFilter`). Topics that begin with `$` belong to the bus: applications read them and do not
  * write them.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { nameProblem } from "./Name.ts"
 
 /** The longest topic, in bytes of UTF-8. */

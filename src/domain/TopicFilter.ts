@@ -5,7 +5,7 @@
  * follows a `#` is ignored. A filter whose first part is a wildcard never matches topics that begin with `$`. A topic
  * is also a filter, which matches that topic.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 import { nameProblem } from "./Name.ts"
 import { isReserved, topicBytesMax } from "./Topic.ts"
 

@@ -5,7 +5,7 @@
  * `StorageFailed` and `Unavailable` changed nothing; after `OutcomeUnknown` the write may have happened or not.
  * Repeating it with the same key is safe in every case.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /** An argument that can never be right. */
 export class InvalidArgument extends Schema.TaggedError<InvalidArgument>("millrace/InvalidArgument")(

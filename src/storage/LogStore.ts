@@ -8,12 +8,15 @@
  * It knows nothing of fibers, subscribers or networks. Whatever goes in and comes out can be cloned and packed, so that
  * any backend can run in a worker thread (`storage/worker`). Calls that write are made one after another by their
  * caller (the journal writer) or at least take effect in the order in which they were made; calls that read may run beside them
- * and see every write that was acknowledged before they began.
+ * and see every write that was acknowledged before they began. A store keeps none of the arrays that it is given, and
+ * hands out none that it will change: payloads are copied where they are kept.
  *
  * **Failure.** `StorageFailed` changed nothing. `OutcomeUnknown` may have: after it the store refuses to write until it
  * is opened again, because what a failed fsync left behind cannot be known.
  */
-import { Context, type Effect, type Option } from "effect"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import type { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { Headers, Message } from "../domain/Message.ts"

@@ -45,8 +45,8 @@ export interface Read {
   readonly reader: string
   readonly seen: ReadonlyArray<Seen>
   /**
-   * For each log (by `LogId.key`) that the reader follows: the offsets from which the first that it sees must be, and up to which
-   * it must have seen everything. A log that is not here is only checked for order.
+   * For each log (by `LogId.key`) that the reader follows: the offsets between which the first that it sees must be,
+   * and up to which it must have seen everything. A log that is not here is only checked for order.
    */
   readonly expected: ReadonlyMap<
     string,
@@ -188,9 +188,8 @@ const checkRead = (read: Read, truth: Truth, report: Report): void => {
   }
   for (const [key, expected] of read.expected) {
     const reached = last.get(key)
-    // Where nothing came, nothing may have been due.
-    const missing = reached === undefined ? expected.firstMax <= expected.last : reached < expected.last
-    if (missing) {
+    // What lies before the latest possible start need not have come.
+    if (expected.firstMax <= expected.last && (reached ?? 0) < expected.last) {
       report(
         "stuck",
         `${read.reader}: ${key.replaceAll("\0", " ")} reached ${reached ?? "nothing"} of ${expected.last}`,

@@ -6,6 +6,9 @@
  * lets the history checker look for the faults that break it. A broken law names the smallest program found that
  * breaks it and the seed that finds it again.
  *
+ * A world that is a function is made anew for each program; otherwise all programs share one store, where each has
+ * topics of its own.
+ *
  * ```ts
  * it.live("keeps the order", () => Laws.ordering({ layer: MyTopics.layer }))
  * ```
@@ -37,12 +40,12 @@ export class LawBroken extends Schema.TaggedError<LawBroken>("millrace/testing/L
 /** A law is broken by these faults. */
 const law =
   (name: string, breaking: ReadonlyArray<Fault>) =>
-  <E, R>(world: World<E, R>, options: LawOptions = {}): Effect.Effect<void, LawBroken> =>
+  <E, R>(world: World<E, R> | (() => World<E, R>), options: LawOptions = {}): Effect.Effect<void, LawBroken> =>
     Effect.gen(function* () {
       const services = yield* Effect.context()
       const runProgram = Effect.runPromiseExitWith(services)
       const property = fc.asyncProperty(programs(options.stepsMax), async (program) => {
-        const exit = await runProgram(run(program, world))
+        const exit = await runProgram(run(program, typeof world === "function" ? world() : world))
         if (Exit.isFailure(exit)) throw new Error(`the program could not be run: ${Cause.pretty(exit.cause)}`)
         const verdict = check(exit.value)
         if (breaking.some((fault) => verdict.counts[fault] > 0)) throw new Error(format(verdict))

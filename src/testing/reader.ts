@@ -11,7 +11,10 @@ import * as TopicFilter from "../domain/TopicFilter.ts"
 import { type SubscribeError, type SubscribeOptions, Topics } from "../topics/Topics.ts"
 import type { Read, Seen } from "./history.ts"
 
-type Heads = ReadonlyMap<string, number>
+/** A stored message, with its place in the journal. */
+export interface Stored extends Seen {
+  readonly position: number
+}
 
 export interface ReaderOptions {
   readonly name: string
@@ -23,32 +26,34 @@ export interface ReaderOptions {
 
 const utf8 = new TextDecoder()
 
-export const seenOf = (message: Message): Seen => ({
+export const storedOf = (message: Message): Stored => ({
   topic: message.topic,
   origin: message.origin,
   offset: message.offset,
   id: message.id,
   content: utf8.decode(message.payload),
   deleted: message.deleted,
+  position: message.position,
 })
 
-const headsOf = Effect.fnUntraced(function* (topics: Topics["Service"]) {
-  const heads = yield* topics.heads
-  return new Map(heads.map((head) => [LogId.key(head), head.offset]))
-})
+/** What must be seen of a log: its first offset between these, and all up to the last. */
+interface Expected {
+  readonly firstMin: number
+  readonly firstMax: number
+  readonly last: number
+}
 
 export class Reader {
   readonly #options: ReaderOptions
   readonly #matches: (topic: string) => boolean
   readonly #seen: Array<Seen> = []
   readonly #last = new Map<string, number>()
-  /** Heads that were known before the subscription began, and when it was live: the first offset lies between. */
-  #before: Heads = new Map()
-  #live: Heads | undefined
-  /** Where to go on after the topics were opened again: the last message seen, or else where the reader came in. */
+  /** The last message seen, where the reader goes on after the topics were opened again. */
   #position = 0
+  /** The subscription began at some position between these two: it had not begun yet, and it was live already. */
   #cursor: Cursor | undefined
-  #targets: Heads | undefined
+  #startMax: number | undefined
+  #expected: ReadonlyMap<string, Expected> | undefined
   readonly #go = Deferred.makeUnsafe<void>()
   readonly #done = Deferred.makeUnsafe<void>()
 
@@ -69,7 +74,7 @@ export class Reader {
       .subscribe(this.#options.filter, {
         origin: this.#options.origin,
         from,
-        onLive: Effect.asVoid(Effect.exit(this.#noteLive(topics))),
+        onLive: Effect.ignore(this.#noteLive(topics)),
       })
       .pipe(
         Stream.runForEachArray((messages) => {
@@ -86,23 +91,22 @@ export class Reader {
       const { from } = this.#options
       if (this.#position > 0) return { incarnation: (yield* topics.info).incarnation, position: this.#position }
       if (from === "start" || typeof from === "number") return from
-      if (this.#cursor !== undefined) return this.#cursor
-      this.#before = yield* headsOf(topics)
-      this.#cursor = yield* topics.cursor
-      if (from === "end") return from
-      this.#live = yield* headsOf(topics)
+      const again = this.#cursor !== undefined
+      this.#cursor ??= yield* topics.cursor
+      if (from === "end" && !again) return from
+      this.#startMax = this.#cursor.position
       return this.#cursor
     })
   }
 
   #noteLive(topics: Topics["Service"]): Effect.Effect<void, SubscribeError> {
     return Effect.gen({ self: this }, function* () {
-      this.#live ??= yield* headsOf(topics)
+      this.#startMax ??= (yield* topics.cursor).position
     })
   }
 
   #note(message: Message): void {
-    this.#seen.push(seenOf(message))
+    this.#seen.push(storedOf(message))
     const key = LogId.key(message)
     this.#last.set(key, Math.max(this.#last.get(key) ?? 0, message.offset))
     this.#position = message.position
@@ -110,16 +114,19 @@ export class Reader {
   }
 
   #pause(): Effect.Effect<void> {
-    if (this.#targets !== undefined || this.#options.pace === "fast") return Effect.void
+    if (this.#expected !== undefined || this.#options.pace === "fast") return Effect.void
     return this.#options.pace === "stopped"
       ? Deferred.await(this.#go)
       : Effect.forEach([1, 2, 3, 4, 5], () => Effect.yieldNow, { discard: true })
   }
 
-  /** Tells the reader what there is; succeeds when it has seen all of it. */
-  finish(final: Heads, logs: ReadonlyArray<LogId.LogId>): Effect.Effect<void> {
-    const followed = logs.filter((log) => this.#follows(log)).map((log) => LogId.key(log))
-    this.#targets = new Map(followed.map((key) => [key, final.get(key)!]))
+  /** Tells the reader all that is stored; succeeds when it has seen what it must see. */
+  finish(final: ReadonlyArray<Stored>): Effect.Effect<void> {
+    const logs = Map.groupBy(
+      final.filter((stored) => this.#follows(stored)),
+      (stored) => LogId.key(stored),
+    )
+    this.#expected = new Map([...logs].map(([key, log]) => [key, this.#expect(log)]))
     this.#finishIfComplete()
     return Effect.andThen(Deferred.succeed(this.#go, undefined), Deferred.await(this.#done))
   }
@@ -129,27 +136,29 @@ export class Reader {
     return this.#matches(log.topic) && (origin === undefined || NodeId.equals(origin, log.origin))
   }
 
+  #expect(log: ReadonlyArray<Stored>): Expected {
+    const { from } = this.#options
+    const last = log[log.length - 1]!.offset
+    if (from === "start") return { firstMin: 1, firstMax: 1, last }
+    if (typeof from === "number") return { firstMin: from, firstMax: from, last }
+    const firstAfter = (position: number) => log.find((stored) => stored.position > position)?.offset ?? last + 1
+    return {
+      firstMin: firstAfter(this.#cursor?.position ?? 0),
+      firstMax: firstAfter(this.#startMax ?? Number.POSITIVE_INFINITY),
+      last,
+    }
+  }
+
   #finishIfComplete(): void {
-    if (this.#targets === undefined) return
-    for (const [key, last] of this.#targets) {
-      const reached = this.#last.get(key)
-      if (reached === undefined ? this.#bounds(key).firstMax <= last : reached < last) return
+    if (this.#expected === undefined) return
+    for (const [key, { firstMax, last }] of this.#expected) {
+      if (firstMax <= last && (this.#last.get(key) ?? 0) < last) return
     }
     Deferred.doneUnsafe(this.#done, Exit.void)
   }
 
-  #bounds(key: string): { readonly firstMin: number; readonly firstMax: number } {
-    const { from } = this.#options
-    if (from === "start") return { firstMin: 1, firstMax: 1 }
-    if (typeof from === "number") return { firstMin: from, firstMax: from }
-    const live = this.#live === undefined ? Number.POSITIVE_INFINITY : (this.#live.get(key) ?? 0)
-    return { firstMin: (this.#before.get(key) ?? 0) + 1, firstMax: live + 1 }
-  }
-
   /** For the history checker; after `finish`. */
   read(): Read {
-    const targets = [...(this.#targets ?? [])]
-    const expected = new Map(targets.map(([key, last]) => [key, { ...this.#bounds(key), last }]))
-    return { reader: this.#options.name, seen: this.#seen, expected }
+    return { reader: this.#options.name, seen: this.#seen, expected: this.#expected ?? new Map() }
   }
 }

@@ -2,7 +2,7 @@
  * The writing side of a random program: does what a step says, and notes what came of it.
  */
 import { Cause, Effect, Exit } from "effect"
-import * as LogId from "../domain/LogId.ts"
+import type * as LogId from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
 import type { Topics } from "../topics/Topics.ts"

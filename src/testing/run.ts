@@ -3,14 +3,14 @@
  */
 import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { randomUUID } from "node:crypto"
-import * as LogId from "../domain/LogId.ts"
+import type * as LogId from "../domain/LogId.ts"
 import { noHeaders } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
 import { type ReadError, Topics } from "../topics/Topics.ts"
-import type { History, Seen } from "./history.ts"
+import type { History } from "./history.ts"
 import type { Program, Step } from "./program.ts"
-import { Reader, type ReaderOptions, seenOf } from "./reader.ts"
+import { Reader, type ReaderOptions, type Stored, storedOf } from "./reader.ts"
 import { Recorder } from "./recorder.ts"
 
 /** What a program runs in. `R` is what the layer provides beside `Topics`. */
@@ -143,9 +143,7 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
       yield* Fiber.awaitAll(background)
 
       const final = yield* readAll(session.topics, prefix)
-      const heads = new Map(final.map((seen) => [LogId.key(seen), seen.offset]))
-      const logs = [...new Map(final.map((seen) => [LogId.key(seen), seen])).values()]
-      yield* Effect.forEach(readers, (reader) => reader.finish(heads, logs), {
+      yield* Effect.forEach(readers, (reader) => reader.finish(final), {
         concurrency: "unbounded",
         discard: true,
       }).pipe(Effect.timeoutOption(world.patienceMillis ?? 5000))
@@ -160,13 +158,13 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
 
 /** All logs under a prefix, from their beginnings. */
 const readAll = Effect.fnUntraced(function* (topics: Topics["Service"], prefix: string) {
-  const all: Array<Seen> = []
+  const all: Array<Stored> = []
   for (const { topic, origin, offset: head } of yield* topics.heads) {
     if (!topic.startsWith(prefix)) continue
     for (let from = 1; from <= head;) {
       const page = yield* topics.fetch(topic, { origin, from, limit: 1000 })
       if (page.length === 0) break
-      for (const message of page) all.push(seenOf(message))
+      for (const message of page) all.push(storedOf(message))
       from += page.length
     }
   }

@@ -94,12 +94,18 @@ export const ackBeforeCommit = <E, R>(store: Layer.Layer<LogStore, E, R>) =>
     }
   })
 
+/** Heads that were deleted, by log: each makes what comes after it one less. Outlives the store, as a file would. */
+type DeletedHeads = Map<string, Array<number>>
+
+const shiftedBy =
+  (heads: DeletedHeads) =>
+  (log: LogId.LogId, offset: number): number =>
+    offset - (heads.get(LogId.key(log)) ?? []).filter((head) => head < offset).length
+
 /** Numbers a log by its last row that is not deleted, and so goes back where the head was deleted. */
-export const offsetFromMaxRow = <E, R>(store: Layer.Layer<LogStore, E, R>, shifts: Map<string, Array<number>>) =>
+export const offsetFromMaxRow = <E, R>(store: Layer.Layer<LogStore, E, R>, heads: DeletedHeads = new Map()) =>
   plantInStore(store, (right) => {
-    /** Heads that were deleted: each makes what comes after it one less. */
-    const shifted = (log: LogId.LogId, offset: number): number =>
-      offset - (shifts.get(LogId.key(log)) ?? []).filter((head) => head < offset).length
+    const shifted = shiftedBy(heads)
     const wrong = (messages: ReadonlyArray<Message>) =>
       messages.map((message) => ({ ...message, offset: shifted(message, message.offset) }))
     return {
@@ -116,7 +122,7 @@ export const offsetFromMaxRow = <E, R>(store: Layer.Layer<LogStore, E, R>, shift
           const result = yield* right.tombstone(request)
           if (head._tag === "Some" && request.from <= head.value && head.value <= request.to) {
             const key = LogId.key(request.log)
-            shifts.set(key, [...(shifts.get(key) ?? []), head.value])
+            heads.set(key, [...(heads.get(key) ?? []), head.value])
           }
           return result
         }),

@@ -12,8 +12,10 @@ import type {
 } from "@bufbuild/protobuf"
 import type { MessageShape } from "@bufbuild/protobuf"
 import {
+  type CallOptions,
   Client,
   type ClientDuplexStream,
+  type ClientOptions,
   type ClientReadableStream,
   credentials,
   Metadata,
@@ -65,6 +67,15 @@ export interface ConnectionOptions {
   readonly timeoutMillis: number
 }
 
+/**
+ * A stream that was opened. `isProven` tells that its connection had worked before: where the stream fails without an
+ * answer, the connection may just have been dead, and a new one is worth an attempt at once.
+ */
+export interface Opened<Call> {
+  readonly call: Call
+  readonly isProven: boolean
+}
+
 export interface Connection {
   readonly url: string
   readonly timeoutMillis: number
@@ -86,11 +97,71 @@ export interface Connection {
   readonly openStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
-  ) => ClientReadableStream<MessageShape<O>>
+  ) => Opened<ClientReadableStream<MessageShape<O>>>
   readonly openBidirectional: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodBiDiStreaming<I, O>,
-  ) => ClientDuplexStream<MessageShape<I>, MessageShape<O>>
+  ) => Opened<ClientDuplexStream<MessageShape<I>, MessageShape<O>>>
 }
+
+/** One channel of the gRPC library: it is given up, and another made, as soon as a call on it finds no node. */
+interface Line {
+  readonly client: Client
+  /** An answer has come over it. */
+  isProven: boolean
+}
+
+const channelOptions = (receiveBytesMax: number): ClientOptions => ({
+  "grpc.max_receive_message_length": receiveBytesMax,
+  "grpc.max_send_message_length": -1,
+  // A connection that has died silently is noticed.
+  "grpc.keepalive_time_ms": 20_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.enable_http_proxy": 0,
+  // Repetition is decided here, where it is known what may be repeated.
+  "grpc.enable_retries": 0,
+  "grpc.service_config_disable_resolution": 1,
+  // The connection is this client's own, and closes with it.
+  "grpc.use_local_subchannel_pool": 1,
+  "grpc.enable_channelz": 0,
+})
+
+/**
+ * The lines to one address. The library waits longer and longer before it tries a failed address again, and fails calls
+ * in the meantime by what it remembers; a new line tries at once, and how often that happens is decided by who calls.
+ */
+class Lines {
+  readonly #address: string
+  readonly #options: ClientOptions
+  #current: Line | undefined
+  #isClosed = false
+
+  constructor(address: string, receiveBytesMax: number) {
+    this.#address = address
+    this.#options = channelOptions(receiveBytesMax)
+  }
+
+  use(): Line {
+    if (this.#current !== undefined) return this.#current
+    const client = new Client(this.#address, credentials.createInsecure(), this.#options)
+    const line = { client, isProven: false }
+    if (this.#isClosed) client.close()
+    else this.#current = line
+    return line
+  }
+
+  giveUp(line: Line): void {
+    if (this.#current === line) this.#current = undefined
+    line.client.close()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#current?.client.close()
+    this.#current = undefined
+  }
+}
+
+const isUnavailable = ({ code }: ServiceError): boolean => code === status.UNAVAILABLE
 
 export const make = Effect.fnUntraced(function* ({
   url,
@@ -98,65 +169,83 @@ export const make = Effect.fnUntraced(function* ({
   timeoutMillis,
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
   const address = yield* target(url)
-  const client = yield* Effect.acquireRelease(
-    Effect.sync(
-      () =>
-        new Client(address, credentials.createInsecure(), {
-          "grpc.max_receive_message_length": receiveBytesMax,
-          "grpc.max_send_message_length": -1,
-          // The node may come back at any moment, and often does so at once.
-          "grpc.initial_reconnect_backoff_ms": 50,
-          "grpc.min_reconnect_backoff_ms": 50,
-          "grpc.max_reconnect_backoff_ms": 1000,
-          // A connection that has died silently is noticed.
-          "grpc.keepalive_time_ms": 20_000,
-          "grpc.keepalive_timeout_ms": 10_000,
-          "grpc.enable_http_proxy": 0,
-          // Repetition is decided here, where it is known what may be repeated.
-          "grpc.enable_retries": 0,
-          "grpc.service_config_disable_resolution": 1,
-          // The connection is this client's own, and closes with it.
-          "grpc.use_local_subchannel_pool": 1,
-          "grpc.enable_channelz": 0,
-        }),
-    ),
-    (client) => Effect.sync(() => client.close()),
+  const lines = yield* Effect.acquireRelease(
+    Effect.sync(() => new Lines(address, receiveBytesMax)),
+    (lines) => Effect.sync(() => lines.close()),
   )
 
-  const deadline = (): number => performance.timeOrigin + performance.now() + timeoutMillis
+  const callOptions = (): CallOptions => ({
+    deadline: performance.timeOrigin + performance.now() + timeoutMillis,
+  })
+
+  const unavailable = (failure: ServiceError): Unavailable => new Unavailable({ message: noAnswer(url, failure) })
+
+  /** Makes a call, and once more where it failed only because its connection had died meanwhile. */
+  const attempt = <A>(
+    isRead: boolean,
+    lost: (failure: ServiceError) => TopicsError,
+    start: (client: Client, done: (failure: ServiceError | null, value?: A) => void) => { cancel(): void },
+  ): Effect.Effect<A, TopicsError> =>
+    Effect.callback((resume) => {
+      let call: { cancel(): void }
+      const begin = (isFirst: boolean): void => {
+        const line = lines.use()
+        const { isProven } = line
+        call = start(line.client, (failure, value) => {
+          if (failure === null) {
+            line.isProven = true
+            if (value !== undefined) resume(Effect.succeed(value))
+            return
+          }
+          if (isUnavailable(failure)) lines.giveUp(line)
+          const word = fromStatus(failure)
+          const mayRepeat = word === undefined && isUnavailable(failure) && (isRead || !mayHaveArrived(failure))
+          if (isFirst && isProven && mayRepeat) begin(false)
+          else resume(Effect.fail(word ?? lost(failure)))
+        })
+      }
+      begin(true)
+      return Effect.sync(() => call.cancel())
+    })
 
   const unary = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
+    isRead: boolean,
     lost: (failure: ServiceError) => TopicsError,
   ): Effect.Effect<MessageShape<O>, TopicsError> =>
-    Effect.callback((resume) => {
-      const call = client.makeUnaryRequest(
+    attempt(isRead, lost, (client, done) =>
+      client.makeUnaryRequest(
         path(method),
         serializer(method.input),
         deserializer(method.output),
         request,
         new Metadata(),
-        { deadline: deadline() },
-        (failure, answer) => {
-          if (failure !== null) resume(Effect.fail(fromStatus(failure) ?? lost(failure)))
-          else if (answer !== undefined) resume(Effect.succeed(answer))
-        },
-      )
-      return Effect.sync(() => call.cancel())
+        callOptions(),
+        done,
+      ),
+    )
+
+  /** Opens a stream on the line in use, and gives that up where it finds no node. */
+  const opened = <Call extends ClientReadableStream<unknown>>(start: (client: Client) => Call): Opened<Call> => {
+    const line = lines.use()
+    const { isProven } = line
+    const call = start(line.client)
+    call.on("metadata", () => {
+      line.isProven = true
     })
-
-  const unavailable = (failure: ServiceError): Unavailable => new Unavailable({ message: noAnswer(url, failure) })
-
-  const openStream: Connection["openStream"] = (method, request) =>
-    client.makeServerStreamRequest(path(method), serializer(method.input), deserializer(method.output), request)
+    call.on("error", (failure: ServiceError) => {
+      if (isUnavailable(failure)) lines.giveUp(line)
+    })
+    return { call, isProven }
+  }
 
   return {
     url,
     timeoutMillis,
-    read: (method, request) => unary(method, request, unavailable),
+    read: (method, request) => unary(method, request, true, unavailable),
     write: (method, request) =>
-      unary(method, request, (failure) =>
+      unary(method, request, false, (failure) =>
         mayHaveArrived(failure)
           ? new OutcomeUnknown({
               operation: method.localName,
@@ -165,23 +254,34 @@ export const make = Effect.fnUntraced(function* ({
           : unavailable(failure),
       ),
     readAll: (method, request) =>
-      Effect.callback((resume) => {
+      attempt(true, unavailable, (client, done) => {
         const call = client.makeServerStreamRequest(
           path(method),
           serializer(method.input),
           deserializer(method.output),
           request,
           new Metadata(),
-          { deadline: deadline() },
+          callOptions(),
         )
         const answers: Array<MessageShape<(typeof method)["output"]>> = []
+        let hasFailed = false
         call.on("data", (answer) => void answers.push(answer))
-        call.on("error", (failure: ServiceError) => resume(Effect.fail(fromStatus(failure) ?? unavailable(failure))))
-        call.on("end", () => resume(Effect.succeed(answers)))
-        return Effect.sync(() => call.cancel())
+        call.on("error", (failure: ServiceError) => {
+          hasFailed = true
+          done(failure)
+        })
+        call.on("end", () => {
+          if (!hasFailed) done(null, answers)
+        })
+        return call
       }),
-    openStream,
+    openStream: (method, request) =>
+      opened((client) =>
+        client.makeServerStreamRequest(path(method), serializer(method.input), deserializer(method.output), request),
+      ),
     openBidirectional: (method) =>
-      client.makeBidiStreamRequest(path(method), serializer(method.input), deserializer(method.output)),
+      opened((client) =>
+        client.makeBidiStreamRequest(path(method), serializer(method.input), deserializer(method.output)),
+      ),
   }
 })

@@ -29,6 +29,15 @@ export type TopicsError =
   | OutcomeUnknown
   | Unavailable
 
+/** Too much waits to be stored already. It travels as `Unavailable`, which it is, with a status that says more. */
+export class NoRoom {
+  readonly _tag = "NoRoom"
+  readonly message = "the node has more to store than it can keep waiting: nothing was stored, try again later"
+}
+
+/** Every error that a call is answered with. */
+export type ServedError = TopicsError | NoRoom
+
 /** The trailing metadata entry that carries an error. */
 export const errorKey = "millrace-error-bin"
 
@@ -41,13 +50,14 @@ const sentence = (text: string): string => text.slice(0, sentenceLengthMax).toWe
  * The gRPC status for an error. A message over the size limit is RESOURCE_EXHAUSTED, as it is where the gRPC library
  * itself stops a request that is too large; an unknown outcome is INTERNAL, which no client repeats by itself.
  */
-export const statusCode = (error: TopicsError): status => {
+export const statusCode = (error: ServedError): status => {
   switch (error._tag) {
     case "InvalidArgument":
       return status.INVALID_ARGUMENT
     case "NotPermitted":
       return status.PERMISSION_DENIED
     case "MessageTooLarge":
+    case "NoRoom":
       return status.RESOURCE_EXHAUSTED
     case "KeyConflict":
       return status.ALREADY_EXISTS
@@ -61,7 +71,7 @@ export const statusCode = (error: TopicsError): status => {
   }
 }
 
-const kindOf = (error: TopicsError): ErrorMessage["kind"] => {
+const kindOf = (error: ServedError): ErrorMessage["kind"] => {
   switch (error._tag) {
     case "InvalidArgument":
       return {
@@ -102,12 +112,13 @@ const kindOf = (error: TopicsError): ErrorMessage["kind"] => {
         value: { $typeName: "millrace.v1.OutcomeUnknown", operation: sentence(error.operation) },
       }
     case "Unavailable":
+    case "NoRoom":
       return { case: "unavailable", value: { $typeName: "millrace.v1.Unavailable" } }
   }
 }
 
 /** An error as a message. */
-export const encode = (error: TopicsError): ErrorMessage => ({
+export const encode = (error: ServedError): ErrorMessage => ({
   $typeName: "millrace.v1.Error",
   message: sentence(error.message),
   kind: kindOf(error),
@@ -150,7 +161,7 @@ export interface FailureStatus {
 }
 
 /** The status of a failed call, with the error itself in its metadata. */
-export const toStatus = (error: TopicsError, code: status = statusCode(error)): FailureStatus => {
+export const toStatus = (error: ServedError, code: status = statusCode(error)): FailureStatus => {
   const metadata = new Metadata()
   // A key may be of any length, trailers may not: the error goes along where it fits, and the code always does.
   const bytes = toBinary(ErrorSchema, encode(error))

@@ -6,6 +6,7 @@ import type { Cursor } from "../../domain/Cursor.ts"
 import { InvalidArgument } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { SubscribeOptions, Topics } from "../../topics/Topics.ts"
+import type { Admission } from "./admission.ts"
 import * as codec from "./codec.ts"
 import {
   type MessageBatch,
@@ -46,6 +47,7 @@ export interface TopicsServiceOptions {
   readonly requestBytesMax: number
   /** Whose service it is. */
   readonly node: NodeId
+  readonly admission: Admission
 }
 
 export const register = (sessions: Sessions, options: TopicsServiceOptions): void => {

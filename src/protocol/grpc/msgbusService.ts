@@ -8,12 +8,13 @@
 import { status } from "@grpc/grpc-js"
 import { Effect, Option, Stream } from "effect"
 import { InvalidArgument, NotPermitted } from "../../domain/errors.ts"
-import type { Message } from "../../domain/Message.ts"
+import { contentBytes, type Message } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import * as Topic from "../../domain/Topic.ts"
 import type { Topics } from "../../topics/Topics.ts"
+import type { Admission } from "./admission.ts"
 import * as codec from "./codec.ts"
-import { statusCode, type TopicsError } from "./errorCodec.ts"
+import { statusCode, type ServedError } from "./errorCodec.ts"
 import { type MessageEnvelope, MsgbusService, type NodeId as NodeMessage } from "./gen/msgbus/v1/msgbus_pb.ts"
 import type { Sessions } from "./session.ts"
 
@@ -22,7 +23,7 @@ const fetchLimitMax = 10_000
 const fetchLimitDefault = 100
 
 /** Clients open a subscription again on UNAVAILABLE, and only then. */
-const subscriptionCode = (error: TopicsError): status =>
+const subscriptionCode = (error: ServedError): status =>
   error._tag === "StorageFailed" || error._tag === "OutcomeUnknown" ? status.UNAVAILABLE : statusCode(error)
 
 const envelopeWeight = ({ message }: { readonly message?: MessageEnvelope | undefined }): number =>
@@ -37,9 +38,10 @@ export interface MsgbusServiceOptions {
   readonly topics: Topics["Service"]
   /** Whose service it is. */
   readonly node: NodeId.NodeId
+  readonly admission: Admission
 }
 
-export const register = (sessions: Sessions, { topics, node }: MsgbusServiceOptions): void => {
+export const register = (sessions: Sessions, { topics, node, admission }: MsgbusServiceOptions): void => {
   const { method } = MsgbusService
 
   /** Whose log is meant: by default the node's own. */
@@ -59,9 +61,11 @@ export const register = (sessions: Sessions, { topics, node }: MsgbusServiceOpti
 
   sessions.unary(
     method.publish,
-    Effect.fnUntraced(function* ({ topic, origin, payload, headers }) {
+    Effect.fnUntraced(function* ({ topic, origin, payload, headers }, { remainingMillis }) {
       yield* checkWrite("publish", origin, topic)
-      const message = yield* topics.publish(topic, payload, { headers })
+      const bytes = contentBytes(topic, payload, headers)
+      const publish = topics.publish(topic, payload, { headers })
+      const message = yield* admission.within(bytes, remainingMillis(), publish)
       return { $typeName: "msgbus.v1.PublishResponse", message: codec.envelope(message) } as const
     }),
   )

@@ -2,7 +2,7 @@
  * The node's side of one `Publish` stream: requests are taken in order, run side by side so that they share commits,
  * and answered in order.
  *
- * A sender that runs ahead is not read from while too much of its work waits. On closing, what was read is finished and
+ * A sender that runs ahead is not read from while too much of its work waits, or there is no room. On closing, what was read is finished and
  * the sender learns which request was the last.
  */
 import type { ServerDuplexStream } from "@grpc/grpc-js"
@@ -11,6 +11,7 @@ import { InvalidArgument, OutcomeUnknown } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { PublishDraft, PublishError, Topics } from "../../topics/Topics.ts"
+import type { Admission } from "./admission.ts"
 import { draftBytes, nodeMessage } from "./codec.ts"
 import { encode, toStatus } from "./errorCodec.ts"
 import type {
@@ -85,12 +86,13 @@ export interface PublishSessionOptions {
   readonly messageBytesMax: number
   readonly requestBytesMax: number
   readonly node: NodeId
+  readonly admission: Admission
 }
 
 /** Serves a stream; gives what closes it. */
 export const serve = (
   call: ServerDuplexStream<Received<typeof PublishRequestSchema>, PublishResponse>,
-  { topics, sessions, messageBytesMax, requestBytesMax, node }: PublishSessionOptions,
+  { topics, sessions, messageBytesMax, requestBytesMax, node, admission }: PublishSessionOptions,
 ): (() => void) => {
   const waiting: Array<Work> = []
   let waitingDrafts = 0
@@ -98,20 +100,32 @@ export const serve = (
   let lastNumber = 0n
   let hasEnded = false
   let isClosing = false
+  let isFinished = false
+  /** Set while a request waits for room: gives the place in that line up. */
+  let takeBack: (() => void) | undefined
   let atomic: { drafts: Array<PublishDraft>; bytes: number } | undefined
 
   const respond = (answer: PublishResponse["answer"]): void => {
-    call.write({ $typeName: "millrace.v1.PublishResponse", answer })
+    if (!call.cancelled) call.write({ $typeName: "millrace.v1.PublishResponse", answer })
   }
 
+  /** Ends the stream when all that was taken is answered. */
   const finish = (): void => {
-    if (waiting.length > 0) return
+    if (waiting.length > 0 || isFinished) return
+    isFinished = true
     if (isClosing) {
       respond({ case: "closing", value: { $typeName: "millrace.v1.PublishClosing", lastNumber } })
       call.emit("error", toStatus(closing))
-    } else if (hasEnded) {
+    } else {
       call.end()
     }
+  }
+
+  /** A batch whose last part never came. */
+  const dropAtomic = (): void => {
+    if (atomic === undefined) return
+    admission.leave(atomic.bytes)
+    atomic = undefined
   }
 
   const answer = (): void => {
@@ -119,9 +133,11 @@ export const serve = (
       const { number, outcomes, drafts, bytes } = waiting.shift()!
       waitingDrafts -= drafts
       waitingBytes -= bytes
+      admission.leave(bytes)
       respond({ case: "result", value: { $typeName: "millrace.v1.PublishResult", number, outcomes } })
     }
-    if (call.isPaused() && waitingDrafts < waitingDraftsMax && waitingBytes < waitingBytesMax) call.resume()
+    if (takeBack === undefined && call.isPaused() && waitingDrafts < waitingDraftsMax && waitingBytes < waitingBytesMax)
+      call.resume()
     if (hasEnded || isClosing) finish()
   }
 
@@ -178,21 +194,38 @@ export const serve = (
     answer()
   }
 
+  const take = (request: PublishRequest, bytes: number): void => {
+    lastNumber = request.number
+    if (request.atomic) takeAtomic(request, bytes)
+    else runEach(enqueue(request.number, request.drafts.length, request.drafts.length, bytes), request.drafts)
+  }
+
   call.on("data", (request: Received<typeof PublishRequestSchema>) => {
     if (isClosing || hasEnded) return
     if (request === malformed) {
       hasEnded = true
+      isFinished = true
       return void call.emit("error", toStatus(unreadable))
     }
-    lastNumber = request.number
     let bytes = 0
     for (const draft of request.drafts) bytes += draftBytes(draft)
-    if (request.atomic) takeAtomic(request, bytes)
-    else runEach(enqueue(request.number, request.drafts.length, request.drafts.length, bytes), request.drafts)
+    // Who holds room for the first parts of a batch must not wait for the others: two of them could wait for ever.
+    if (admission.tryEnter(bytes, atomic !== undefined)) return take(request, bytes)
+    call.pause()
+    takeBack = admission.enter(bytes, () => {
+      takeBack = undefined
+      take(request, bytes)
+      answer()
+    })
+  })
+  call.on("cancelled", () => {
+    takeBack?.()
+    dropAtomic()
   })
   call.on("end", () => {
     hasEnded = true
-    finish()
+    dropAtomic()
+    if (takeBack === undefined) finish()
   })
   respond({
     case: "hello",
@@ -205,6 +238,9 @@ export const serve = (
   })
   return () => {
     isClosing = true
+    takeBack?.()
+    takeBack = undefined
+    dropAtomic()
     finish()
   }
 }

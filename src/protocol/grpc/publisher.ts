@@ -8,7 +8,7 @@
  *
  * Plain code on arrays; an Effect begins and ends at each publish.
  */
-import type { ClientDuplexStream, ServiceError } from "@grpc/grpc-js"
+import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
 import { Effect, type Scope } from "effect"
 import { MessageTooLarge, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import { contentBytes, makeHeaders, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
@@ -49,7 +49,8 @@ interface Entry {
   /** Every draft has a key: sending it twice stores it once. */
   readonly isRepeatable: boolean
   readonly settle: (result: Effect.Effect<ReadonlyArray<Message>, PublishError>) => void
-  wasSent: boolean
+  /** It went out on a connection that was lost before the answer. */
+  isInDoubt: boolean
   isSettled: boolean
   /** Milliseconds, by the monotonic clock. */
   deadline: number
@@ -113,7 +114,7 @@ class Pipeline {
       atomic,
       isRepeatable,
       settle,
-      wasSent: false,
+      isInDoubt: false,
       isSettled: false,
       deadline: performance.now() + this.#connection.timeoutMillis,
       isDeadlineExtended: false,
@@ -160,7 +161,7 @@ class Pipeline {
 
   /** Nothing has changed. */
   #refuse(entry: Entry, message: string): void {
-    if (entry.wasSent) this.#lose(entry, message)
+    if (entry.isInDoubt) this.#lose(entry, message)
     else this.#settle(entry, Effect.fail(new Unavailable({ message })))
   }
 
@@ -222,7 +223,6 @@ class Pipeline {
   #send(call: ClientDuplexStream<PublishRequest, PublishResponse>, entries: Array<Entry>, bytes: number): void {
     const atomic = entries[0]!.atomic
     const drafts = entries.length === 1 ? entries[0]!.drafts : entries.map((entry) => entry.drafts[0]!)
-    for (const entry of entries) entry.wasSent = true
     let from = 0
     do {
       let to = from
@@ -247,7 +247,7 @@ class Pipeline {
   }
 
   #open(): void {
-    const call = this.#connection.openBidirectional(TopicsService.method.publish)
+    const { call, isProven } = this.#connection.openBidirectional(TopicsService.method.publish)
     this.#call = call
     this.#node = undefined
     this.#lastNumberSeen = undefined
@@ -275,9 +275,10 @@ class Pipeline {
       }
     })
     call.on("error", (failure: ServiceError) => {
-      if (call === this.#call) {
-        this.#lost(fromStatus(failure)?.message ?? noAnswer(this.#connection.url, failure))
-      }
+      if (call !== this.#call) return
+      // A connection that had died since it was last used: nothing was sent, and a new one is tried at once.
+      if (isProven && this.#node === undefined && failure.code === status.UNAVAILABLE) return this.#open()
+      this.#lost(fromStatus(failure)?.message ?? noAnswer(this.#connection.url, failure))
     })
     call.on("end", () => {
       // An error, where there is one, follows the end at once.
@@ -308,35 +309,36 @@ class Pipeline {
 
   /** The connection is gone: what was sent is unknown, or goes again where that is safe. */
   #lost(why: string): void {
+    // Whoever is told may publish again at once: that belongs to the next connection.
+    const sent = this.#sent
+    const waiting = this.#waiting
     this.#call = undefined
     this.#node = undefined
-    const repeated: Array<Entry> = []
-    for (const { number, entries } of this.#sent) {
-      const wasSeen = this.#lastNumberSeen === undefined || number <= this.#lastNumberSeen
-      for (const entry of entries) {
-        if (!wasSeen) entry.wasSent = false
-        if (entry.isRepeatable) repeated.push(entry)
-        else this.#refuse(entry, why)
-      }
-    }
     this.#sent = []
     this.#sentBytes = 0
-    for (const entry of this.#waiting) {
-      if (entry.isRepeatable && this.#hasConnected) repeated.push(entry)
-      else this.#refuse(entry, why)
-    }
+    this.#waiting = []
     const now = performance.now()
-    this.#waiting = repeated.filter((entry) => {
-      if (entry.isSettled) return false
-      if (!entry.isDeadlineExtended) {
+    const kept: Array<Entry> = []
+    const keepOrRefuse = (entry: Entry, mayKeep: boolean): void => {
+      if (entry.isSettled) return
+      if (mayKeep && !entry.isDeadlineExtended) {
         entry.isDeadlineExtended = true
         entry.deadline = now + this.#repeatMillis
       }
-      if (entry.deadline > now) return true
-      this.#refuse(entry, why)
-      return false
-    })
+      if (mayKeep && entry.deadline > now) kept.push(entry)
+      else this.#refuse(entry, why)
+    }
+    for (const { number, entries } of sent) {
+      const wasSeen = this.#lastNumberSeen === undefined || number <= this.#lastNumberSeen
+      for (const entry of entries) {
+        if (wasSeen) entry.isInDoubt = true
+        keepOrRefuse(entry, entry.isRepeatable)
+      }
+    }
+    for (const entry of waiting) keepOrRefuse(entry, entry.isRepeatable && this.#hasConnected)
+    this.#waiting = [...kept, ...this.#waiting]
     if (this.#waiting.length === 0) return this.#stopSweeping()
+    if (kept.length === 0) return
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined
       this.#flush()

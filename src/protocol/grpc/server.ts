@@ -7,6 +7,7 @@
 import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { Context, Duration, Effect, Layer, Schema } from "effect"
 import { Topics } from "../../topics/Topics.ts"
+import { Admission } from "./admission.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as Session from "./session.ts"
@@ -90,8 +91,9 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       const sessions = Session.make(server, Effect.runForkWith(context), (cause) =>
         Effect.runForkWith(context)(Effect.logError("a gRPC call failed in a way that nobody expected", cause)),
       )
-      MsgbusService.register(sessions, { topics, node })
-      MillraceService.register(sessions, { topics, messageBytesMax, requestBytesMax, node })
+      const admission = new Admission()
+      MsgbusService.register(sessions, { topics, node, admission })
+      MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 
       const close = Effect.gen(function* () {
         const drained = Effect.callback<void>((resume) => {

@@ -13,6 +13,7 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf"
 import {
+  type Deadline,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -22,7 +23,7 @@ import {
 } from "@grpc/grpc-js"
 import { Cause, Effect, Exit, type Fiber, Result } from "effect"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
-import { type FailureStatus, statusCode, toStatus, type TopicsError } from "./errorCodec.ts"
+import { type FailureStatus, statusCode, toStatus, type ServedError } from "./errorCodec.ts"
 import * as Outlet from "./outlet.ts"
 import { malformed, path, requestReader, serializer } from "./wire.ts"
 
@@ -43,25 +44,31 @@ const unexpected: FailureStatus = {
   details: "the node failed in a way that it did not expect",
 }
 
+/** The circumstances of a call. */
+export interface CallInfo {
+  /** Milliseconds until the client's deadline; infinite where it set none. */
+  readonly remainingMillis: () => number
+}
+
 export interface StreamOptions<A> {
   /** About how many bytes an answer takes. */
   readonly weigh: (answer: A) => number
   /** The call goes on until somebody ends it. */
   readonly endless: boolean
   /** The status for an error, where it is not the usual one. */
-  readonly codeOf?: (error: TopicsError) => status
+  readonly codeOf?: (error: ServedError) => status
 }
 
 /** What services are made with. */
 export interface Sessions {
   readonly unary: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
-    handle: (request: MessageShape<I>) => Effect.Effect<MessageShape<O>, TopicsError>,
+    handle: (request: MessageShape<I>, info: CallInfo) => Effect.Effect<MessageShape<O>, ServedError>,
   ) => void
   readonly serverStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     options: StreamOptions<MessageShape<O>>,
-    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, TopicsError>,
+    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, ServedError>,
   ) => void
   /** `handle` begins to serve the call, and gives what is to be done to it when the server closes. */
   readonly bidirectional: <I extends DescMessage, O extends DescMessage>(
@@ -76,6 +83,9 @@ export interface Sessions {
   readonly abort: () => void
 }
 
+const remainingMillis = (deadline: Deadline): number =>
+  Math.max(0, Number(deadline) - (performance.timeOrigin + performance.now()))
+
 /**
  * @param fork starts a fiber at once
  * @param onDefect told of failures that no call should have
@@ -89,7 +99,7 @@ export const make = (
   const underWay = new Set<Fiber.Fiber<unknown, unknown>>()
   const onClose = new Set<() => void>()
 
-  const failureStatus = (cause: Cause.Cause<TopicsError>, codeOf: (error: TopicsError) => status): FailureStatus => {
+  const failureStatus = (cause: Cause.Cause<ServedError>, codeOf: (error: ServedError) => status): FailureStatus => {
     const found = Cause.findError(cause)
     if (Result.isSuccess(found)) return toStatus(found.success, codeOf(found.success))
     if (Cause.hasInterruptsOnly(cause)) return toStatus(closing)
@@ -109,13 +119,13 @@ export const make = (
 
   const unary: Sessions["unary"] = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
-    handle: (request: MessageShape<I>) => Effect.Effect<MessageShape<O>, TopicsError>,
+    handle: (request: MessageShape<I>, info: CallInfo) => Effect.Effect<MessageShape<O>, ServedError>,
   ) => {
     const answer: handleUnaryCall<Received<I>, MessageShape<O>> = (call, callback) => {
       const { request } = call
       if (isClosing) return callback(toStatus(closing))
       if (request === malformed) return callback(toStatus(unreadable))
-      const fiber = run(handle(request), (exit) => {
+      const fiber = run(handle(request, { remainingMillis: () => remainingMillis(call.getDeadline()) }), (exit) => {
         if (call.cancelled) return
         if (Exit.isSuccess(exit)) callback(null, exit.value)
         else callback(failureStatus(exit.cause, statusCode))
@@ -128,7 +138,7 @@ export const make = (
   const serverStream: Sessions["serverStream"] = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     { weigh, endless, codeOf = statusCode }: StreamOptions<MessageShape<O>>,
-    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, TopicsError>,
+    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, ServedError>,
   ) => {
     const answer: handleServerStreamingCall<Received<I>, MessageShape<O>> = (call) => {
       const { request } = call

@@ -127,12 +127,13 @@ export const subscribe = (
       let attempts = 0
       let lostAt = 0
       let call: ClientReadableStream<SubscribeResponse> | undefined
+      let isProven = false
       let next: Effect.Effect<Next> | undefined
 
       yield* Effect.addFinalizer(() => Effect.sync(() => call?.cancel()))
 
       const open = (): Effect.Effect<Next> => {
-        call = connection.openStream(
+        const opened = connection.openStream(
           TopicsService.method.subscribe,
           incarnation === undefined || position === undefined
             ? request
@@ -141,7 +142,8 @@ export const subscribe = (
                 from: { case: "cursor", value: { $typeName: "millrace.v1.Place", incarnation, position } },
               },
         )
-        return (next = nextOf(call))
+        ;({ call, isProven } = opened)
+        return (next = nextOf(opened.call))
       }
 
       /** Decides what a lost connection means: waits and goes on, or fails. */
@@ -160,6 +162,8 @@ export const subscribe = (
             (failure === undefined ? `the node at ${url} ended the subscription` : noAnswer(url, failure))
           const now = performance.now()
           if (attempts === 0) lostAt = now
+          // A connection that had died since it was last used: a new one is tried at once.
+          if (incarnation === undefined && isProven && failure?.code === status.UNAVAILABLE) return Effect.void
           if (incarnation === undefined || !isTransient(failure) || now - lostAt >= reconnectMillis) {
             return Effect.fail(new Unavailable({ message: reason }))
           }

@@ -69,7 +69,7 @@ const store = (disk: MemoryDisk, to: MemoryLog, message: Omit<ReplicatedMessage,
     id: message.id,
     createdAt: message.createdAt,
     headers: message.headers,
-    payload: message.deleted ? noPayload : message.payload.slice(),
+    payload: message.deleted ? noPayload : new Uint8Array(message.payload),
     deleted: message.deleted,
   }
   disk.journal.push(stored)

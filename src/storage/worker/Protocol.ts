@@ -1,0 +1,84 @@
+/**
+ * What the threads say to each other.
+ *
+ * The client opens a thread's store once, then makes calls, each with a number that the answer repeats; calls take
+ * effect in the order in which they are made and may be answered in any. Batches and pages travel packed (`Codec`) in
+ * transferred buffers; everything else is cloned. Errors travel in their encoded form and arrive as themselves.
+ */
+import * as Schema from "effect/Schema"
+import { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed, StoreUnusable } from "../../domain/errors.ts"
+import type { LogHead, LogId } from "../../domain/LogId.ts"
+import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
+
+/** What a thread is to load and open. */
+export interface OpenRequest {
+  readonly role: "writer" | "reader"
+  /** The backend's options, cloned. */
+  readonly options: unknown
+}
+
+/** A call of the store, by the name of the operation. */
+export type Operation =
+  | { readonly operation: "append"; readonly requests: ArrayBuffer }
+  | { readonly operation: "accept"; readonly log: LogId; readonly messages: ArrayBuffer }
+  | { readonly operation: "tombstone"; readonly request: TombstoneRequest }
+  | { readonly operation: "readLog"; readonly log: LogId; readonly from: number; readonly limit: PageLimit }
+  | {
+      readonly operation: "readJournal"
+      readonly after: number
+      readonly filter: JournalFilter
+      readonly limit: PageLimit
+    }
+  | { readonly operation: "head"; readonly log: LogId }
+  | { readonly operation: "heads" }
+  | { readonly operation: "end" }
+  | { readonly operation: "check" }
+
+/** What each operation answers. */
+export interface Answers {
+  readonly append: AppendResult
+  readonly accept: { readonly accepted: ArrayBuffer; readonly head: number }
+  readonly tombstone: { readonly deleted: number; readonly marker: ArrayBuffer | undefined }
+  readonly readLog: ArrayBuffer
+  readonly readJournal: { readonly messages: ArrayBuffer; readonly scannedTo: number; readonly end: number }
+  /** 0 where there is none. */
+  readonly head: number
+  readonly heads: ReadonlyArray<LogHead>
+  readonly end: number
+  readonly check: undefined
+}
+
+export type OperationName = Operation["operation"]
+export type WriteOperation = "append" | "accept" | "tombstone"
+export type ReadOperation = Exclude<OperationName, WriteOperation>
+
+/** From the client to the thread. */
+export type Request =
+  | { readonly type: "open"; readonly open: OpenRequest }
+  | { readonly type: "call"; readonly call: number; readonly operation: Operation }
+  | { readonly type: "close" }
+
+/** From the thread to the client. */
+export type Response =
+  | { readonly type: "opened"; readonly info: StoreInfo }
+  | { readonly type: "refused"; readonly error: unknown }
+  | { readonly type: "answer"; readonly call: number; readonly answer: Answers[OperationName] }
+  | { readonly type: "failed"; readonly call: number; readonly error: unknown }
+  /** Not an error of the store but of its code. */
+  | { readonly type: "died"; readonly call: number | undefined; readonly description: string }
+
+const CallError = Schema.Union([StorageFailed, OutcomeUnknown, OffsetConflict, OffsetGap])
+
+export type CallError = typeof CallError.Type
+
+/** What an operation fails with. */
+export type CallErrorOf<Name extends OperationName> = Name extends "accept"
+  ? CallError
+  : Name extends WriteOperation
+    ? StorageFailed | OutcomeUnknown
+    : StorageFailed
+
+export const encodeCallError = Schema.encodeSync(CallError)
+export const decodeCallError = Schema.decodeUnknownSync(CallError)
+export const encodeRefusal = Schema.encodeSync(StoreUnusable)
+export const decodeRefusal = Schema.decodeUnknownSync(StoreUnusable)

@@ -1,0 +1,88 @@
+/**
+ * A store of logs whose backend runs in threads of its own: one that writes, and readers beside it, so that replay
+ * never waits for a commit to reach the disk.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import type { StoreUnusable } from "../../domain/errors.ts"
+import type { LogStore } from "../LogStore.ts"
+import { packDrafts, packReplicas, unpackMessages } from "./Codec.ts"
+import type { Operation, ReadOperation } from "./Protocol.ts"
+import { StorageThread } from "./StorageThread.ts"
+
+export interface WorkerOptions {
+  /**
+   * The backend: a module that exports `layer(options)`, and `layerReader(options)` where there are to be readers.
+   * It is loaded in the threads, not here.
+   */
+  readonly module: URL
+  /** What the module's functions are called with; must survive structured cloning. */
+  readonly options: unknown
+  /** Threads that only read, by default none. They open after the store is open; until then the writer reads. */
+  readonly readers?: number | undefined
+}
+
+export const make = ({
+  module,
+  options,
+  readers = 0,
+}: WorkerOptions): Effect.Effect<LogStore["Service"], StoreUnusable, Scope.Scope> =>
+  Effect.gen(function* () {
+    const writer = yield* StorageThread.open(module, { role: "writer", options })
+    const reading: Array<StorageThread> = []
+    for (let i = 0; i < readers; i++) {
+      yield* StorageThread.open(module, { role: "reader", options }).pipe(
+        Effect.map((reader) => reading.push(reader)),
+        Effect.catch((error) => Effect.logWarning(`a storage reader did not start: ${error.message}`)),
+        Effect.forkScoped,
+      )
+    }
+    let turn = 0
+    const read = <Name extends ReadOperation>(operation: Operation & { readonly operation: Name }) =>
+      Effect.suspend(() => {
+        const thread = reading.length === 0 ? writer : reading[turn++ % reading.length]!
+        return thread.call<Name>(operation)
+      })
+
+    return {
+      info: writer.info,
+      append: (requests) =>
+        Effect.suspend(() => {
+          const packed = packDrafts(requests)
+          return writer.call<"append">({ operation: "append", requests: packed }, [packed])
+        }),
+      accept: (log, messages) =>
+        Effect.suspend(() => {
+          const packed = packReplicas(messages)
+          return Effect.map(
+            writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed]),
+            ({ accepted, head }) => ({ accepted: unpackMessages(accepted), head }),
+          )
+        }),
+      tombstone: (request) =>
+        Effect.map(writer.call<"tombstone">({ operation: "tombstone", request }), ({ deleted, marker }) => ({
+          deleted,
+          marker: marker === undefined ? undefined : unpackMessages(marker)[0],
+        })),
+      readLog: (log, from, limit) =>
+        Effect.map(read<"readLog">({ operation: "readLog", log, from, limit }), unpackMessages),
+      readJournal: (after, filter, limit) =>
+        Effect.map(read<"readJournal">({ operation: "readJournal", after, filter, limit }), (page) => ({
+          messages: unpackMessages(page.messages),
+          scannedTo: page.scannedTo,
+          end: page.end,
+        })),
+      head: (log) =>
+        Effect.map(read<"head">({ operation: "head", log }), (head) =>
+          head === 0 ? Option.none() : Option.some(head),
+        ),
+      heads: read<"heads">({ operation: "heads" }),
+      end: read<"end">({ operation: "end" }),
+      check: Effect.suspend(() =>
+        Effect.forEach([writer, ...reading], (thread) => thread.call<"check">({ operation: "check" }), {
+          discard: true,
+        }),
+      ),
+    }
+  })

@@ -1,0 +1,131 @@
+/**
+ * The program of a storage thread: loads a backend, opens its store when told to, and answers calls until it is told to
+ * close. It starts calls in the order in which they come; the store sees to it that they take effect in that order.
+ */
+import { parentPort, workerData } from "node:worker_threads"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import type { StoreUnusable } from "../../domain/errors.ts"
+import { LogStore } from "../LogStore.ts"
+import { packMessages, unpackDrafts, unpackReplicas } from "./Codec.ts"
+import {
+  type Answers,
+  type CallError,
+  encodeCallError,
+  encodeRefusal,
+  type OpenRequest,
+  type Operation,
+  type OperationName,
+  type Request,
+  type Response,
+} from "./Protocol.ts"
+import type { ThreadData } from "./spawn.ts"
+
+/** What a backend's module exports to run in a thread. */
+interface BackendModule {
+  readonly layer: (options: unknown) => Layer.Layer<LogStore, StoreUnusable>
+  /** Opens the same store to read, beside the one that writes. */
+  readonly layerReader?: (options: unknown) => Layer.Layer<LogStore, StoreUnusable>
+}
+
+const port = parentPort!
+const { module } = workerData as ThreadData
+const loading = import(module) as Promise<BackendModule>
+const scope = Scope.makeUnsafe()
+const underWay = new Set<Promise<unknown>>()
+let store: LogStore["Service"] | undefined
+
+const reply = (response: Response, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
+  port.postMessage(response, transfer)
+
+const open = async ({ options, role }: OpenRequest): Promise<void> => {
+  const backend = await loading
+  const layer = role === "reader" && backend.layerReader !== undefined ? backend.layerReader : backend.layer
+  const exit = await Effect.runPromiseExit(Layer.buildWithScope(layer(options), scope))
+  if (Exit.isSuccess(exit)) {
+    store = Context.get(exit.value, LogStore)
+    reply({ type: "opened", info: store.info })
+    return
+  }
+  const error = Exit.findErrorOption(exit)
+  if (Option.isSome(error)) reply({ type: "refused", error: encodeRefusal(error.value) })
+  else reply({ type: "died", call: undefined, description: Cause.pretty(exit.cause) })
+  await close()
+}
+
+/** What an operation answers, and the buffers in it. */
+interface Answer {
+  readonly answer: Answers[OperationName]
+  readonly transfer?: ReadonlyArray<ArrayBuffer>
+}
+
+const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Answer, CallError> => {
+  switch (call.operation) {
+    case "append":
+      return Effect.map(store.append(unpackDrafts(call.requests)), (answer) => ({ answer }))
+    case "accept":
+      return Effect.map(store.accept(call.log, unpackReplicas(call.messages)), (result) => {
+        const accepted = packMessages(result.accepted)
+        return { answer: { accepted, head: result.head }, transfer: [accepted] }
+      })
+    case "tombstone":
+      return Effect.map(store.tombstone(call.request), ({ deleted, marker }) => ({
+        answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
+      }))
+    case "readLog":
+      return Effect.map(store.readLog(call.log, call.from, call.limit), (messages) => {
+        const answer = packMessages(messages)
+        return { answer, transfer: [answer] }
+      })
+    case "readJournal":
+      return Effect.map(store.readJournal(call.after, call.filter, call.limit), (page) => {
+        const messages = packMessages(page.messages)
+        return { answer: { messages, scannedTo: page.scannedTo, end: page.end }, transfer: [messages] }
+      })
+    case "head":
+      return Effect.map(store.head(call.log), (head) => ({ answer: Option.getOrElse(head, () => 0) }))
+    case "heads":
+      return Effect.map(store.heads, (answer) => ({ answer }))
+    case "end":
+      return Effect.map(store.end, (answer) => ({ answer }))
+    case "check":
+      return Effect.as(store.check, { answer: undefined })
+  }
+}
+
+const answer = (store: LogStore["Service"], call: number, operation: Operation): void => {
+  const answered = Effect.runPromiseExit(perform(store, operation)).then((exit) => {
+    if (Exit.isSuccess(exit)) {
+      reply({ type: "answer", call, answer: exit.value.answer }, exit.value.transfer)
+      return
+    }
+    const error = Exit.findErrorOption(exit)
+    if (Option.isSome(error)) reply({ type: "failed", call, error: encodeCallError(error.value) })
+    else reply({ type: "died", call, description: Cause.pretty(exit.cause) })
+  })
+  underWay.add(answered)
+  void answered.finally(() => underWay.delete(answered))
+}
+
+const close = async (): Promise<void> => {
+  await Promise.all(underWay)
+  await Effect.runPromise(Scope.close(scope, Exit.void))
+  // Nothing is left to listen to: the thread ends.
+  port.close()
+}
+
+port.on("message", (request: Request) => {
+  switch (request.type) {
+    case "open":
+      return void open(request.open)
+    case "call":
+      return answer(store!, request.call, request.operation)
+    case "close":
+      return void close()
+  }
+})

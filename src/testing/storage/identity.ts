@@ -1,0 +1,77 @@
+/**
+ * Whose store it is, which one, and that one at a time holds it.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { defaultNodeId, format } from "../../domain/NodeId.ts"
+import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import { draft, otherNode, ownNode } from "./fixtures.ts"
+import { opened, withPlace } from "./withStore.ts"
+
+export const identityTests = (options: LogStoreSuiteOptions): void => {
+  describe("a store", () => {
+    it.live("keeps its node and its incarnation", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          const first = yield* opened(place, (store) => Effect.succeed(store.info))
+          const second = yield* opened(place, (store) => Effect.succeed(store.info))
+          const third = yield* opened(place, (store) => Effect.succeed(store.info), { node: undefined })
+          expect(first.node).toEqual(ownNode)
+          expect(first.incarnation).not.toBe("")
+          expect(second).toEqual(first)
+          expect(third).toEqual(first)
+        }),
+      ),
+    )
+
+    it.live("has an incarnation of its own", () =>
+      withPlace(options, (one) =>
+        withPlace(options, (two) =>
+          Effect.gen(function* () {
+            const first = yield* opened(one, (store) => Effect.succeed(store.info))
+            const second = yield* opened(two, (store) => Effect.succeed(store.info))
+            expect(first.incarnation).not.toBe(second.incarnation)
+          }),
+        ),
+      ),
+    )
+
+    it.live("belongs to the default node where none is named", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          const info = yield* opened(place, (store) => Effect.succeed(store.info), { node: undefined })
+          expect(info.node).toEqual(defaultNodeId)
+        }),
+      ),
+    )
+
+    it.live("refuses another node, names both, and is not harmed", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          yield* opened(place, (store) => store.append([[draft("t", "1")]]))
+          const error = yield* Effect.flip(opened(place, () => Effect.void, { node: otherNode }))
+          expect(error).toMatchObject({ _tag: "StoreUnusable", reason: "other identity" })
+          expect(error.message).toContain(format(ownNode))
+          expect(error.message).toContain(format(otherNode))
+          expect(yield* opened(place, (store) => store.end)).toBe(1)
+        }),
+      ),
+    )
+
+    it.live("is held by one at a time", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          yield* opened(place, (store) =>
+            Effect.gen(function* () {
+              const error = yield* Effect.flip(opened(place, () => Effect.void))
+              expect(error).toMatchObject({ _tag: "StoreUnusable", reason: "held" })
+              yield* store.append([[draft("t", "1")]])
+              yield* store.check
+            }),
+          )
+          expect(yield* opened(place, (store) => store.end)).toBe(1)
+        }),
+      ),
+    )
+  })
+}

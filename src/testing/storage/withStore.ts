@@ -1,0 +1,32 @@
+/**
+ * Running a test's body with a store on a place of its own.
+ */
+import * as Effect from "effect/Effect"
+import type { StoreUnusable } from "../../domain/errors.ts"
+import { LogStore } from "../../storage/LogStore.ts"
+import type { LogStoreSuiteOptions, OpenOptions, StorePlace } from "../logStoreSuite.ts"
+import { ownNode } from "./fixtures.ts"
+
+type Store = LogStore["Service"]
+
+/** Opens the place's store for the time of an effect. */
+export const opened = <A, E>(
+  place: StorePlace,
+  use: (store: Store) => Effect.Effect<A, E>,
+  options: OpenOptions = {},
+): Effect.Effect<A, E | StoreUnusable> =>
+  Effect.flatMap(LogStore, use).pipe(Effect.provide(place.open({ node: ownNode, ...options })))
+
+/** A new place, and a store on it for the time of an effect. */
+export const withStore = <A, E>(
+  { makePlace }: LogStoreSuiteOptions,
+  use: (store: Store) => Effect.Effect<A, E>,
+  options: OpenOptions = {},
+): Effect.Effect<A, E | StoreUnusable> =>
+  Effect.scoped(Effect.flatMap(makePlace, (place) => opened(place, use, options)))
+
+/** A new place, for tests that open it more than once. */
+export const withPlace = <A, E>(
+  { makePlace }: LogStoreSuiteOptions,
+  use: (place: StorePlace) => Effect.Effect<A, E>,
+): Effect.Effect<A, E> => Effect.scoped(Effect.flatMap(makePlace, use))

@@ -1,0 +1,75 @@
+/**
+ * A TCP proxy between a client and a node, for what networks do: connections break, answers do not come.
+ */
+import { Effect } from "effect"
+import * as net from "node:net"
+
+export interface Proxy {
+  readonly url: string
+  /** Breaks all connections; new ones are made. */
+  readonly cut: () => void
+  /** From now on the node's answers are lost. */
+  readonly mute: () => void
+  /** Back to normal, for new connections. */
+  readonly restore: () => void
+  /** New connections are refused, or not. */
+  readonly refuse: (yes: boolean) => void
+  /** Bytes that came from the client. */
+  readonly receivedBytes: () => number
+}
+
+export const make = (targetPort: number) =>
+  Effect.gen(function* () {
+    const sockets = new Set<net.Socket>()
+    let isMuted = false
+    let isRefusing = false
+    let receivedBytes = 0
+    const server = net.createServer((client) => {
+      if (isRefusing) return void client.destroy()
+      const node = net.connect(targetPort, "127.0.0.1")
+      const both = [client, node]
+      for (const socket of both) {
+        sockets.add(socket)
+        socket.on("error", () => undefined)
+        socket.on("close", () => {
+          sockets.delete(socket)
+          for (const other of both) other.destroy()
+        })
+      }
+      client.on("data", (bytes) => {
+        receivedBytes += bytes.length
+        node.write(bytes)
+      })
+      node.on("data", (bytes) => {
+        if (!isMuted) client.write(bytes)
+      })
+    })
+    yield* Effect.acquireRelease(
+      Effect.callback<void>((resume) => {
+        server.listen(0, "127.0.0.1", () => resume(Effect.void))
+      }),
+      () =>
+        Effect.callback<void>((resume) => {
+          for (const socket of sockets) socket.destroy()
+          server.close(() => resume(Effect.void))
+        }),
+    )
+    const { port } = server.address() as net.AddressInfo
+    const proxy: Proxy = {
+      url: `grpc://127.0.0.1:${port}`,
+      cut: () => {
+        for (const socket of sockets) socket.destroy()
+      },
+      mute: () => {
+        isMuted = true
+      },
+      restore: () => {
+        isMuted = false
+      },
+      refuse: (yes) => {
+        isRefusing = yes
+      },
+      receivedBytes: () => receivedBytes,
+    }
+    return proxy
+  })

@@ -1,0 +1,12 @@
+/** The store in memory keeps the contract of stores. */
+import * as Effect from "effect/Effect"
+import { layer, makeDisk } from "../../src/storage/memory/index.ts"
+import { logStoreSuite } from "../../src/testing/logStoreSuite.ts"
+
+logStoreSuite("memory", {
+  programs: 300,
+  makePlace: Effect.sync(() => {
+    const disk = makeDisk()
+    return { open: (options) => layer({ ...options, disk }) }
+  }),
+})

@@ -1,0 +1,42 @@
+/**
+ * A storage that takes its time: every operation gives way to other fibers for a while, before and after. What a
+ * worker thread or a server does by its nature, here by a seed, so that a failing order of events comes again.
+ */
+import { Effect, Layer } from "effect"
+import { LogStore } from "../../src/storage/LogStore.ts"
+
+/** A small generator of pseudo-random numbers (mulberry32): 0 ≤ n < 1. */
+const makeRandom = (seed: number) => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+export const jittered = <E, R>(store: Layer.Layer<LogStore, E, R>, seed: number): Layer.Layer<LogStore, E, R> =>
+  Layer.effect(
+    LogStore,
+    LogStore.useSync((right) => {
+      const random = makeRandom(seed)
+      const wait = Effect.suspend(() =>
+        Effect.forEach(Array.from({ length: Math.floor(random() * 6) }), () => Effect.yieldNow, { discard: true }),
+      )
+      const slowly = <A, E>(effect: Effect.Effect<A, E>) =>
+        Effect.flatMap(wait, () => Effect.flatMap(effect, (result) => Effect.as(wait, result)))
+      // Writes take effect in the order in which they were made: only their answers are late.
+      const late = <A, E>(effect: Effect.Effect<A, E>) => Effect.flatMap(effect, (result) => Effect.as(wait, result))
+      return LogStore.of({
+        ...right,
+        append: (requests) => late(right.append(requests)),
+        accept: (log, messages) => late(right.accept(log, messages)),
+        tombstone: (request) => late(right.tombstone(request)),
+        readLog: (log, from, limit) => slowly(right.readLog(log, from, limit)),
+        readJournal: (after, filter, limit) => slowly(right.readJournal(after, filter, limit)),
+        head: (log) => slowly(right.head(log)),
+        heads: slowly(right.heads),
+      })
+    }),
+  ).pipe(Layer.provide(store))
