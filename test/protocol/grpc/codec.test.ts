@@ -1,12 +1,15 @@
 /**
  * Batches on the wire hold what went in, in order, and no batch is larger than it may be.
  */
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import * as fc from "fast-check"
 import { type Message, makeHeaders, noPayload } from "../../../src/domain/Message.ts"
 import * as codec from "../../../src/protocol/grpc/codec.ts"
 import { MessageBatchSchema } from "../../../src/protocol/grpc/gen/millrace/v1/topics_pb.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 const origins = [
   { tenant: "t", line: "l", device: "1" },

@@ -1,12 +1,15 @@
 /**
  * Publishing over a connection: what shares requests, and what becomes of a publish when the connection does not hold.
  */
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { OutcomeUnknown, Unavailable } from "../../../src/domain/errors.ts"
 import { type Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 /** Runs the n-th publish of a node only when it is told to. */
 const gated = () => {

@@ -1,7 +1,7 @@
 /**
  * The server's life: where it listens, what it takes, how it ends.
  */
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { Metadata, status } from "@grpc/grpc-js"
 import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Result, Scope, Stream } from "effect"
 import { execFile } from "node:child_process"
@@ -20,6 +20,9 @@ import { GrpcServer, layerServer, layerTopics } from "../../../src/protocol/grpc
 import { Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"
 import { connect, layerNode, restartable } from "./TestNode.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 it.live("port 0 takes a free port, and says which", () =>
   Effect.gen(function* () {

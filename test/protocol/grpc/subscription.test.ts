@@ -1,13 +1,16 @@
 /**
  * Subscriptions over connections that do not hold: each message once, in order, whatever happens in between.
  */
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Queue, Ref, Stream } from "effect"
 import { CursorInvalid, StorageFailed, Unavailable } from "../../../src/domain/errors.ts"
 import type { ReconnectEvent } from "../../../src/protocol/grpc/index.ts"
 import type { SubscribeOptions, Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 /** Follows a topic; gives the payloads as they come, and how it ended. */
 const follow = Effect.fnUntraced(function* (topics: Topics["Service"], filter: string, options: SubscribeOptions) {
