@@ -3,8 +3,7 @@
 // and starts the sources in a checkout or what was built from them in an installed package.
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
-import module, { createRequire } from "node:module"
-import os from "node:os"
+import { createRequire } from "node:module"
 import path from "node:path"
 import { fileURLToPath, pathToFileURL } from "node:url"
 
@@ -51,16 +50,6 @@ const runWith = (node) => {
   })
 }
 
-/**
- * Compiled code is kept for the next start, in the user's own cache: a shared temporary directory would let others
- * decide what we run. `NODE_COMPILE_CACHE` and `NODE_DISABLE_COMPILE_CACHE` go first.
- */
-const useCompileCache = () => {
-  if (process.env.NODE_COMPILE_CACHE !== undefined) return
-  const caches = process.env.XDG_CACHE_HOME || path.join(os.homedir(), ".cache")
-  module.enableCompileCache(path.join(caches, "millrace"))
-}
-
 if (!isNewEnough(process.versions.node)) {
   const node = process.env.MILLRACE_REEXECUTED === undefined ? bundledNode() : undefined
   if (node === undefined) {
@@ -70,9 +59,7 @@ if (!isNewEnough(process.versions.node)) {
     runWith(node)
   }
 } else {
-  useCompileCache()
-  await import("./quickResolve.js")
-  const sources = path.join(root, "src", "cli", "main.ts")
-  const entry = existsSync(sources) ? sources : path.join(root, "dist", "cli", "main.js")
+  const sources = path.join(root, "src", "cli", "start.ts")
+  const entry = existsSync(sources) ? sources : path.join(root, "dist", "cli", "start.js")
   await import(pathToFileURL(entry).href)
 }

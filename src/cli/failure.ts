@@ -15,6 +15,10 @@ const usageTags: ReadonlySet<string> = new Set(["UsageError", "ConfigInvalid", "
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
+/** Where nothing answers, there is most likely no node yet. */
+const hint = (message: string): string =>
+  message.startsWith("no node answers at ") ? `${message} (start a node with: millrace serve)` : message
+
 const suggestion = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
 
@@ -32,6 +36,7 @@ const usageSentence = (error: CliError.NonShowHelpErrors): string => {
       return `unexpected argument ${error.arguments.map((argument) => JSON.stringify(argument)).join(", ")}`
     case "InvalidValue": {
       const name = error.kind === "flag" ? `--${error.option}` : error.option
+      if (error.value.endsWith(" occurrences")) return `${name} can be given once`
       return error.value === ""
         ? `${name} needs a value`
         : `${name} takes ${error.expected}, not ${JSON.stringify(error.value)}`
@@ -54,7 +59,7 @@ export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> =>
   const isUsage = "_tag" in error && Predicate.isString(error._tag) && usageTags.has(error._tag)
   const isExpected = "_tag" in error || CliError.isCliError(error)
   return Option.some({
-    sentence: oneLine(isExpected ? error.message : `unexpected failure: ${error.message}`),
+    sentence: oneLine(isExpected ? hint(error.message) : `unexpected failure: ${error.message}`),
     exitCode: isUsage ? 2 : 1,
   })
 }

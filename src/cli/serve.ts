@@ -1,6 +1,7 @@
 /**
  * `serve`: runs a node until it is told to stop.
  */
+import module from "node:module"
 import { Duration, Effect, Layer, Logger } from "effect"
 import * as ConfigSources from "../node/ConfigSources.ts"
 import * as Node from "../node/Node.ts"
@@ -43,6 +44,8 @@ const run = (config: NodeConfig) =>
     const node = yield* RunningNode
     yield* boundClosing(config)
     yield* Output.write(`${config.json ? readyJson(node) : readyLine(node)}\n`)
+    // Now, and not at the end: a node that is killed keeps what it compiled, too.
+    yield* Effect.sync(() => module.flushCompileCache())
     return yield* Effect.never
   }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Node.layer(config), loggerLayer(config.log))))
 

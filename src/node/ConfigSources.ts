@@ -10,6 +10,7 @@ import { Effect, Predicate, Result, Schema } from "effect"
 import * as Address from "./Address.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
+import { reasonOf } from "./StartFailed.ts"
 
 export interface ConfigSources {
   /** The flags that were given, without their dashes. */
@@ -36,11 +37,7 @@ const readConfigFile = (path: string, source: string): Effect.Effect<Map<Setting
   Effect.gen(function* () {
     const content = yield* Effect.try({
       try: () => readFileSync(path, "utf8"),
-      catch: (cause) =>
-        refuse(
-          source,
-          `${source} names ${path}, which cannot be read: ${Predicate.isError(cause) ? cause.message : String(cause)}`,
-        ),
+      catch: (cause) => refuse(source, `${source} names ${path}, which cannot be read: ${reasonOf(cause)}`),
     })
     const object = yield* Effect.try({
       try: (): unknown => JSON.parse(content),

@@ -37,7 +37,7 @@ const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer
       : Effect.map(
           Effect.promise(() => import("../storage/sqlite/index.ts")),
           (Sqlite) =>
-            Sqlite.layerOnLoop({
+            Sqlite.layer({
               path,
               node: config.node,
               durability: config.durability === "memory" ? "os" : config.durability,

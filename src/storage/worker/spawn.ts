@@ -15,7 +15,7 @@ export interface ThreadData {
 
 const preloaded = new Map<string, Worker>()
 
-const hostFile = import.meta.url.endsWith(".ts") ? "./host.ts" : "./host.js"
+const hostFile = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js"
 
 const start = (module: URL): Worker => {
   const data: ThreadData = { module: module.href }

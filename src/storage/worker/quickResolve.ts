@@ -1,12 +1,16 @@
-// Makes starting quicker: most of it is loading some two hundred small modules of a few packages, and most of that is
-// looking up, for each of them, which package it is in and of what kind it is. Between modules of one package whose
-// kind is known, a relative specifier needs no looking up. (Loading effect: 210 ms instead of 360 ms on two cores.)
+/**
+ * Makes starting quicker, by importing it first: most of a start is loading some two hundred small modules of a few
+ * packages, and most of that is looking up, for each of them, which package it is in and of what kind it is. Between
+ * modules of one package whose kind is known, a relative specifier needs no looking up.
+ *
+ * Measured on two cores with compiled code cached: loading effect takes 210 ms instead of 360 ms.
+ */
 import module from "node:module"
 
 /** Packages that consist of nothing but ES modules, which name each other in full. */
 const packages = ["/node_modules/effect/dist/", "/node_modules/@bufbuild/protobuf/dist/esm/"]
 
-module.registerHooks?.({
+module.registerHooks({
   resolve(specifier, context, next) {
     const parent = context.parentURL
     return specifier.startsWith(".") &&

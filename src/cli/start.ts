@@ -1,0 +1,32 @@
+/**
+ * The first module of the program. It loads next to nothing itself: it arranges for the rest to load quickly, and
+ * starts the thread that a node's database will work in, so that both load side by side.
+ */
+import module from "node:module"
+import { homedir } from "node:os"
+import { join } from "node:path"
+import "../storage/worker/quickResolve.ts"
+import { preload } from "../storage/worker/spawn.ts"
+
+/**
+ * Compiled code is kept for the next start, in the user's own cache: a shared temporary directory would let others
+ * decide what we run. Threads find it by the variable.
+ */
+const useCompileCache = (): void => {
+  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return
+  const directory = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "millrace")
+  module.enableCompileCache(directory)
+  process.env["NODE_COMPILE_CACHE"] = directory
+}
+
+const isSource = import.meta.url.endsWith(".ts")
+
+// What goes wrong is said by us, once.
+process.env["GRPC_VERBOSITY"] ??= "NONE"
+
+useCompileCache()
+const [command, ...rest] = process.argv.slice(2)
+if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) {
+  preload(new URL(`../storage/sqlite/SqliteLogStore.${isSource ? "ts" : "js"}`, import.meta.url))
+}
+await import("./main.ts")

@@ -1,0 +1,48 @@
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { makeDirectory, run } from "./program.ts"
+
+describe("serve --print-config", () => {
+  const cwd = makeDirectory()
+  const printed = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
+    JSON.parse((await run(["serve", "--print-config", ...args], { cwd, env })).stdout) as Record<string, string>
+
+  it("prints defaults, and its own output is a configuration file that says the same", async () => {
+    const defaults = await printed([])
+    expect(defaults).toEqual({
+      node: "tenant/default/device",
+      data: "./millrace-data",
+      storage: "sqlite:",
+      durability: "fsync",
+      "max-message": "3.5MiB",
+      grpc: "127.0.0.1:50051",
+      admin: "127.0.0.1:9465",
+      drain: "5s",
+      log: "pretty",
+      insecure: "false",
+      json: "false",
+    })
+    writeFileSync(join(cwd, "printed.json"), JSON.stringify(defaults))
+    expect(await printed(["--config", "printed.json"])).toEqual(defaults)
+  })
+
+  it("takes flags before variables before the file before defaults", async () => {
+    writeFileSync(
+      join(cwd, "settings.json"),
+      JSON.stringify({ drain: "3s", log: "json", grpc: "127.0.0.1:3", insecure: true }),
+    )
+    const env = { MILLRACE_CONFIG: "settings.json", MILLRACE_DRAIN: "2s", MILLRACE_GRPC: "127.0.0.1:2" }
+    expect(await printed(["--grpc", "127.0.0.1:1"], env)).toMatchObject({
+      grpc: "127.0.0.1:1",
+      drain: "2s",
+      log: "json",
+      insecure: "true",
+      admin: "127.0.0.1:9465",
+    })
+  })
+
+  it("does not look at a value that something else has replaced", async () => {
+    expect(await printed(["--drain", "1s"], { MILLRACE_DRAIN: "soon" })).toMatchObject({ drain: "1s" })
+  })
+})

@@ -1,0 +1,135 @@
+import { mkdtempSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect } from "effect"
+import { type ConfigSources, load, print, redact, variableOf } from "../../src/node/ConfigSources.ts"
+
+const directory = mkdtempSync(join(tmpdir(), "millrace-config-"))
+
+const from = (sources: Partial<ConfigSources>) => load({ flags: {}, environment: {}, ...sources })
+const fromFile = (content: string) =>
+  Effect.suspend(() => {
+    const path = join(directory, "settings.json")
+    writeFileSync(path, content)
+    return from({ flags: { config: path } })
+  })
+
+const sentence = <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
+  Effect.map(Effect.flip(effect), ({ message }) => message)
+
+describe("ConfigSources", () => {
+  it.effect("has defaults for everything", () =>
+    Effect.gen(function* () {
+      const config = yield* from({})
+      expect(config).toMatchObject({
+        node: { tenant: "tenant", line: "default", device: "device" },
+        storage: { backend: "sqlite" },
+        durability: "fsync",
+        "max-message": 3_670_016,
+        grpc: { host: "127.0.0.1", port: 50_051 },
+        insecure: false,
+      })
+      expect(Duration.toMillis(config.drain)).toBe(5000)
+    }),
+  )
+
+  it.effect("reads what each setting takes", () =>
+    Effect.gen(function* () {
+      const config = yield* from({
+        flags: {
+          node: "a/b%2Fc/d",
+          storage: "sqlite:/var/lib/bus.db",
+          "max-message": "64KiB",
+          grpc: "[::1]:0",
+          admin: "off",
+          drain: "1.5m",
+        },
+      })
+      expect(config).toMatchObject({
+        node: { tenant: "a", line: "b/c", device: "d" },
+        storage: { backend: "sqlite", path: "/var/lib/bus.db" },
+        "max-message": 65_536,
+        grpc: { host: "::1", port: 0 },
+        admin: "off",
+      })
+      expect(Duration.toMillis(config.drain)).toBe(90_000)
+    }),
+  )
+
+  it.effect("prints what it reads", () =>
+    Effect.gen(function* () {
+      const flags = { node: "a/b/c", storage: "memory:", "max-message": "65536", grpc: "[::1]:7", drain: "250ms" }
+      const printed: unknown = JSON.parse(print(yield* from({ flags })))
+      expect(printed).toMatchObject({ ...flags, durability: "memory" })
+    }),
+  )
+
+  it.effect.each([
+    ["node", "a/b", "tenant/line/device"],
+    ["node", "a//c", "tenant/line/device"],
+    ["data", " ", "a directory"],
+    ["storage", "sqlite", "sqlite: (a file in the data directory), sqlite:PATH or memory:"],
+    ["durability", "maybe", "fsync, os or memory"],
+    ["max-message", "1000", "a size from 1KiB to 256MiB"],
+    ["max-message", "1e9", "a size from 1KiB to 256MiB"],
+    ["grpc", "127.0.0.1", "HOST:PORT or off"],
+    ["grpc", "127.0.0.1:65536", "HOST:PORT or off"],
+    ["grpc", "::1:50051", "HOST:PORT or off"],
+    ["admin", ":9465", "HOST:PORT or off"],
+    ["drain", "5", "a time such as 500ms, 5s or 1m"],
+    ["drain", "-5s", "a time such as 500ms, 5s or 1m"],
+    ["log", "xml", "pretty or json"],
+    ["insecure", "yes", "true or false"],
+  ] as const)("refuses --%s %s, and says what it takes", ([name, value, takes]) =>
+    Effect.gen(function* () {
+      const flag = yield* sentence(from({ flags: { [name]: value } }))
+      expect(flag).toContain(`--${name} takes ${takes}`)
+      expect(flag).toContain(JSON.stringify(value))
+      const variable = variableOf(name)
+      expect(yield* sentence(from({ environment: { [variable]: value } }))).toContain(`${variable} takes ${takes}`)
+      expect(yield* sentence(fromFile(JSON.stringify({ [name]: value })))).toContain(`"${name}" in ${directory}`)
+    }),
+  )
+
+  it.effect("refuses a file with a key that is no setting, and one that is no object", () =>
+    Effect.gen(function* () {
+      expect(yield* sentence(fromFile('{"gprc": "off"}'))).toMatch(/"gprc" in .* is not a setting/)
+      expect(yield* sentence(fromFile('{"__proto__": "off"}'))).toMatch(/"__proto__" in .* is not a setting/)
+      expect(yield* sentence(fromFile("[1]"))).toMatch(/must hold a JSON object/)
+      expect(yield* sentence(fromFile("{"))).toMatch(/is not valid JSON/)
+      expect(yield* sentence(fromFile('{"grpc": {"port": 1}}'))).toMatch(/"grpc" in .* takes HOST:PORT or off/)
+      expect(yield* sentence(from({ flags: { config: join(directory, "none") } }))).toMatch(
+        /--config names .* no such file/,
+      )
+    }),
+  )
+
+  it.effect("gives no less durability than asked for", () =>
+    Effect.gen(function* () {
+      const memory = { storage: "memory:" }
+      expect((yield* from({ flags: memory })).durability).toBe("memory")
+      expect(yield* sentence(from({ flags: { ...memory, durability: "fsync" } }))).toMatch(/--durability fsync/)
+      expect(yield* sentence(from({ flags: { durability: "memory" } }))).toMatch(/--durability memory/)
+    }),
+  )
+
+  it.effect("does not listen beyond this machine by accident", () =>
+    Effect.gen(function* () {
+      for (const address of ["0.0.0.0:1", "[::]:1", "192.168.0.1:1", "example.org:1"]) {
+        expect(yield* sentence(from({ flags: { admin: address } }))).toContain(`--admin ${address}`)
+      }
+      for (const address of ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"]) {
+        yield* from({ flags: { admin: address } })
+      }
+      yield* from({ flags: { admin: "0.0.0.0:1", insecure: "true" } })
+    }),
+  )
+
+  it.effect("shows no password", () =>
+    Effect.gen(function* () {
+      expect(redact("postgres://user:secret@host/db")).toBe("postgres://user:(redacted)@host/db")
+      expect(yield* sentence(from({ flags: { storage: "postgres://user:secret@host/db" } }))).not.toContain("secret")
+    }),
+  )
+})
