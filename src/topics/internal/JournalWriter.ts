@@ -159,6 +159,8 @@ const make = Effect.fnUntraced(function* () {
     if (entries.length === 0) return
     const requests = commit.requestsOf(entries, clock.currentTimeMillisUnsafe())
     const sentNanos = clock.currentTimeNanosUnsafe()
+    let prepared: ReturnType<typeof commit.messagesOf> | undefined
+    const messages = () => (prepared ??= commit.messagesOf(store.info.node, requests))
     send(store.append(requests), (exit) => {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
@@ -168,13 +170,15 @@ const make = Effect.fnUntraced(function* () {
       }
       lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
       metrics.committed(services, exit.value.offsets.length, lastCommitMillis / 1000)
-      const results = commit.resultsOf(store.info.node, requests, exit.value)
+      const results = commit.resultsOf(messages(), exit.value)
       if (results.stored.length > 0) {
         const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
         feed.offer(stored, results.end)
       }
       answer(entries, results.answers)
     })
+    // The store is at work in its thread: what its answer will need is made meanwhile.
+    messages()
   }
 
   const answer = (entries: ReadonlyArray<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
