@@ -4,6 +4,7 @@
  */
 import { Cause, Option, Predicate } from "effect"
 import { CliError } from "effect/cli"
+import { Unavailable } from "../domain/errors.ts"
 
 export interface Failure {
   readonly sentence: string
@@ -16,8 +17,10 @@ const usageTags: ReadonlySet<string> = new Set(["UsageError", "ConfigInvalid", "
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
 /** Where nothing answers, there is most likely no node yet. */
-const hint = (message: string): string =>
-  message.startsWith("no node answers at ") ? `${message} (start a node with: millrace serve)` : message
+const hint = (error: Error): string =>
+  error instanceof Unavailable && error.message.startsWith("no node answers at ")
+    ? `${error.message} (start a node with: millrace serve)`
+    : error.message
 
 const suggestion = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
@@ -59,7 +62,7 @@ export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> =>
   const isUsage = "_tag" in error && Predicate.isString(error._tag) && usageTags.has(error._tag)
   const isExpected = "_tag" in error || CliError.isCliError(error)
   return Option.some({
-    sentence: oneLine(isExpected ? hint(error.message) : `unexpected failure: ${error.message}`),
+    sentence: oneLine(isExpected ? hint(error) : `unexpected failure: ${error.message}`),
     exitCode: isUsage ? 2 : 1,
   })
 }
