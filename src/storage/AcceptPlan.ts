@@ -34,7 +34,7 @@ export interface AcceptState {
 export interface AcceptPlan {
   /** New messages in the order of their offsets, from head + 1 on; tombstones without content. */
   readonly fresh: ReadonlyArray<ReplicatedMessage>
-  /** Offsets of stored messages that turn into tombstones. */
+  /** Offsets of stored messages that turn into tombstones, in ascending order. */
   readonly deletes: ReadonlyArray<number>
 }
 
@@ -61,7 +61,7 @@ export const planAccept = (
     }
     fresh.push(message.deleted || state.tombstoned(message.offset) ? tombstone(message) : message)
   }
-  return { fresh, deletes: [...deletes] }
+  return { fresh, deletes: [...deletes].toSorted((a, b) => a - b) }
 }
 
 const isSame = (stored: StoredContent, message: ReplicatedMessage): boolean =>

@@ -7,7 +7,7 @@
  * takes none. A key counts as used from the moment an earlier request of the batch, or an earlier draft of the same
  * request, used it.
  */
-import { contentDigest, payloadEqual } from "./Content.ts"
+import { contentEqual, type KnownContent } from "./Content.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft, KeyWindow } from "./LogStore.ts"
 
 /** A message that was stored under a key. */
@@ -18,7 +18,7 @@ export interface KeyedMessage {
   /** The message's creation time in milliseconds since 1970: the key's age counts from it. */
   readonly createdAt: number
   readonly deleted: boolean
-  readonly digest: Uint8Array
+  readonly content: KnownContent
 }
 
 /** What a plan has to know of the store as it is. */
@@ -44,7 +44,6 @@ export interface PlannedKey {
   readonly log: PlannedLog
   readonly key: string
   readonly position: number
-  readonly digest: Uint8Array
   readonly createdAt: number
   /** Position of an entry that is too old to count and has to make room. */
   readonly replaces: number | undefined
@@ -103,10 +102,7 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
 
   for (let request = 0; request < requests.length; request++) {
     const batch = requests[request]!
-    const digests = batch.some((draft) => draft.key !== undefined)
-      ? batch.map((draft) => (draft.key === undefined ? undefined : contentDigest(draft.headers, draft.payload)))
-      : undefined
-    const conflict = digests === undefined ? undefined : keyConflict(batch, request, digests, find)
+    const conflict = keyConflict(batch, request, find)
     if (conflict !== undefined) {
       conflicts.push(conflict)
       for (let i = 0; i < batch.length; i++) {
@@ -115,10 +111,8 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
       }
       continue
     }
-    for (let i = 0; i < batch.length; i++) {
-      const draft = batch[i]!
-      const digest = digests?.[i]
-      if (draft.key === undefined || digest === undefined) {
+    for (const draft of batch) {
+      if (draft.key === undefined) {
         store(draft)
         continue
       }
@@ -133,10 +127,10 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
       const log = store(draft)
       const position = state.end + drafts.length
       const { id, createdAt } = draft
-      used.set(name, { offset: log.head, position, id, createdAt, deleted: false, digest })
+      used.set(name, { offset: log.head, position, id, createdAt, deleted: false, content: draft })
       keys.delete(name)
       const replaces = state.keyed(draft.topic, draft.key)?.position
-      keys.set(name, { log, key: draft.key, position, digest, createdAt, replaces })
+      keys.set(name, { log, key: draft.key, position, createdAt, replaces })
     }
   }
   return {
@@ -154,19 +148,17 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
 const keyConflict = (
   batch: ReadonlyArray<Draft>,
   request: number,
-  digests: ReadonlyArray<Uint8Array | undefined>,
   find: (name: string, draft: Draft) => KeyedMessage | undefined,
 ): AppendConflict | undefined => {
-  const own = new Map<string, Uint8Array>()
-  for (let i = 0; i < batch.length; i++) {
-    const draft = batch[i]!
-    const digest = digests[i]
-    if (draft.key === undefined || digest === undefined) continue
+  let own: Map<string, Draft> | undefined
+  for (const draft of batch) {
+    if (draft.key === undefined) continue
     const name = keyName(draft.topic, draft.key)
     const entry = find(name, draft)
-    const earlier = entry?.digest ?? own.get(name)
-    if (earlier === undefined) own.set(name, digest)
-    else if (!payloadEqual(earlier, digest)) {
+    const known = entry?.content ?? own?.get(name)
+    if (known === undefined) {
+      if (batch.length > 1) (own ??= new Map()).set(name, draft)
+    } else if (!contentEqual(known, draft.headers, draft.payload)) {
       // A key that is at odds with itself within the request is stored nowhere, so there is no offset to name.
       return { request, topic: draft.topic, key: draft.key, offset: entry?.offset ?? 0 }
     }

@@ -1,6 +1,6 @@
 /**
  * What a message says, apart from where it is: equality of headers and payloads, and the digest by which a repeated
- * key's content is recognised without being read back.
+ * key's content is recognised when the message itself is deleted.
  */
 import { hash } from "node:crypto"
 import { type Headers, noHeaders } from "../domain/Message.ts"
@@ -34,8 +34,17 @@ export const headersFromText = (text: string | null): Headers => {
   return headers
 }
 
+/** What a message said: itself, or the digest that is left of it when it was deleted. */
+export type KnownContent = { readonly headers: Headers; readonly payload: Uint8Array } | Uint8Array
+
+/** Whether headers and payload are those of a known content. */
+export const contentEqual = (known: KnownContent, headers: Headers, payload: Uint8Array): boolean =>
+  known instanceof Uint8Array
+    ? payloadEqual(known, contentDigest(headers, payload))
+    : headersEqual(known.headers, headers) && payloadEqual(known.payload, payload)
+
 /** Length of `contentDigest`, in bytes. */
-export const digestBytes = 17
+const digestBytes = 17
 
 /**
  * A digest of headers and payload: one byte that tells whether there are headers, then 16 bytes of SHA-256 (enough

@@ -1,8 +1,13 @@
 /**
  * What applications test with: topics in memory, arbitraries, the history checker, the ordering laws, and the
  * conformance suite for storage backends.
+ *
+ * It needs `fast-check`, `vitest` and `@effect/vitest` beside it.
  */
+export * as Arbitraries from "./arbitraries.ts"
 export * as History from "./history.ts"
 export * as Laws from "./laws.ts"
 export * as Program from "./program.ts"
 export * as Run from "./run.ts"
+export { logStoreSuite } from "./logStoreSuite.ts"
+export { layerMemory } from "./layerMemory.ts"

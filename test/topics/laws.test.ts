@@ -2,9 +2,13 @@
  * The ordering laws on every storage, and the bugs that they must find. `LAW_RUNS` sets how many programs each test
  * runs.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect, type Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { LogStore } from "../../src/storage/LogStore.ts"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Laws from "../../src/testing/laws.ts"
 import { jittered } from "./jitter.ts"
@@ -15,12 +19,34 @@ const runs = Number(process.env["LAW_RUNS"] ?? 1000)
 
 const memory = () => Memory.layer({ disk: Memory.makeDisk() })
 
+/** A new file, which is there until the tests of this file are over. */
+const directory = mkdtempSync(join(tmpdir(), "millrace-laws-"))
+let files = 0
+const file = () => ({ path: join(directory, `${++files}.sqlite`) })
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
 describe("topics keep the laws (I2, I3, I4, I7, I8)", () => {
   it.live("in memory", () => Laws.ordering(() => worldOver(memory()), { runs }), 120_000)
 
   it.live(
     "in memory that takes its time",
     () => Laws.ordering(() => worldOver(jittered(memory(), 1)), { runs }),
+    120_000,
+  )
+
+  // Files cost more to open: the programs share a few, which grow meanwhile.
+  it.live("in SQLite", () => Laws.ordering(worldOver(Sqlite.layerOnLoop(file())), { runs: runs / 5 }), 120_000)
+
+  it.live(
+    "in SQLite that takes its time",
+    () => Laws.ordering(worldOver(jittered(Sqlite.layerOnLoop(file()), 2)), { runs: runs / 5 }),
+    120_000,
+  )
+
+  // Threads take longest to start: few programs, but long ones.
+  it.live(
+    "in SQLite in a thread of its own",
+    () => Laws.ordering(worldOver(Sqlite.layer(file())), { runs: runs / 100, stepsMax: 60 }),
     120_000,
   )
 })

@@ -17,6 +17,7 @@ import * as Connection from "./connection.ts"
 import type { TopicsError } from "./errorCodec.ts"
 import { type Draft, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
 import * as Publisher from "./publisher.ts"
+import type { ReconnectEvent } from "./ReconnectEvent.ts"
 import * as Subscription from "./subscription.ts"
 
 export interface GrpcTopicsOptions {
@@ -31,8 +32,8 @@ export interface GrpcTopicsOptions {
   readonly repeatFor?: Duration.Input | undefined
   /** How long a subscription tries to come back after its connection was lost; by default for ever. 0 for not at all. */
   readonly reconnectFor?: Duration.Input | undefined
-  /** Told when a subscription loses its connection, tries again, and is back. */
-  readonly onReconnect?: ((event: Subscription.ReconnectEvent) => Effect.Effect<void>) | undefined
+  /** Told when the connection is lost while a subscription or a publish waits for it, at each attempt, and when it is back. */
+  readonly onReconnect?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
   /** The largest answer to take from the node, in bytes; by default 64 MiB. */
   readonly maxReceiveBytes?: number | undefined
 }
@@ -83,13 +84,16 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
       })
+      const onReconnect = options.onReconnect ?? (() => Effect.void)
+      const runFork = Effect.runForkWith(yield* Effect.context<never>())
       const publisher = yield* Publisher.make({
         connection,
+        onReconnect: (event) => void runFork(onReconnect(event)),
         repeatMillis: Duration.toMillis(options.repeatFor ?? "30 seconds"),
       })
       const reconnect: Subscription.ReconnectOptions = {
         reconnectMillis: Duration.toMillis(options.reconnectFor ?? Duration.infinity),
-        onReconnect: options.onReconnect ?? (() => Effect.void),
+        onReconnect,
       }
 
       return Topics.of({
@@ -115,19 +119,22 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
           yield* check("topic", Topic.problem(topic))
           const { origin, from, limit } = options
           yield* checkOrigin(origin)
-          if (limit !== undefined && !(Number.isInteger(limit) && limit >= 0 && limit < 2 ** 32)) {
-            return yield* invalid("limit", `a limit is a whole number from 1 to 10,000, not ${limit}`)
-          }
+          if (limit !== undefined) yield* codec.unsigned("limit", limit)
           const answers = yield* reading(
             connection.readAll(method.fetch, {
               $typeName: "millrace.v1.FetchRequest",
               topic,
               ...(origin === undefined ? {} : { origin: codec.nodeMessage(origin) }),
               ...(from === undefined ? {} : { from: yield* codec.unsigned("from", from) }),
-              ...(limit === undefined ? {} : { limit }),
+              // Any more come in pages anyway.
+              ...(limit === undefined ? {} : { limit: Math.min(limit, 0xff_ff_ff_ff) }),
             }),
           )
-          return answers.flatMap(({ messages }) => codec.messages(messages))
+          return yield* Effect.try({
+            try: () => answers.flatMap(({ messages }) => codec.messages(messages)),
+            catch: (error) =>
+              new Unavailable({ message: `the node at ${connection.url} sent what cannot be understood: ${error}` }),
+          })
         }),
 
         head: Effect.fnUntraced(function* (topic, origin) {

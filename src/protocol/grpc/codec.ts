@@ -179,9 +179,9 @@ export const messages = (batch: MessageBatch | undefined): Array<Message> => {
   return found
 }
 
-/** About how many bytes a draft takes on the wire. */
+/** How many bytes a draft takes on the wire at most: a UTF-16 unit is three bytes at most, the rest is framing. */
 export const draftBytes = (draft: DraftMessage): number => {
   let bytes = draft.payload.byteLength + 3 * draft.topic.length + 3 * (draft.key?.length ?? 0) + 24
-  for (const name of Object.keys(draft.headers)) bytes += 3 * (name.length + draft.headers[name]!.length) + 12
+  for (const name of Object.keys(draft.headers)) bytes += 3 * (name.length + draft.headers[name]!.length) + 16
   return bytes
 }

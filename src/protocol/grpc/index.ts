@@ -4,5 +4,5 @@
  * The server speaks `msgbus.v1`, for that contract's clients and peers, and `millrace.v1`, which our client uses.
  */
 export { type GrpcTopicsOptions, layerTopics } from "./client.ts"
-export { defaultMessageBytesMax, GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"
-export type { ReconnectEvent } from "./subscription.ts"
+export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"
+export type { ReconnectEvent } from "./ReconnectEvent.ts"

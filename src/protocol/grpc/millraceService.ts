@@ -6,7 +6,7 @@ import type { Cursor } from "../../domain/Cursor.ts"
 import { InvalidArgument } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { SubscribeOptions, Topics } from "../../topics/Topics.ts"
-import type { Admission } from "./admission.ts"
+import type { Admission } from "./Admission.ts"
 import * as codec from "./codec.ts"
 import {
   type MessageBatch,

@@ -11,7 +11,7 @@ import { InvalidArgument, OutcomeUnknown } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { PublishDraft, PublishError, Topics } from "../../topics/Topics.ts"
-import type { Admission } from "./admission.ts"
+import type { Admission } from "./Admission.ts"
 import { draftBytes, nodeMessage } from "./codec.ts"
 import { encode, toStatus } from "./errorCodec.ts"
 import type {

@@ -10,25 +10,22 @@
  */
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
 import { Effect, type Scope } from "effect"
-import { MessageTooLarge, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
-import { contentBytes, makeHeaders, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
+import { OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
+import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { PublishError } from "../../topics/Topics.ts"
 import { draftBytes, plainNode } from "./codec.ts"
 import { type Connection, noAnswer } from "./connection.ts"
-import { decode, fromStatus } from "./errorCodec.ts"
+import { fromStatus } from "./errorCodec.ts"
 import {
   type Draft,
-  type PublishOutcome,
   type PublishRequest,
   type PublishResponse,
   type PublishResult,
   TopicsService,
 } from "./gen/millrace/v1/topics_pb.ts"
-
-/** A request holds at most this many drafts, and about this many bytes unless one draft is larger. */
-const requestDraftsMax = 1024
-const requestBytesWanted = 512 * 1024
+import { type NodeLimits, parts, requestBytesWanted, requestDraftsMax, result, tooLarge } from "./publishRequest.ts"
+import type { ReconnectEvent } from "./ReconnectEvent.ts"
 
 /** Requests, and bytes, that may be under way. */
 const windowRequests = 16
@@ -76,27 +73,31 @@ export interface PublisherOptions {
   readonly connection: Connection
   /** How long drafts with keys are sent again after the connection was lost, in milliseconds. */
   readonly repeatMillis: number
+  /** Told when the connection is lost while drafts wait to be sent again, and what comes of it. */
+  readonly onReconnect: (event: ReconnectEvent) => void
 }
 
 class Pipeline {
   readonly #connection: Connection
   readonly #repeatMillis: number
+  readonly #onReconnect: PublisherOptions["onReconnect"]
   #waiting: Array<Entry> = []
   #sent: Array<Sent> = []
   #sentBytes = 0
   #number = 0n
   #call: ClientDuplexStream<PublishRequest, PublishResponse> | undefined
   /** From the node's hello on: what it takes, and who it is. */
-  #node: { id: NodeId; messageBytesMax: number; requestBytesMax: number } | undefined
+  #node: (NodeLimits & { readonly id: NodeId }) | undefined
   #lastNumberSeen: bigint | undefined
   #hasConnected = false
   #isFlushScheduled = false
   #retryTimer: NodeJS.Timeout | undefined
-  #backoffMillis = backoffMillisMin
+  #attempts = 0
   #sweepTimer: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor({ connection, repeatMillis }: PublisherOptions) {
+  constructor({ connection, repeatMillis, onReconnect }: PublisherOptions) {
+    this.#onReconnect = onReconnect
     this.#connection = connection
     this.#repeatMillis = repeatMillis
   }
@@ -208,40 +209,26 @@ class Pipeline {
     this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next)
   }
 
-  #isSendable(entry: Entry, node: { messageBytesMax: number; requestBytesMax: number }): boolean {
+  /** Refuses what the node would not take, before it costs the others their stream. */
+  #isSendable(entry: Entry, limits: NodeLimits): boolean {
     for (const draft of entry.drafts) {
-      if (draftBytes(draft) <= node.requestBytesMax) continue
-      const bytes = contentBytes(draft.topic, draft.payload, draft.headers)
-      if (bytes <= node.messageBytesMax) continue
-      const message = `a message is at most ${node.messageBytesMax.toLocaleString("en")} bytes, this one has ${bytes.toLocaleString("en")}`
-      this.#settle(entry, Effect.fail(new MessageTooLarge({ bytes, bytesMax: node.messageBytesMax, message })))
+      const error = tooLarge(draft, limits)
+      if (error === undefined) continue
+      this.#settle(entry, Effect.fail(error))
       return false
     }
     return true
   }
 
   #send(call: ClientDuplexStream<PublishRequest, PublishResponse>, entries: Array<Entry>, bytes: number): void {
-    const atomic = entries[0]!.atomic
-    const drafts = entries.length === 1 ? entries[0]!.drafts : entries.map((entry) => entry.drafts[0]!)
-    let from = 0
-    do {
-      let to = from
-      let partBytes = 0
-      // Only an atomic batch can be too large for one request: it goes in parts.
-      while (to < drafts.length && (to === from || partBytes + draftBytes(drafts[to]!) <= requestBytesWanted)) {
-        partBytes += draftBytes(drafts[to]!)
-        to++
-      }
+    const { atomic } = entries[0]!
+    // Only an atomic batch can be too large for one request.
+    const requests = atomic ? parts(entries[0]!.drafts) : [entries.map((entry) => entry.drafts[0]!)]
+    for (const [i, drafts] of requests.entries()) {
       this.#number += 1n
-      call.write({
-        $typeName: "millrace.v1.PublishRequest",
-        number: this.#number,
-        drafts: from === 0 && to === drafts.length ? [...drafts] : drafts.slice(from, to),
-        atomic,
-        more: to < drafts.length,
-      })
-      from = to
-    } while (from < drafts.length)
+      const more = i < requests.length - 1
+      call.write({ $typeName: "millrace.v1.PublishRequest", number: this.#number, drafts, atomic, more })
+    }
     this.#sent.push({ number: this.#number, entries, bytes })
     this.#sentBytes += bytes
   }
@@ -262,7 +249,10 @@ class Pipeline {
             requestBytesMax: Number(requestBytesMax),
           }
           this.#hasConnected = true
-          this.#backoffMillis = backoffMillisMin
+          if (this.#attempts > 0) {
+            this.#onReconnect({ _tag: "Restored", of: "publish", url: this.#connection.url, attempts: this.#attempts })
+            this.#attempts = 0
+          }
           this.#flush()
           break
         }
@@ -300,7 +290,7 @@ class Pipeline {
     let first = 0
     for (const entry of sent.entries) {
       const last = first + entry.drafts.length
-      if (!entry.isSettled) this.#settle(entry, result(entry, outcomes, first, node))
+      if (!entry.isSettled) this.#settle(entry, result(entry.drafts, outcomes, first, node))
       first = last
     }
     if (this.#waiting.length > 0) this.#flush()
@@ -338,12 +328,19 @@ class Pipeline {
     for (const entry of waiting) keepOrRefuse(entry, entry.isRepeatable && this.#hasConnected)
     this.#waiting = [...kept, ...this.#waiting]
     if (this.#waiting.length === 0) return this.#stopSweeping()
-    if (kept.length === 0) return
+    if (kept.length > 0) this.#retry(why)
+  }
+
+  #retry(reason: string): void {
+    const { url } = this.#connection
+    if (this.#attempts === 0) this.#onReconnect({ _tag: "Lost", of: "publish", url, reason })
+    const delayMillis = Math.min(backoffMillisMin * 2 ** Math.min(this.#attempts, 16), backoffMillisMax)
+    this.#attempts++
+    this.#onReconnect({ _tag: "Retrying", of: "publish", url, attempt: this.#attempts, delayMillis })
     this.#retryTimer = setTimeout(() => {
       this.#retryTimer = undefined
       this.#flush()
-    }, this.#backoffMillis)
-    this.#backoffMillis = Math.min(this.#backoffMillis * 2, backoffMillisMax)
+    }, delayMillis)
   }
 
   #sweep(): void {
@@ -361,44 +358,6 @@ class Pipeline {
     clearInterval(this.#sweepTimer)
     this.#sweepTimer = undefined
   }
-}
-
-/** The stored message that an outcome and its draft are. */
-const storedMessage = (draft: Draft, outcome: PublishOutcome, origin: NodeId): Message => ({
-  topic: draft.topic,
-  origin,
-  offset: Number(outcome.offset),
-  position: Number(outcome.position),
-  id: outcome.id,
-  createdAt: Number(outcome.createdAtMs),
-  headers: outcome.deleted ? noHeaders : makeHeaders(draft.headers),
-  payload: outcome.deleted ? noPayload : draft.payload,
-  deleted: outcome.deleted,
-})
-
-/** What an entry's outcomes, from `first` on, mean to its caller. */
-const result = (
-  { drafts }: Entry,
-  outcomes: ReadonlyArray<PublishOutcome>,
-  first: number,
-  origin: NodeId,
-): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
-  const stored: Array<Message> = []
-  for (let i = 0; i < drafts.length; i++) {
-    const outcome = outcomes[first + i]
-    if (outcome === undefined || outcome.error !== undefined) {
-      const error = outcome?.error === undefined ? undefined : decode(outcome.error)
-      if (error !== undefined && error._tag !== "CursorInvalid") return Effect.fail(error)
-      return Effect.fail(
-        new OutcomeUnknown({
-          operation: "publish",
-          message: `the node's answer cannot be understood: ${outcome?.error?.message ?? "an outcome is missing"}`,
-        }),
-      )
-    }
-    stored.push(storedMessage(drafts[i]!, outcome, origin))
-  }
-  return Effect.succeed(stored)
 }
 
 export const make = (options: PublisherOptions): Effect.Effect<Publisher, never, Scope.Scope> =>

@@ -6,8 +6,10 @@
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js"
 import { Context, Duration, Effect, Layer, Schema } from "effect"
+import * as net from "node:net"
 import { Topics } from "../../topics/Topics.ts"
-import { Admission } from "./admission.ts"
+import { TopicsSettings } from "../../topics/TopicsSettings.ts"
+import { Admission } from "./Admission.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as Session from "./session.ts"
@@ -39,32 +41,46 @@ export interface GrpcServerOptions {
   readonly host: string
   /** 0 takes any free port. */
   readonly port: number
-  /** The largest message to take, in bytes; by default 3.5 MiB, so that every msgbus.v1 peer can take it. */
+  /** The largest message to take, in bytes; by default what the topics take (`TopicsSettings`). */
   readonly maxMessageBytes?: number | undefined
   /** How long calls under way may take when the server closes; by default 5 seconds. */
   readonly drain?: Duration.Input | undefined
 }
-
-export const defaultMessageBytesMax = 3_670_016
 
 /** What a request may hold beside a largest message: names, headers' framing, other drafts of its batch. */
 const requestRoomBytes = 1024 * 1024
 
 const hostInUrl = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host)
 
-const listen = (server: Server, { host, port }: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
-  const address = `${hostInUrl(host)}:${port}`
-  return Effect.callback((resume) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
-      if (error === null) return resume(Effect.succeed(bound))
-      const why = error.message.includes("EADDRINUSE")
-        ? "the port is in use"
-        : error.message.includes("EACCES")
-          ? "permission denied"
-          : error.message
-      resume(Effect.fail(new GrpcListenFailed({ address, message: `cannot listen on ${address}: ${why}` })))
+const reasons: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use",
+  EACCES: "permission denied",
+  EADDRNOTAVAIL: "this machine does not have the address",
+  ENOTFOUND: "the host is not known",
+}
+
+const listenFailed = (address: string, error: NodeJS.ErrnoException): GrpcListenFailed =>
+  new GrpcListenFailed({
+    address,
+    message: `cannot listen on ${address}: ${reasons[error.code ?? ""] ?? error.message}`,
+  })
+
+/** Whether the endpoint can be listened on. The gRPC library does not tell why not, and writes to stderr itself. */
+const probe = (address: string, { host, port }: GrpcServerOptions): Effect.Effect<void, GrpcListenFailed> =>
+  Effect.callback((resume) => {
+    const socket = net.createServer()
+    socket.on("error", (error) => resume(Effect.fail(listenFailed(address, error))))
+    socket.listen({ host: host.replace(/^\[|\]$/g, ""), port }, () => socket.close(() => resume(Effect.void)))
+  })
+
+const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
+  const address = `${hostInUrl(options.host)}:${options.port}`
+  const bound = Effect.callback<number, GrpcListenFailed>((resume) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+      resume(error === null ? Effect.succeed(port) : Effect.fail(listenFailed(address, error)))
     })
   })
+  return Effect.andThen(probe(address, options), bound)
 }
 
 /** Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with. */
@@ -77,7 +93,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         topics.info,
         (error) => new GrpcListenFailed({ address: `${options.host}:${options.port}`, message: error.message }),
       )
-      const messageBytesMax = options.maxMessageBytes ?? defaultMessageBytesMax
+      const messageBytesMax = options.maxMessageBytes ?? (yield* TopicsSettings).messageBytesMax
       const requestBytesMax = messageBytesMax + requestRoomBytes
       const context = yield* Effect.context<never>()
       const server = new Server({

@@ -15,12 +15,7 @@ import * as codec from "./codec.ts"
 import { type Connection, noAnswer } from "./connection.ts"
 import { fromStatus } from "./errorCodec.ts"
 import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
-
-/** What happens to a subscription's connection; times in milliseconds. */
-export type ReconnectEvent =
-  | { readonly _tag: "Lost"; readonly url: string; readonly reason: string }
-  | { readonly _tag: "Retrying"; readonly url: string; readonly attempt: number; readonly delayMillis: number }
-  | { readonly _tag: "Restored"; readonly url: string; readonly attempts: number }
+import type { ReconnectEvent } from "./ReconnectEvent.ts"
 
 export interface ReconnectOptions {
   /** How long a lost connection is tried again, in milliseconds; 0 for not at all. */
@@ -168,11 +163,11 @@ export const subscribe = (
             return Effect.fail(new Unavailable({ message: reason }))
           }
           return Effect.gen(function* () {
-            if (attempts === 0) yield* onReconnect({ _tag: "Lost", url, reason })
+            if (attempts === 0) yield* onReconnect({ _tag: "Lost", of: "subscription", url, reason })
             const backoff = Math.min(backoffMillisMin * 2 ** Math.min(attempts, 16), backoffMillisMax)
             const delayMillis = Math.round(backoff * (0.75 + 0.5 * (yield* Random.next)))
             attempts++
-            yield* onReconnect({ _tag: "Retrying", url, attempt: attempts, delayMillis })
+            yield* onReconnect({ _tag: "Retrying", of: "subscription", url, attempt: attempts, delayMillis })
             yield* Effect.sleep(delayMillis)
           })
         })
@@ -192,7 +187,7 @@ export const subscribe = (
             incarnation = value.incarnation
             position ??= value.position
             if (attempts === 0) return Effect.succeed([])
-            const restored: ReconnectEvent = { _tag: "Restored", url, attempts }
+            const restored: ReconnectEvent = { _tag: "Restored", of: "subscription", url, attempts }
             attempts = 0
             return Effect.as(onReconnect(restored), [])
           }
@@ -203,7 +198,11 @@ export const subscribe = (
           }
           case "batch":
             position = event.value.position
-            return Effect.succeed(codec.messages(event.value.messages))
+            return Effect.try({
+              try: () => codec.messages(event.value.messages),
+              catch: (error) =>
+                new Unavailable({ message: `the node at ${url} sent what cannot be understood: ${error}` }),
+            })
           case undefined:
             return Effect.succeed([])
         }

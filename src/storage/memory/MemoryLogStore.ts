@@ -14,6 +14,7 @@ import type { NodeId } from "../../domain/NodeId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
 import { planAccept } from "../AcceptPlan.ts"
 import { planAppend } from "../AppendPlan.ts"
+import { contentDigest } from "../Content.ts"
 import type {
   AcceptResult,
   AppendResult,
@@ -98,11 +99,13 @@ const append = (
   for (const draft of plan.drafts) {
     store(disk, openLog(disk, { topic: draft.topic, origin: node }), { ...draft, deleted: false })
   }
-  for (const { log, key, position, digest, createdAt } of plan.keys) {
+  for (const { log, key, position, createdAt } of plan.keys) {
     const message = disk.journal[position - 1]!
     const name = nameOfKey(log.topic, key)
     disk.keys.delete(name)
-    disk.keys.set(name, { offset: message.offset, position, id: message.id, createdAt, deleted: false, digest })
+    // A digest, and not the message: of a deleted message nothing else may be left.
+    const content = contentDigest(message.headers, message.payload)
+    disk.keys.set(name, { offset: message.offset, position, id: message.id, createdAt, deleted: false, content })
   }
   let excess = disk.keys.size - keyWindow.count
   for (const name of disk.keys.keys()) {

@@ -14,7 +14,7 @@ import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { LogRow } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
 import { executeRows, grouped } from "./Statements.ts"
-import { readRanges } from "./Tombstone.ts"
+import { digestKeys, readRanges } from "./Tombstone.ts"
 import type { Written } from "./WriteTransaction.ts"
 
 export const accept = (
@@ -47,10 +47,10 @@ export const accept = (
         accepted.push(write.last(touched))
       }
     }
-    if (row !== undefined) {
-      yield* executeRows(session, eraseOffsets, plan.deletes.length, (params, at, i) => {
-        params[at] = row.number
-        params[at + 1] = plan.deletes[i]
+    if (row !== undefined && plan.deletes.length > 0) {
+      yield* digestKeys(session, row.number, { first: plan.deletes[0]!, last: plan.deletes.at(-1)! })
+      yield* executeRows(session, eraseOffsets, plan.deletes.length, (params, i) => {
+        params.push(row.number, plan.deletes[i])
       })
     }
     yield* write.flush(session)

@@ -8,7 +8,8 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { type AppendPlan, type KeyedMessage, planAppend } from "../AppendPlan.ts"
+import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from "../AppendPlan.ts"
+import { headersFromText } from "../Content.ts"
 import type { AppendResult, Draft, KeyWindow } from "../LogStore.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { Session } from "./Session.ts"
@@ -60,7 +61,7 @@ type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>
 const selectKeys = grouped(
   1,
   (names) =>
-    `SELECT name, k.position, digest, k.created_at, log_offset, id, m.created_at, deleted
+    `SELECT name, k.position, digest, log_offset, id, k.created_at, deleted, headers, payload
      FROM millrace_keys k JOIN millrace_messages m ON m.position = k.position
      WHERE k.log = ? AND name IN (${names})`,
 )
@@ -94,14 +95,17 @@ const findKeys = (
       for (const [size, text] of selectKeys.texts) {
         for (; list.length - at >= size; at += size) {
           const rows = yield* session.values(text, [log.number, ...list.slice(at, at + size)])
-          for (const [name, position, digest, , offset, id, createdAt, deleted] of rows) {
+          for (const [name, position, digest, offset, id, createdAt, deleted, headers, payload] of rows) {
             entries.set(name as string, {
               offset: offset as number,
               position: position as number,
               id: id as string,
               createdAt: createdAt as number,
               deleted: deleted !== 0,
-              digest: digest as Uint8Array,
+              content: (digest as Uint8Array | null) ?? {
+                headers: headersFromText(headers as string | null),
+                payload: payload as Uint8Array,
+              },
             })
           }
         }
@@ -111,10 +115,7 @@ const findKeys = (
   })
 }
 
-const insertKeys = grouped(
-  5,
-  (rows) => `INSERT INTO millrace_keys (position, log, name, digest, created_at) VALUES ${rows}`,
-)
+const insertKeys = grouped(4, (rows) => `INSERT INTO millrace_keys (position, log, name, created_at) VALUES ${rows}`)
 const deleteKeys = grouped(1, (positions) => `DELETE FROM millrace_keys WHERE position IN (${positions})`)
 const deleteOldestKeys =
   "DELETE FROM millrace_keys WHERE position IN (SELECT position FROM millrace_keys ORDER BY position LIMIT ?)"
@@ -130,16 +131,18 @@ const rememberKeys = (
   if (added.length === 0) return Effect.succeed(keys.count)
   const replaced = added.flatMap(({ replaces }) => (replaces === undefined ? [] : [replaces]))
   return Effect.gen(function* () {
-    yield* executeRows(session, deleteKeys, replaced.length, (params, at, row) => {
-      params[at] = replaced[row]
+    yield* executeRows(session, deleteKeys, replaced.length, (params, row) => {
+      params.push(replaced[row])
     })
-    yield* executeRows(session, insertKeys, added.length, (params, at, row) => {
-      const { createdAt, digest, key, log, position } = added[row]!
-      params[at] = position
-      params[at + 1] = write.log({ topic: log.topic, origin: node }).row.number
-      params[at + 2] = key
-      params[at + 3] = digest
-      params[at + 4] = createdAt
+    let planned: PlannedLog | undefined
+    let number = 0
+    yield* executeRows(session, insertKeys, added.length, (params, row) => {
+      const { createdAt, key, log, position } = added[row]!
+      if (log !== planned) {
+        planned = log
+        number = write.log({ topic: log.topic, origin: node }).row.number
+      }
+      params.push(position, number, key, createdAt)
     })
     const count = keys.count + added.length - replaced.length
     const excess = count - keyWindow.count

@@ -45,8 +45,9 @@ const insertMessages = grouped(
 const updateHeads = grouped(
   2,
   (rows) =>
-    `WITH moved (log, head) AS (VALUES ${rows})
+    `WITH moved (head, log) AS (VALUES ${rows})
      UPDATE millrace_logs SET head = moved.head FROM moved WHERE millrace_logs.log = moved.log`,
+  "UPDATE millrace_logs SET head = ? WHERE log = ?",
 )
 const updateEnd = "UPDATE millrace_journal SET last_position = ? WHERE one = 1"
 
@@ -112,29 +113,18 @@ export class JournalWrite {
     const { numbers, offsets, contents, deleted } = this
     const first = this.state.end + 1
     return Effect.gen(function* () {
-      yield* executeRows(session, insertLogs, created.length, (params, at, row) => {
+      yield* executeRows(session, insertLogs, created.length, (params, row) => {
         const { head, row: log } = created[row]!
-        params[at] = log.number
-        params[at + 1] = log.log.topic
-        params[at + 2] = log.log.origin.tenant
-        params[at + 3] = log.log.origin.line
-        params[at + 4] = log.log.origin.device
-        params[at + 5] = head
+        const { origin, topic } = log.log
+        params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
       })
-      yield* executeRows(session, insertMessages, contents.length, (params, at, row) => {
-        const content = contents[row]!
-        params[at] = first + row
-        params[at + 1] = numbers[row]
-        params[at + 2] = offsets[row]
-        params[at + 3] = content.id
-        params[at + 4] = content.createdAt
-        params[at + 5] = deleted[row] === true ? 1 : 0
-        params[at + 6] = headersToText(content.headers)
-        params[at + 7] = content.payload
+      yield* executeRows(session, insertMessages, contents.length, (params, row) => {
+        const { createdAt, headers, id, payload } = contents[row]!
+        const mark = deleted[row] === true ? 1 : 0
+        params.push(first + row, numbers[row], offsets[row], id, createdAt, mark, headersToText(headers), payload)
       })
-      yield* executeRows(session, updateHeads, moved.length, (params, at, row) => {
-        params[at] = moved[row]!.row.number
-        params[at + 1] = moved[row]!.head
+      yield* executeRows(session, updateHeads, moved.length, (params, row) => {
+        params.push(moved[row]!.head, moved[row]!.row.number)
       })
       if (contents.length > 0) yield* session.run(updateEnd, [first + contents.length - 1])
     })

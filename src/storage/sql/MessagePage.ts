@@ -20,9 +20,9 @@ const rowsMax = 1024
 
 const size = "octet_length(payload) + coalesce(octet_length(headers), 0)"
 
-/** The columns that `MessagePage.add` takes; both last ones are null where the content is large. */
+/** The columns that `MessagePage.add` takes; the last is null where the content is large. */
 export const messageColumns = `position, log, log_offset, id, created_at, deleted,
-  CASE WHEN ${size} <= ${inlineBytesMax} THEN headers END,
+  CASE WHEN octet_length(headers) <= ${inlineBytesMax} THEN headers END,
   CASE WHEN ${size} <= ${inlineBytesMax} THEN payload END`
 
 const selectLarge = `SELECT deleted, headers, payload FROM millrace_messages WHERE position = ? AND ${size} <= ?`

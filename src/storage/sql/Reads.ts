@@ -11,6 +11,7 @@ import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { JournalFilter, JournalPage, PageLimit } from "../LogStore.ts"
 import type { Dialect } from "./Dialect.ts"
+import { firstBeyond, type LogPlaces } from "./LogPlaces.ts"
 import type { LogSelector } from "./LogSelector.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
 import { messageColumns, MessagePage, offsetOf, positionOf } from "./MessagePage.ts"
@@ -26,6 +27,7 @@ export interface ReadContext {
   readonly dialect: Dialect
   readonly logs: LogTable
   readonly selector: LogSelector
+  readonly places: LogPlaces
   /** Whether somebody else writes, so that logs may exist which this store has not seen. */
   readonly catchesUp: boolean
 }
@@ -77,34 +79,10 @@ export const readJournal = (
     const from = Math.max(after, 0)
     const scannedTo =
       logs.length <= mergedLogsMax
-        ? yield* mergeLogs(session, page, logs, from, end)
+        ? yield* mergeLogs(session, context.places, page, logs, from, end)
         : yield* scanJournal(session, context, page, isAll ? undefined : logs, from, end)
     return { messages: page.messages, scannedTo, end }
   })
-
-/**
- * The first offset of a log whose position is beyond a given one, by binary search over the index. A message's offset
- * is never greater than its position, which bounds the search. (The cast matters: clients may bind numbers as reals,
- * and then the division would not be one of integers.)
- */
-const selectFirstBeyond = (() => {
-  const positionInTheMiddle = "(SELECT position FROM millrace_messages WHERE log = ? AND log_offset = (low + high) / 2)"
-  return `WITH RECURSIVE search (low, high) AS (
-      SELECT 1, min(head, CAST(? AS INTEGER)) + 1 FROM millrace_logs WHERE log = ?
-      UNION ALL
-      SELECT CASE WHEN ${positionInTheMiddle} > ? THEN low ELSE (low + high) / 2 + 1 END,
-             CASE WHEN ${positionInTheMiddle} > ? THEN (low + high) / 2 ELSE high END
-      FROM search WHERE low < high
-    ) SELECT low FROM search WHERE low >= high`
-})()
-
-const firstBeyond = (session: Session, log: number, after: number): Effect.Effect<number, SqlError> =>
-  after === 0
-    ? Effect.succeed(1)
-    : Effect.map(
-        session.values(selectFirstBeyond, [after, log, log, after, log, after]),
-        (rows) => rows[0]![0] as number,
-      )
 
 /** One of the logs being merged: rows that were read, and the offset to read on from. */
 interface MergedLog {
@@ -118,6 +96,7 @@ interface MergedLog {
 /** Fills the page from a few logs, in the order of positions. Gives how far it is complete. */
 const mergeLogs = (
   session: Session,
+  places: LogPlaces,
   page: MessagePage,
   logs: ReadonlyArray<LogRow>,
   after: number,
@@ -126,7 +105,7 @@ const mergeLogs = (
   Effect.gen(function* () {
     const merged: Array<MergedLog> = []
     for (const { number } of logs) {
-      const next = yield* firstBeyond(session, number, after)
+      const next = places.get(number, after) ?? (yield* firstBeyond(session, number, after))
       merged.push({ number, next, rows: [], at: 0, isExhausted: false })
     }
     while (!page.full) {
@@ -143,7 +122,12 @@ const mergeLogs = (
       if (run.length === 0) return end
       yield* page.addAll(session, run)
     }
-    return page.lastPosition
+    const { lastPosition } = page
+    for (const log of merged) {
+      const ahead = log.rows.find((row) => positionOf(row) > lastPosition)
+      places.set(log.number, lastPosition, ahead === undefined ? log.next : offsetOf(ahead))
+    }
+    return lastPosition
   })
 
 /** Rows in the order of positions up to `end`, until one of the logs has to be read on. */

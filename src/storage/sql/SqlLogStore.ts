@@ -17,6 +17,7 @@ import { accept } from "./Accept.ts"
 import { append } from "./Append.ts"
 import type { Dialect } from "./Dialect.ts"
 import { type Identity, prepare, readIdentity } from "./Format.ts"
+import { LogPlaces } from "./LogPlaces.ts"
 import { LogSelector } from "./LogSelector.ts"
 import { LogTable } from "./LogTable.ts"
 import { readEnd, readJournal, readLog } from "./Reads.ts"
@@ -76,7 +77,7 @@ export const make = (
     const { node, incarnation } = opened.identity
     const journal = { logs, end: opened.end }
     const context = { node, keyWindow, journal, keys: { count: opened.keys } }
-    const reading = { dialect, logs, selector: new LogSelector(logs), catchesUp: readonly }
+    const reading = { dialect, logs, selector: new LogSelector(logs), places: new LogPlaces(), catchesUp: readonly }
 
     return {
       info: { node, incarnation, durability, backend: dialect.name },

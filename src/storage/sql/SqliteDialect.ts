@@ -48,7 +48,7 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       position INTEGER PRIMARY KEY,
       log INTEGER NOT NULL,
       name TEXT NOT NULL,
-      digest BLOB NOT NULL,
+      digest BLOB,
       created_at INTEGER NOT NULL
     ) STRICT`,
     `CREATE UNIQUE INDEX millrace_keys_by_name ON millrace_keys (log, name)`,

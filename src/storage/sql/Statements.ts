@@ -14,41 +14,41 @@ const groupSizes = [64, 16, 4, 1] as const
 
 /** A statement whose text is the same but for how many rows it has. */
 export interface GroupedStatement {
-  /** Parameters of one row. */
-  readonly columns: number
+  /** The texts by their numbers of rows, the largest first. */
   readonly texts: ReadonlyMap<number, string>
 }
 
 /**
  * @param columns parameters of one row
  * @param write the text around the list `(?, ?), (?, ?) …`, or around `?, ? …` where there is one column
+ * @param single the text for one row, where there is a simpler one
  */
-export const grouped = (columns: number, write: (rows: string) => string): GroupedStatement => {
+export const grouped = (columns: number, write: (rows: string) => string, single?: string): GroupedStatement => {
   const row = columns === 1 ? "?" : `(${Array.from({ length: columns }, () => "?").join(", ")})`
   const texts = new Map<number, string>()
   for (const size of groupSizes) texts.set(size, write(Array.from({ length: size }, () => row).join(", ")))
-  return { columns, texts }
+  if (single !== undefined) texts.set(1, single)
+  return { texts }
 }
 
 /**
  * Executes a grouped statement for rows 0 … count - 1.
  *
- * @param fill writes the parameters of a row into the array, from an index on
+ * @param fill adds the parameters of a row to the array
  */
 export const executeRows = (
   session: Session,
   statement: GroupedStatement,
   count: number,
-  fill: (params: Array<unknown>, at: number, row: number) => void,
+  fill: (params: Array<unknown>, row: number) => void,
 ): Effect.Effect<void, SqlError> => {
   if (count === 0) return Effect.void
   return Effect.gen(function* () {
     let row = 0
-    for (const size of groupSizes) {
-      const text = statement.texts.get(size)!
+    for (const [size, text] of statement.texts) {
       for (; count - row >= size; row += size) {
-        const params: Array<unknown> = Array.from({ length: size * statement.columns })
-        for (let i = 0; i < size; i++) fill(params, i * statement.columns, row + i)
+        const params: Array<unknown> = []
+        for (let i = 0; i < size; i++) fill(params, row + i)
         yield* session.run(text, params)
       }
     }

@@ -7,6 +7,7 @@ import { payload as markerPayload } from "../../domain/DeleteMarker.ts"
 import { noHeaders } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
+import { contentDigest, headersFromText } from "../Content.ts"
 import type { TombstoneRequest, TombstoneResult } from "../LogStore.ts"
 import { add, covers, type OffsetRange } from "../OffsetRanges.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
@@ -32,7 +33,10 @@ export const tombstone = (
     const range = [number, first, Math.min(last, head)]
     const [[counted] = []] = yield* session.values(countUndeleted, range)
     const deleted = counted as number
-    if (deleted > 0) yield* session.run(eraseRange, range)
+    if (deleted > 0) {
+      yield* digestKeys(session, number, { first, last: Math.min(last, head) })
+      yield* session.run(eraseRange, range)
+    }
     let appended: TombstoneResult["marker"]
     if (deleted > 0 && marker !== undefined) {
       const markers = write.log({ topic: deleteMarkers, origin: node })
@@ -75,4 +79,33 @@ const addRange = (session: Session, number: number, range: OffsetRange): Effect.
     if (covers(near, range)) return
     for (const { first } of near) yield* session.run(deleteRange, [number, first])
     for (const { first, last } of add(near, range)) yield* session.run(insertRange, [number, first, last])
+  })
+
+// The positions of a log's messages grow with their offsets, so the range is one of positions too.
+const selectUndigested = `SELECT k.position, headers, payload
+  FROM millrace_keys k JOIN millrace_messages m ON m.position = k.position
+  WHERE k.log = ? AND k.digest IS NULL
+    AND k.position >= (SELECT position FROM millrace_messages WHERE log = ? AND log_offset = ?)
+    AND k.position <= (SELECT position FROM millrace_messages WHERE log = ? AND log_offset = ?)
+  ORDER BY k.position LIMIT 16`
+const updateDigest = "UPDATE millrace_keys SET digest = ? WHERE position = ?"
+
+/**
+ * Leaves digests of what is about to be deleted, for as long as its keys are remembered: a repeat of a deleted message
+ * must still be told from other content.
+ */
+export const digestKeys = (
+  session: Session,
+  number: number,
+  { first, last }: OffsetRange,
+): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    for (;;) {
+      const rows = yield* session.values(selectUndigested, [number, number, first, number, last])
+      if (rows.length === 0) return
+      for (const [position, headers, payload] of rows) {
+        const digest = contentDigest(headersFromText(headers as string | null), payload as Uint8Array)
+        yield* session.run(updateDigest, [digest, position])
+      }
+    }
   })

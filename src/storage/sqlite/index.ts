@@ -9,15 +9,12 @@ import type * as Layer from "effect/Layer"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { LogStore } from "../LogStore.ts"
 import * as Worker from "../worker/index.ts"
+import { backend } from "./preload.ts"
 import * as SqliteLogStore from "./SqliteLogStore.ts"
 
 export type { SqliteOptions } from "./SqliteLogStore.ts"
+export { preload } from "./preload.ts"
 export * as SqliteClient from "./SqliteClient.ts"
-
-const backend = new URL(
-  import.meta.url.endsWith(".ts") ? "./SqliteLogStore.ts" : "./SqliteLogStore.js",
-  import.meta.url,
-)
 
 /** A store in threads of its own: neither commits nor replay hold up the event loop, nor each other. */
 export const layer = (options: SqliteLogStore.SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
@@ -26,6 +23,3 @@ export const layer = (options: SqliteLogStore.SqliteOptions): Layer.Layer<LogSto
 /** A store on the calling thread: every call holds up the event loop, also while the disk syncs. */
 export const layerOnLoop = (options: SqliteLogStore.SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
   SqliteLogStore.layer(options)
-
-/** Starts the thread that the next `layer` will use, ahead of time: loading what it needs takes most of its opening. */
-export const preload = (): void => Worker.preload(backend)

@@ -96,6 +96,8 @@ export const keyTests = (options: LogStoreSuiteOptions): void => {
           const { offsets, repeats } = yield* store.append([[draft("t", "x", { key: "k" })]])
           expect(offsets).toEqual([1])
           expect(repeats[0]?.deleted).toBe(true)
+          const other = yield* store.append([[draft("t", "y", { key: "k" })]])
+          expect(other.conflicts).toEqual([{ request: 0, topic: "t", key: "k", offset: 1 }])
         }),
       ),
     )

@@ -1,7 +1,7 @@
 /**
  * What `Topics` promises, checked twice: in the node's own process, and through the client over a real socket.
  */
-import { describe, expect, it, layer } from "@effect/vitest"
+import { describe, expect, it, layer, vi } from "@effect/vitest"
 import { Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
 import {
   CursorInvalid,
@@ -15,6 +15,9 @@ import * as Memory from "../../../src/storage/memory/index.ts"
 import * as Laws from "../../../src/testing/laws.ts"
 import { layer as layerLocalTopics, Topics } from "../../../src/topics/index.ts"
 import { layerRemote } from "./TestNode.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 const text = (payload: Uint8Array): string => Buffer.from(payload).toString()
 

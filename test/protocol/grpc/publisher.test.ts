@@ -1,12 +1,15 @@
 /**
  * Publishing over a connection: what shares requests, and what becomes of a publish when the connection does not hold.
  */
-import { expect, it } from "@effect/vitest"
+import { expect, it, vi } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Option, Scope } from "effect"
 import { OutcomeUnknown, Unavailable } from "../../../src/domain/errors.ts"
 import { type Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
+
+// Real sockets on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 /** Runs the n-th publish of a node only when it is told to. */
 const gated = () => {
@@ -98,16 +101,21 @@ it.live("with keys a publish is repeated when the connection comes back, and sto
   }),
 )
 
-it.live("with keys a publish waits for a node that is being restarted", () =>
+it.live("with keys a publish waits for a node that is being restarted, and the user is told", () =>
   Effect.gen(function* () {
     const node = yield* restartable()
-    const topics = yield* connect(node.url)
+    const events: Array<string> = []
+    const topics = yield* connect(node.url, {
+      onReconnect: (event) => Effect.sync(() => events.push(`${event.of} ${event._tag}`)),
+    })
     yield* topics.publish("a", "1", { key: "1" })
     yield* node.stop
     const waiting = yield* Effect.forkChild(topics.publish("a", "2", { key: "2" }), { startImmediately: true })
     expect(yield* Effect.flip(topics.publish("a", "3"))).toBeInstanceOf(Unavailable)
     yield* node.start
     expect((yield* Fiber.join(waiting)).offset).toBe(2)
+    expect(events.slice(0, 2)).toEqual(["publish Lost", "publish Retrying"])
+    expect(events.at(-1)).toBe("publish Restored")
   }),
 )
 

@@ -57,25 +57,32 @@ export class Admission {
    * @param remainingMillis what is left of the caller's time
    */
   within<A, E>(bytes: number, remainingMillis: number, effect: Effect.Effect<A, E>): Effect.Effect<A, E | NoRoom> {
-    const leave = Effect.sync(() => this.leave(bytes))
     return Effect.suspend((): Effect.Effect<A, E | NoRoom> => {
-      if (this.tryEnter(bytes)) return Effect.ensuring(effect, leave)
-      // What is not yet in when the wait ends has taken nothing; what is in gives back in the end.
-      const entered = Effect.callback<void>((resume) => {
-        const takeBack = this.enter(bytes, () => resume(Effect.void))
-        return Effect.sync(takeBack)
+      let isIn = this.tryEnter(bytes)
+      const leave = Effect.sync(() => {
+        if (isIn) this.leave(bytes)
       })
-      return Effect.uninterruptibleMask((restore) =>
-        Effect.andThen(
-          restore(entered).pipe(
-            Effect.timeoutOrElse({
-              duration: Math.min(waitMillisMax, remainingMillis * waitShareMax),
-              orElse: () => Effect.fail(new NoRoom()),
-            }),
-          ),
-          Effect.ensuring(restore(effect), leave),
-        ),
-      )
+      if (isIn) return Effect.ensuring(effect, leave)
+      const entered = Effect.callback<void, NoRoom>((resume) => {
+        const takeBack = this.enter(bytes, () => {
+          isIn = true
+          clearTimeout(timer)
+          resume(Effect.void)
+        })
+        const giveUp = (): void => {
+          clearTimeout(timer)
+          if (!isIn) takeBack()
+        }
+        const timer = setTimeout(
+          () => {
+            giveUp()
+            resume(Effect.fail(new NoRoom()))
+          },
+          Math.min(waitMillisMax, remainingMillis * waitShareMax),
+        )
+        return Effect.sync(giveUp)
+      })
+      return Effect.ensuring(Effect.andThen(entered, effect), leave)
     })
   }
 

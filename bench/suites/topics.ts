@@ -1,0 +1,217 @@
+/**
+ * Durable topics over SQLite, 100-byte payloads, every commit synced: against the same rows through bare `node:sqlite`.
+ */
+import { Deferred, Effect, Fiber, Layer, ManagedRuntime, Stream } from "effect"
+import { randomUUID } from "node:crypto"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import * as Topics from "../../src/topics/index.ts"
+import { BareSqlite } from "../baselines/bareSqlite.ts"
+import type { SuiteOptions } from "../main.ts"
+import { comparePair, median, type Pair, rate } from "../measure.ts"
+
+const payload = Buffer.alloc(100, "x")
+const batchSize = 1000
+const batch = Array.from({ length: batchSize }, () => ({ topic: "bench", payload }))
+const payloads = batch.map((draft) => draft.payload)
+const ids = batch.map(() => randomUUID())
+
+/** Topics over a new file. */
+class Bus {
+  readonly #directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
+  readonly #runtime
+  readonly path = join(this.#directory, "bench.sqlite")
+
+  constructor() {
+    this.#runtime = ManagedRuntime.make(Topics.layer.pipe(Layer.provide(Sqlite.layer({ path: this.path }))))
+  }
+
+  run<A>(use: (topics: Topics.Topics["Service"]) => Effect.Effect<A, unknown>): Promise<A> {
+    return this.#runtime.runPromise(Effect.flatMap(Topics.Topics, use))
+  }
+
+  /** Closes the bus; its file stays until `remove`. */
+  close(): Promise<void> {
+    return this.#runtime.dispose()
+  }
+
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+/** A bare connection to a file with our schema. */
+const makeBare = async (): Promise<readonly [BareSqlite, () => void]> => {
+  const bus = new Bus()
+  await bus.run((topics) => topics.heads)
+  await bus.close()
+  const bare = new BareSqlite(bus.path)
+  return [bare, () => (bare.close(), bus.remove())]
+}
+
+type TopicsService = Topics.Topics["Service"]
+
+/** `publishers` fibers, each publishing one message after another. */
+const publishConcurrently = (topics: TopicsService, publishers: number, each: number) =>
+  Effect.gen(function* () {
+    const publisher = Effect.gen(function* () {
+      for (let i = 0; i < each; i++) yield* topics.publish("bench", payload)
+    })
+    const fibers = yield* Effect.forEach(Array.from({ length: publishers }), () => Effect.forkChild(publisher))
+    yield* Fiber.joinAll(fibers)
+  })
+
+const publishBatches = (topics: TopicsService, count: number) =>
+  Effect.gen(function* () {
+    for (let i = 0; i < count; i += batchSize) yield* topics.publishAll(batch)
+  })
+
+const bareCommits = (bare: BareSqlite, count: number): void => {
+  for (let i = 0; i < count; i += batchSize) bare.commit(payloads, ids)
+}
+
+export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
+  const count = full ? 1_000_000 : 100_000
+  const times = full ? 9 : 5
+  const bus = new Bus()
+  const [bare, closeBare] = await makeBare()
+  const against = "bare node:sqlite, 1,000 rows a commit"
+  const compare = async (pair: Pair) => report(await comparePair("topics", pair, times))
+
+  await compare({
+    name: "publish concurrent",
+    unit: "messages/s",
+    against,
+    ours: () => rate(count, () => bus.run((topics) => publishConcurrently(topics, 1000, count / 1000))),
+    baseline: () => rate(count, () => bareCommits(bare, count)),
+  })
+  await compare({
+    name: "publishAll",
+    unit: "messages/s",
+    against,
+    ours: () => rate(count, () => bus.run((topics) => publishBatches(topics, count))),
+    baseline: () => rate(count, () => bareCommits(bare, count)),
+  })
+  await compare({
+    name: "publish lone latency",
+    unit: "µs",
+    against: "one bare commit of one row",
+    ours: () => bus.run((topics) => medianMicros(300, () => topics.publish("bench", payload))),
+    baseline: () => Promise.resolve(medianMicrosSync(300, () => bare.commit([payload], ids))),
+  })
+  await compare({
+    name: "replay",
+    unit: "messages/s",
+    against: "bare pages of 1,000 rows, as arrays",
+    ours: () => replay(bus),
+    baseline: async () => {
+      const start = performance.now()
+      const rows = bare.readAll(1000)
+      return (rows / (performance.now() - start)) * 1000
+    },
+  })
+  for (const subscribers of [1, 10, 100]) await compare(liveTo(bus, subscribers, count))
+  await bus.close()
+  bus.remove()
+  closeBare()
+  await growth(full, times, report)
+}
+
+const medianMicros = (
+  count: number,
+  operation: () => Effect.Effect<unknown, unknown>,
+): Effect.Effect<number, unknown> =>
+  Effect.gen(function* () {
+    const micros: Array<number> = []
+    for (let i = 0; i < count; i++) {
+      const start = performance.now()
+      yield* operation()
+      micros.push((performance.now() - start) * 1000)
+    }
+    return median(micros)
+  })
+
+const medianMicrosSync = (count: number, operation: () => void): number => {
+  const micros: Array<number> = []
+  for (let i = 0; i < count; i++) {
+    const start = performance.now()
+    operation()
+    micros.push((performance.now() - start) * 1000)
+  }
+  return median(micros)
+}
+
+/** Subscribes from the start and reads to the head: messages a second. */
+const replay = (bus: Bus): Promise<number> =>
+  bus.run((topics) =>
+    Effect.gen(function* () {
+      const head = yield* Effect.flatMap(topics.head("bench"), Effect.fromOption)
+      const start = performance.now()
+      yield* topics.subscribe("bench", { from: "start" }).pipe(
+        Stream.chunks,
+        Stream.takeUntil((messages) => messages[messages.length - 1]!.offset >= head),
+        Stream.runDrain,
+      )
+      return (head / (performance.now() - start)) * 1000
+    }),
+  )
+
+/** Publishes in batches while so many subscribers follow: messages published a second, all of them delivered. */
+const liveTo = (bus: Bus, subscribers: number, count: number): Pair => ({
+  name: `live to ${subscribers}`,
+  unit: "messages/s",
+  against: "the same publishes without a subscriber",
+  ours: () =>
+    bus.run((topics) =>
+      Effect.gen(function* () {
+        const ready = yield* Effect.forEach(Array.from({ length: subscribers }), () => follow(topics, count))
+        const start = performance.now()
+        yield* publishBatches(topics, count)
+        yield* Fiber.joinAll(ready)
+        return (count / (performance.now() - start)) * 1000
+      }),
+    ),
+  baseline: () => rate(count, () => bus.run((topics) => publishBatches(topics, count))),
+})
+
+/** A subscriber that is live when this returns, and ends after so many messages. */
+const follow = (topics: TopicsService, count: number) =>
+  Effect.gen(function* () {
+    const live = yield* Deferred.make<void>()
+    let seen = 0
+    const fiber = yield* topics.subscribe("bench", { onLive: Effect.asVoid(Deferred.succeed(live, undefined)) }).pipe(
+      Stream.chunks,
+      Stream.takeUntil((messages) => (seen += messages.length) >= count),
+      Stream.runDrain,
+      Effect.forkChild,
+    )
+    yield* Deferred.await(live)
+    return fiber
+  })
+
+/** Publishing where much is stored already, against an empty store. */
+const growth = async (full: boolean, times: number, report: SuiteOptions["report"]): Promise<void> => {
+  const stored = full ? 10_000_000 : 1_000_000
+  const count = 100_000
+  const grown = new Bus()
+  await grown.run((topics) => publishBatches(topics, stored))
+  const pair: Pair = {
+    name: "growth",
+    unit: "messages/s",
+    against: `an empty store, where ours holds ${stored.toLocaleString("en")} messages`,
+    ours: () => rate(count, () => grown.run((topics) => publishBatches(topics, count))),
+    baseline: async () => {
+      const empty = new Bus()
+      await empty.run((topics) => topics.heads)
+      const figure = await rate(count, () => empty.run((topics) => publishBatches(topics, count)))
+      await empty.close()
+      empty.remove()
+      return figure
+    },
+  }
+  report(await comparePair("topics", pair, times))
+  await grown.close()
+  grown.remove()
+}

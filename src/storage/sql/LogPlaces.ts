@@ -1,0 +1,45 @@
+/**
+ * Where in a log a position of the journal falls: at which offset a reader that has seen the journal up to there goes
+ * on. It is found by a search, and remembered for a reader that comes back for its next page. What is remembered never
+ * becomes wrong, since offsets and positions of stored messages do not change.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Session } from "./Session.ts"
+
+/** Places remembered at most; the oldest goes first. */
+const placesMax = 1024
+
+export class LogPlaces {
+  private readonly offsets = new Map<string, number>()
+
+  /** The first offset beyond a position, if it is remembered. */
+  get(log: number, position: number): number | undefined {
+    return position === 0 ? 1 : this.offsets.get(`${log}:${position}`)
+  }
+
+  set(log: number, position: number, offset: number): void {
+    if (this.offsets.size >= placesMax) for (const oldest of this.offsets.keys()) if (this.offsets.delete(oldest)) break
+    this.offsets.set(`${log}:${position}`, offset)
+  }
+}
+
+/**
+ * The first offset of a log whose position is beyond a given one, by binary search over the index. A message's offset
+ * is never greater than its position, which bounds the search. (The cast matters: clients may bind numbers as reals,
+ * and then the division would not be one of integers.)
+ */
+const selectFirstBeyond = (() => {
+  const positionInTheMiddle = "(SELECT position FROM millrace_messages WHERE log = ? AND log_offset = (low + high) / 2)"
+  return `WITH RECURSIVE search (low, high) AS (
+      SELECT 1, min(head, CAST(? AS INTEGER)) + 1 FROM millrace_logs WHERE log = ?
+      UNION ALL
+      SELECT CASE WHEN ${positionInTheMiddle} > ? THEN low ELSE (low + high) / 2 + 1 END,
+             CASE WHEN ${positionInTheMiddle} > ? THEN (low + high) / 2 ELSE high END
+      FROM search WHERE low < high
+    ) SELECT low FROM search WHERE low >= high`
+})()
+
+/** The first offset of a log beyond a position; one more than the head where there is none. */
+export const firstBeyond = (session: Session, log: number, after: number): Effect.Effect<number, SqlError> =>
+  Effect.map(session.values(selectFirstBeyond, [after, log, log, after, log, after]), (rows) => rows[0]![0] as number)

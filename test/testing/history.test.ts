@@ -1,0 +1,105 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as LogId from "../../src/domain/LogId.ts"
+import { check, type Fault, type History, type Seen } from "../../src/testing/history.ts"
+
+const log = { topic: "t", origin: { tenant: "a", line: "b", device: "c" } }
+const key = LogId.key(log)
+const seen = (offset: number, more: Partial<Seen> = {}): Seen => ({
+  ...log,
+  offset,
+  id: `id ${offset}`,
+  content: `content ${offset}`,
+  deleted: false,
+  ...more,
+})
+const write = (offset: number) =>
+  ({ ...log, writer: "w", content: `content ${offset}`, outcome: "ok", offset }) as const
+
+/** Three messages written, stored and read as they should be. */
+const clean: History = {
+  writes: [write(1), write(2), write(3)],
+  deletions: [],
+  final: [seen(1), seen(2), seen(3)],
+  reads: [
+    {
+      reader: "r",
+      seen: [seen(1), seen(2), seen(3)],
+      expected: new Map([[key, { firstMin: 1, firstMax: 1, last: 3 }]]),
+    },
+  ],
+}
+
+const reading = (...messages: ReadonlyArray<Seen>): History => ({
+  ...clean,
+  reads: [{ ...clean.reads[0]!, seen: messages }],
+})
+
+const broken: ReadonlyArray<readonly [Fault, string, History]> = [
+  ["lost", "an acknowledged write that is not there", { ...clean, final: [seen(1), seen(2)], reads: [] }],
+  [
+    "lost",
+    "an acknowledged write whose place holds another",
+    { ...clean, writes: [write(1), write(3), { ...write(2), offset: 3 }], reads: [] },
+  ],
+  ["duplicate", "an offset that is stored twice", { ...clean, final: [seen(1), seen(1), seen(2), seen(3)] }],
+  [
+    "duplicate",
+    "one write that is stored twice",
+    { ...clean, final: [seen(1), seen(2), seen(3, { content: "content 1" })] },
+  ],
+  ["duplicate", "an offset that came twice", reading(seen(1), seen(2), seen(2), seen(3))],
+  ["gap", "an offset that is not stored", { ...clean, final: [seen(1), seen(3)] }],
+  ["gap", "an offset that did not come", reading(seen(1), seen(3))],
+  ["gap", "a start after the start", reading(seen(2), seen(3))],
+  ["reordered", "an offset that came after a higher one", reading(seen(1), seen(3), seen(2))],
+  ["reordered", "writes of one writer in another order", { ...clean, writes: [write(2), write(1), write(3)] }],
+  ["phantom", "what nobody wrote", { ...clean, writes: [write(1), write(2)] }],
+  [
+    "phantom",
+    "what failed",
+    { ...clean, writes: [write(1), write(2), { ...write(3), outcome: "failed", offset: undefined }] },
+  ],
+  ["phantom", "what came and is not stored", reading(seen(1), seen(2), seen(3), seen(4))],
+  ["divergent", "another content at the same place", reading(seen(1), seen(2, { content: "content 3" }), seen(3))],
+  ["divergent", "another id at the same place", reading(seen(1), seen(2, { id: "other" }), seen(3))],
+  ["divergent", "a tombstone that is none in the end", reading(seen(1), seen(2, { deleted: true }), seen(3))],
+  ["undone", "a deleted message that is there", { ...clean, deletions: [{ ...log, from: 1, to: 2, outcome: "ok" }] }],
+  ["stuck", "a reader that did not get to the end", reading(seen(1), seen(2))],
+  ["stuck", "a reader that got nothing", reading()],
+]
+
+describe("the history checker", () => {
+  it("finds nothing where nothing is wrong", () => {
+    expect(check(clean)).toMatchObject({ isClean: true, findings: [] })
+  })
+
+  it.each(broken)("finds %s: %s", (fault, _, history) => {
+    const verdict = check(history)
+    expect(verdict.counts[fault], verdict.findings.join("\n")).toBeGreaterThan(0)
+    expect(verdict.isClean).toBe(false)
+  })
+
+  it("takes an unknown write either way", () => {
+    const unknown = { ...write(3), outcome: "unknown", offset: undefined } as const
+    const stored = { ...clean, writes: [write(1), write(2), unknown] }
+    expect(check(stored).isClean).toBe(true)
+    const expected = new Map([[key, { firstMin: 1, firstMax: 1, last: 2 }]])
+    const read = { reader: "r", seen: [seen(1), seen(2)], expected }
+    expect(check({ ...stored, final: [seen(1), seen(2)], reads: [read] }).isClean).toBe(true)
+  })
+
+  it("takes a message that was deleted after it was read", () => {
+    const deleted = seen(2, { deleted: true, content: "" })
+    const history = {
+      ...clean,
+      final: [seen(1), deleted, seen(3)],
+      deletions: [{ ...log, from: 2, to: 2, outcome: "ok" as const }],
+    }
+    expect(check(history).isClean).toBe(true)
+  })
+
+  it("takes a keyed write that succeeded at the second attempt", () => {
+    const failed = { ...write(3), outcome: "failed", offset: undefined } as const
+    expect(check({ ...clean, writes: [...clean.writes, failed] }).isClean).toBe(true)
+  })
+})
