@@ -5,8 +5,8 @@
 import module from "node:module"
 import { homedir } from "node:os"
 import { join } from "node:path"
+import { preload } from "../storage/sqlite/preload.ts"
 import "../storage/worker/quickResolve.ts"
-import { preload } from "../storage/worker/spawn.ts"
 
 /**
  * Compiled code is kept for the next start, in the user's own cache: a shared temporary directory would let others
@@ -19,14 +19,10 @@ const useCompileCache = (): void => {
   process.env["NODE_COMPILE_CACHE"] = directory
 }
 
-const isSource = import.meta.url.endsWith(".ts")
-
 // What goes wrong is said by us, once.
 process.env["GRPC_VERBOSITY"] ??= "NONE"
 
 useCompileCache()
 const [command, ...rest] = process.argv.slice(2)
-if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) {
-  preload(new URL(`../storage/sqlite/SqliteLogStore.${isSource ? "ts" : "js"}`, import.meta.url))
-}
+if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) preload()
 await import("./main.ts")
