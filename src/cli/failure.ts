@@ -49,6 +49,12 @@ const usageSentence = (error: CliError.NonShowHelpErrors): string => {
   }
 }
 
+/** What is optional for a library, and needed here. */
+const missingPackage = (error: Error): string | undefined =>
+  "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+    ? /^Cannot find package '([^']+)'/.exec(error.message)?.[1]
+    : undefined
+
 /** A failure's sentence and exit code; none where help was asked for and given. */
 export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> => {
   const error = Option.getOrElse(Cause.findErrorOption(cause), () => Cause.squash(cause))
@@ -59,6 +65,10 @@ export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> =>
     return Option.some({ sentence: oneLine(`${usageSentence(first)} (see ${help})`), exitCode: 2 })
   }
   if (!Predicate.isError(error)) return Option.some({ sentence: oneLine(String(error)), exitCode: 1 })
+  const needed = missingPackage(error)
+  if (needed !== undefined) {
+    return Option.some({ sentence: `the package ${needed} is needed: npm install ${needed}`, exitCode: 1 })
+  }
   const isUsage = "_tag" in error && Predicate.isString(error._tag) && usageTags.has(error._tag)
   const isExpected = "_tag" in error || CliError.isCliError(error)
   return Option.some({

@@ -3,7 +3,6 @@
  * starts the thread that a node's database will work in, so that both load side by side.
  */
 import module from "node:module"
-import { homedir } from "node:os"
 import { join } from "node:path"
 import { preload } from "../storage/sqlite/preload.ts"
 import "../storage/worker/quickResolve.ts"
@@ -13,8 +12,10 @@ import "../storage/worker/quickResolve.ts"
  * decide what we run. Threads find it by the variable.
  */
 const useCompileCache = (): void => {
-  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return
-  const directory = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "millrace")
+  const { NODE_COMPILE_CACHE, XDG_CACHE_HOME, HOME } = process.env
+  const caches = XDG_CACHE_HOME || (HOME && join(HOME, ".cache"))
+  if (NODE_COMPILE_CACHE !== undefined || !caches) return
+  const directory = join(caches, "millrace")
   module.enableCompileCache(directory)
   process.env["NODE_COMPILE_CACHE"] = directory
 }

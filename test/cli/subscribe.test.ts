@@ -64,6 +64,23 @@ describe("subscribe", () => {
     expect(stderr.replace("live\n", "")).toBe("")
   })
 
+  it("ends at the second signal where its reader takes nothing", async () => {
+    const program = fileURLToPath(new URL("../../bin/millrace.js", import.meta.url))
+    const input = `${"x".repeat(1000)}\n`.repeat(3000)
+    await run(["publish", "large", "--lines"], { cwd, input })
+    const subscriber = spawn(process.execPath, [program, "subscribe", "large", "--from", "start"], {
+      cwd,
+      stdio: ["ignore", "pipe", "pipe"],
+    })
+    await once(subscriber.stdout, "readable")
+    const ended = once(subscriber, "exit")
+    const signals = setInterval(() => subscriber.kill("SIGTERM"), 100)
+    const [code] = (await ended) as [number]
+    clearInterval(signals)
+    expect(code).toBe(143)
+    subscriber.stdout.destroy()
+  })
+
   it("fails at once where there is no node", async () => {
     const outcome = await run(["subscribe", "a", "--url", "grpc://127.0.0.1:1"], { cwd })
     expect(outcome.code).toBe(1)
