@@ -181,11 +181,12 @@ class Pipeline {
 
   #flush(): void {
     if (this.#isClosed || this.#waiting.length === 0) return
-    if (this.#call === undefined) {
+    const call = this.#call
+    const node = this.#node
+    if (call === undefined) {
       if (this.#retryTimer === undefined) this.#open()
       return
     }
-    const node = this.#node
     if (node === undefined) return
     let next = 0
     while (next < this.#waiting.length && this.#sent.length < windowRequests && this.#sentBytes < windowBytes) {
@@ -204,7 +205,7 @@ class Pipeline {
         next++
         if (entry.atomic && entries.length > 0) break
       }
-      if (entries.length > 0) this.#send(this.#call, entries, bytes)
+      if (entries.length > 0) this.#send(call, entries, bytes)
     }
     this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next)
   }

@@ -56,20 +56,56 @@ export class JournalWriter extends Context.Service<
   )
 }
 
-/** An append that waits for its commit, or is on its way. */
-interface AppendEntry {
-  readonly _tag: "append"
+type WriteState = "waiting" | "taken" | "cancelled"
+
+/** An append that waits for its commit, or is on its way. Classes, because there is an object for each publish. */
+abstract class AppendEntry {
+  readonly _tag = "append"
+  state: WriteState = "waiting"
   readonly drafts: ReadonlyArray<PendingDraft>
   readonly bytes: number
-  state: "waiting" | "taken" | "cancelled"
-  readonly succeed: (messages: ReadonlyArray<Message>) => void
-  readonly fail: (error: AppendError) => void
+  constructor(drafts: ReadonlyArray<PendingDraft>, bytes: number) {
+    this.drafts = drafts
+    this.bytes = bytes
+  }
+  abstract succeed(messages: ReadonlyArray<Message>): void
+  abstract fail(error: AppendError): void
+}
+
+type Resume<A> = (result: Effect.Effect<A, AppendError>) => void
+
+class BatchEntry extends AppendEntry {
+  readonly #resume: Resume<ReadonlyArray<Message>>
+  constructor(drafts: ReadonlyArray<PendingDraft>, resume: Resume<ReadonlyArray<Message>>) {
+    super(drafts, commit.bytesOf(drafts))
+    this.#resume = resume
+  }
+  override succeed(messages: ReadonlyArray<Message>): void {
+    this.#resume(Effect.succeed(messages))
+  }
+  override fail(error: AppendError): void {
+    this.#resume(Effect.fail(error))
+  }
+}
+
+class SingleEntry extends AppendEntry {
+  readonly #resume: Resume<Message>
+  constructor(draft: PendingDraft, resume: Resume<Message>) {
+    super([draft], draft.bytes)
+    this.#resume = resume
+  }
+  override succeed(messages: ReadonlyArray<Message>): void {
+    this.#resume(Effect.succeed(messages[0]!))
+  }
+  override fail(error: AppendError): void {
+    this.#resume(Effect.fail(error))
+  }
 }
 
 /** Any other write: goes to the store alone. */
 interface CallEntry {
   readonly _tag: "call"
-  state: "waiting" | "taken" | "cancelled"
+  state: WriteState
   /** Starts the write; `settle` is called with a function that completes the caller, in its turn. */
   readonly start: (settle: (complete: () => void) => void) => void
 }
@@ -97,7 +133,8 @@ const make = Effect.fnUntraced(function* () {
   const services = yield* Effect.context()
   const runFork = Effect.runForkWith(services)
 
-  let waiting: Array<Entry> = []
+  /** Taken ones are gone at once: whoever waits long must not keep them alive. */
+  let waiting: Array<Entry | undefined> = []
   let next = 0
   const flights: Array<Flight> = []
   let scheduled = false
@@ -143,13 +180,15 @@ const make = Effect.fnUntraced(function* () {
     let bytes = 0
     for (; next < waiting.length; next++) {
       const entry = waiting[next]!
-      if (entry.state === "cancelled") continue
-      if (entry._tag !== "append") break
-      messages += entry.drafts.length
-      bytes += entry.bytes
-      if (batch.length > 0 && (messages > settings.commitMessagesMax || bytes > settings.commitBytesMax)) break
-      entry.state = "taken"
-      batch.push(entry)
+      if (entry.state !== "cancelled") {
+        if (entry._tag !== "append") break
+        messages += entry.drafts.length
+        bytes += entry.bytes
+        if (batch.length > 0 && (messages > settings.commitMessagesMax || bytes > settings.commitBytesMax)) break
+        entry.state = "taken"
+        batch.push(entry)
+      }
+      waiting[next] = undefined
     }
     return batch
   }
@@ -159,6 +198,8 @@ const make = Effect.fnUntraced(function* () {
     if (entries.length === 0) return
     const requests = commit.requestsOf(entries, clock.currentTimeMillisUnsafe())
     const sentNanos = clock.currentTimeNanosUnsafe()
+    let prepared: ReturnType<typeof commit.messagesOf> | undefined
+    const messages = () => (prepared ??= commit.messagesOf(store.info.node, requests))
     send(store.append(requests), (exit) => {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
@@ -168,18 +209,21 @@ const make = Effect.fnUntraced(function* () {
       }
       lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
       metrics.committed(services, exit.value.offsets.length, lastCommitMillis / 1000)
-      const results = commit.resultsOf(store.info.node, requests, exit.value)
+      const results = commit.resultsOf(messages(), exit.value)
       if (results.stored.length > 0) {
         const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
         feed.offer(stored, results.end)
       }
       answer(entries, results.answers)
     })
+    // The store is at work in its thread: what its answer will need is made meanwhile.
+    messages()
   }
 
   const answer = (entries: ReadonlyArray<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
-    const half =
-      entries.length >= 2 * overlapMessagesMin && lastCommitMillis < quickCommitMillis ? entries.length >> 1 : -1
+    // Where the store has nothing to do now, the first half goes ahead, and two commits take turns from here on.
+    const isLarge = entries.length >= 2 * overlapMessagesMin
+    const half = isLarge && flights.length === 0 && lastCommitMillis < quickCommitMillis ? entries.length >> 1 : -1
     for (let i = 0; i < entries.length; i++) {
       // Whoever publishes again at once is on the way to the store while the other half is being answered.
       if (i === half) pump()
@@ -190,7 +234,7 @@ const make = Effect.fnUntraced(function* () {
   }
 
   const sendCall = (entry: CallEntry): void => {
-    next++
+    waiting[next++] = undefined
     if (entry.state === "cancelled") return
     entry.state = "taken"
     const flight: Flight = { complete: undefined }
@@ -214,21 +258,10 @@ const make = Effect.fnUntraced(function* () {
     }
   }
 
-  const submit = <A>(
-    drafts: ReadonlyArray<PendingDraft>,
-    bytes: number,
-    pick: (messages: ReadonlyArray<Message>) => A,
-  ): Effect.Effect<A, AppendError> =>
+  const submit = <A>(makeEntry: (resume: Resume<A>) => AppendEntry): Effect.Effect<A, AppendError> =>
     Effect.callback((resume) => {
       if (isClosing) return resume(Effect.fail(closing()))
-      const entry: AppendEntry = {
-        _tag: "append",
-        drafts,
-        bytes,
-        state: "waiting",
-        succeed: (messages) => resume(Effect.succeed(pick(messages))),
-        fail: (error) => resume(Effect.fail(error)),
-      }
+      const entry = makeEntry(resume)
       enqueue(entry)
       return cancel(entry)
     })
@@ -272,8 +305,8 @@ const make = Effect.fnUntraced(function* () {
   )
 
   return JournalWriter.of({
-    append: (drafts) => submit(drafts, commit.bytesOf(drafts), (messages) => messages),
-    appendOne: (draft) => submit([draft], draft.bytes, (messages) => messages[0]!),
+    append: (drafts) => submit((resume: Resume<ReadonlyArray<Message>>) => new BatchEntry(drafts, resume)),
+    appendOne: (draft) => submit((resume: Resume<Message>) => new SingleEntry(draft, resume)),
     accept: (log, messages) =>
       call("accept", store.accept(log, messages), ({ accepted }) => {
         if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)

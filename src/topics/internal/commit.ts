@@ -5,9 +5,9 @@
 import { Cause, Effect, Exit } from "effect"
 import { randomUUID } from "node:crypto"
 import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
-import type { Message } from "../../domain/Message.ts"
+import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import type { AppendResult, Draft } from "../../storage/LogStore.ts"
+import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "./draft.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
@@ -35,10 +35,37 @@ export const requestsOf = (
     })),
   )
 
-/** What came of a commit: an answer for each request, what is newly stored in journal order, and the journal's end. */
-export const resultsOf = (
+/** A message that gets its place when the store has given it one. */
+interface Placeable extends Message {
+  offset: number
+  position: number
+}
+
+/**
+ * The messages that a commit's drafts will be, without their places: made while the store is busy with the commit, so
+ * that there is little left to do when it answers.
+ */
+export const messagesOf = (
   origin: NodeId,
   requests: ReadonlyArray<ReadonlyArray<Draft>>,
+): ReadonlyArray<ReadonlyArray<Placeable>> =>
+  requests.map((drafts) =>
+    drafts.map(({ topic, id, createdAt, headers, payload }) => ({
+      topic,
+      origin,
+      offset: 0,
+      position: 0,
+      id,
+      createdAt,
+      headers,
+      payload,
+      deleted: false,
+    })),
+  )
+
+/** What came of a commit: an answer for each request, what is newly stored in journal order, and the journal's end. */
+export const resultsOf = (
+  messages: ReadonlyArray<ReadonlyArray<Placeable>>,
   result: AppendResult,
 ): { readonly answers: ReadonlyArray<Answer>; readonly stored: ReadonlyArray<Message>; readonly end: number } => {
   const conflicts = new Map(result.conflicts.map((conflict) => [conflict.request, conflict]))
@@ -46,40 +73,47 @@ export const resultsOf = (
   const answers: Array<Answer> = []
   const stored: Array<Message> = []
   let index = 0
-  for (let request = 0; request < requests.length; request++) {
-    const drafts = requests[request]!
+  for (let request = 0; request < messages.length; request++) {
+    const ours = messages[request]!
     const conflict = conflicts.size === 0 ? undefined : conflicts.get(request)
     if (conflict !== undefined) {
-      index += drafts.length
-      answers.push(
-        new KeyConflict({
-          topic: conflict.topic,
-          key: conflict.key,
-          offset: conflict.offset,
-          message: `the key ${JSON.stringify(conflict.key)} was used on ${JSON.stringify(conflict.topic)} for other content, which is at offset ${conflict.offset}`,
-        }),
-      )
+      index += ours.length
+      answers.push(conflictOf(conflict))
       continue
     }
-    const messages: Array<Message> = []
-    for (const { topic, id, createdAt, headers, payload } of drafts) {
-      const offset = result.offsets[index]!
-      const position = result.positions[index]!
-      const repeat = repeats.size === 0 ? undefined : repeats.get(index)
+    for (const message of ours) {
+      message.offset = result.offsets[index]!
+      message.position = result.positions[index]!
+      if (repeats.size === 0 || !repeats.has(index)) stored.push(message)
       index++
-      if (repeat === undefined) {
-        const message = { topic, origin, offset, position, id, createdAt, headers, payload, deleted: false }
-        stored.push(message)
-        messages.push(message)
-      } else {
-        const { id, createdAt, deleted } = repeat
-        messages.push({ topic, origin, offset, position, id, createdAt, headers, payload, deleted })
-      }
     }
-    answers.push(messages)
+    answers.push(repeats.size === 0 ? ours : withRepeats(ours, index - ours.length, repeats))
   }
   return { answers, stored, end: stored[stored.length - 1]?.position ?? 0 }
 }
+
+/** The messages of a request whose first draft has this index, as they were stored the first time. */
+const withRepeats = (
+  messages: ReadonlyArray<Message>,
+  first: number,
+  repeats: ReadonlyMap<number, AppendRepeat>,
+): ReadonlyArray<Message> =>
+  messages.map((message, i) => {
+    const repeat = repeats.get(first + i)
+    if (repeat === undefined) return message
+    const { id, createdAt, deleted } = repeat
+    return deleted
+      ? { ...message, id, createdAt, deleted, headers: noHeaders, payload: noPayload }
+      : { ...message, id, createdAt }
+  })
+
+const conflictOf = ({ topic, key, offset }: AppendConflict): KeyConflict =>
+  new KeyConflict({
+    topic,
+    key,
+    offset,
+    message: `the key ${JSON.stringify(key)} was used on ${JSON.stringify(topic)} for other content, which is at offset ${offset}`,
+  })
 
 /**
  * The same messages with payloads of their own. A publisher may use its buffer again once its publish has succeeded,
