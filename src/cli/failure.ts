@@ -4,6 +4,7 @@
  */
 import { Cause, Option, Predicate } from "effect"
 import { CliError } from "effect/cli"
+import { Unavailable } from "../domain/errors.ts"
 
 export interface Failure {
   readonly sentence: string
@@ -16,8 +17,10 @@ const usageTags: ReadonlySet<string> = new Set(["UsageError", "ConfigInvalid", "
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 
 /** Where nothing answers, there is most likely no node yet. */
-const hint = (message: string): string =>
-  message.startsWith("no node answers at ") ? `${message} (start a node with: millrace serve)` : message
+const hint = (error: Error): string =>
+  error instanceof Unavailable && error.message.startsWith("no node answers at ")
+    ? `${error.message} (start a node with: millrace serve)`
+    : error.message
 
 const suggestion = (suggestions: ReadonlyArray<string>): string =>
   suggestions.length === 0 ? "" : `; did you mean ${suggestions.join(" or ")}?`
@@ -46,6 +49,12 @@ const usageSentence = (error: CliError.NonShowHelpErrors): string => {
   }
 }
 
+/** What is optional for a library, and needed here. */
+const missingPackage = (error: Error): string | undefined =>
+  "code" in error && error.code === "ERR_MODULE_NOT_FOUND"
+    ? /^Cannot find package '([^']+)'/.exec(error.message)?.[1]
+    : undefined
+
 /** A failure's sentence and exit code; none where help was asked for and given. */
 export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> => {
   const error = Option.getOrElse(Cause.findErrorOption(cause), () => Cause.squash(cause))
@@ -56,10 +65,14 @@ export const describe = (cause: Cause.Cause<unknown>): Option.Option<Failure> =>
     return Option.some({ sentence: oneLine(`${usageSentence(first)} (see ${help})`), exitCode: 2 })
   }
   if (!Predicate.isError(error)) return Option.some({ sentence: oneLine(String(error)), exitCode: 1 })
+  const needed = missingPackage(error)
+  if (needed !== undefined) {
+    return Option.some({ sentence: `the package ${needed} is needed: npm install ${needed}`, exitCode: 1 })
+  }
   const isUsage = "_tag" in error && Predicate.isString(error._tag) && usageTags.has(error._tag)
   const isExpected = "_tag" in error || CliError.isCliError(error)
   return Option.some({
-    sentence: oneLine(isExpected ? hint(error.message) : `unexpected failure: ${error.message}`),
+    sentence: oneLine(isExpected ? hint(error) : `unexpected failure: ${error.message}`),
     exitCode: isUsage ? 2 : 1,
   })
 }

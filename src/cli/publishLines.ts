@@ -9,7 +9,20 @@
  * keep it from being stored twice. Run again with the same prefix and input soon enough (`defaultKeyWindow`), the
  * whole command can be repeated too.
  */
-import { Cause, Duration, Effect, Exit, Fiber, Latch, Queue, Schedule, Schema, type Scope } from "effect"
+import {
+  Cause,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  Latch,
+  Option,
+  Queue,
+  Result,
+  Schedule,
+  Schema,
+  type Scope,
+} from "effect"
 import type { Message } from "../domain/Message.ts"
 import { maxMessageBytes } from "../node/NodeConfig.ts"
 import { type PublishDraft, type PublishError, Topics } from "../topics/Topics.ts"
@@ -51,6 +64,9 @@ interface Started extends Batch {
 /** Whether an error says nothing about the lines themselves: the node could not be reached, or did not answer. */
 const isLost = (error: PublishError): boolean => error._tag === "OutcomeUnknown" || error._tag === "Unavailable"
 
+const lineRange = (first: number, last: number): string =>
+  first === last ? `line ${first} is` : `lines ${first} to ${last} are`
+
 /** Cuts lines into batches. */
 export const batches = (drafts: ReadonlyArray<PublishDraft>, firstLine: number): ReadonlyArray<Batch> => {
   const found: Array<Batch> = []
@@ -91,12 +107,10 @@ class Run {
     this.#progress = progress
   }
 
-  /** Where the work stands, for a sentence on why it ended. */
-  standing(): string {
-    const stored = this.#acknowledged === 0 ? "no line is acknowledged" : `lines 1 to ${this.#acknowledged} are stored`
-    return this.#sent === this.#acknowledged
-      ? stored
-      : `${stored}, lines ${this.#acknowledged + 1} to ${this.#sent} may be stored or not`
+  /** Where the work stands, for a sentence on why it ended. What may be stored or not begins at `unknownFrom`. */
+  standing(unknownFrom = this.#acknowledged + 1): string {
+    const stored = this.#acknowledged === 0 ? "no line is acknowledged" : `${lineRange(1, this.#acknowledged)} stored`
+    return this.#sent < unknownFrom ? stored : `${stored}, ${lineRange(unknownFrom, this.#sent)} perhaps`
   }
 
   get summary(): string {
@@ -188,11 +202,10 @@ class Run {
   #recover(batch: Batch, cause: Cause.Cause<PublishError>) {
     return Effect.gen({ self: this }, function* () {
       const found = Cause.findErrorOption(cause)
-      if (found._tag === "None") return yield* Effect.failCause(Cause.map(cause, (error) => error as never))
+      if (Option.isNone(found)) return yield* Effect.die(Cause.squash(cause))
       const error = found.value
       if (!isLost(error)) return yield* this.#oneByOne(batch)
-      if (this.#options.keyPrefix === undefined)
-        return yield* new LinesFailed({ message: `${error.message}; ${this.standing()}` })
+      if (this.#options.keyPrefix === undefined) return yield* this.#failed(error, batch)
       // Never connected: whoever started this wants to know at once.
       if (this.#acknowledged === 0 && !this.#isOutage && error._tag === "Unavailable") return yield* error
       if (!this.#isOutage) yield* Output.tell(`${error.message}; repeating from line ${batch.firstLine}`)
@@ -202,12 +215,18 @@ class Run {
           while: isLost,
           schedule: Schedule.upTo(Schedule.spaced("250 millis"), { duration: outageMax }),
         }),
-        Effect.catch((error: PublishError) =>
-          isLost(error)
-            ? Effect.fail(new LinesFailed({ message: `${error.message}; ${this.standing()}` }))
-            : this.#oneByOne(batch),
-        ),
+        Effect.catch((error: PublishError) => (isLost(error) ? this.#failed(error, batch) : this.#oneByOne(batch))),
       )
+    })
+  }
+
+  /** `line` is the line at which it ended; absent where that is the whole batch. */
+  #failed(error: PublishError, batch: Batch, line?: number): Effect.Effect<never, LinesFailed> {
+    return Effect.suspend(() => {
+      const where = line === undefined ? "" : `line ${line}: `
+      const next = batch.firstLine + batch.drafts.length
+      const standing = this.standing(error._tag === "OutcomeUnknown" ? undefined : next)
+      return new LinesFailed({ message: `${where}${error.message}; ${standing}` })
     })
   }
 
@@ -216,15 +235,13 @@ class Run {
     return Effect.gen({ self: this }, function* () {
       const messages: Array<Message> = []
       for (const [index, draft] of batch.drafts.entries()) {
-        const line = batch.firstLine + index
-        messages.push(
-          yield* Effect.catch(this.#topics.publish(draft.topic, draft.payload, draft), (error) =>
-            Effect.andThen(
-              this.#report(messages),
-              new LinesFailed({ message: `line ${line}: ${error.message}; ${this.standing()}` }),
-            ),
-          ),
-        )
+        const published = yield* Effect.result(this.#topics.publish(draft.topic, draft.payload, draft))
+        if (Result.isSuccess(published)) {
+          messages.push(published.success)
+        } else {
+          yield* this.#report(messages)
+          return yield* this.#failed(published.failure, batch, batch.firstLine + index)
+        }
       }
       return messages
     })

@@ -3,30 +3,27 @@
  * starts the thread that a node's database will work in, so that both load side by side.
  */
 import module from "node:module"
-import { homedir } from "node:os"
 import { join } from "node:path"
+import { preload } from "../storage/sqlite/preload.ts"
 import "../storage/worker/quickResolve.ts"
-import { preload } from "../storage/worker/spawn.ts"
 
 /**
  * Compiled code is kept for the next start, in the user's own cache: a shared temporary directory would let others
  * decide what we run. Threads find it by the variable.
  */
 const useCompileCache = (): void => {
-  if (process.env["NODE_COMPILE_CACHE"] !== undefined) return
-  const directory = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "millrace")
+  const { NODE_COMPILE_CACHE, XDG_CACHE_HOME, HOME } = process.env
+  const caches = XDG_CACHE_HOME || (HOME && join(HOME, ".cache"))
+  if (NODE_COMPILE_CACHE !== undefined || !caches) return
+  const directory = join(caches, "millrace")
   module.enableCompileCache(directory)
   process.env["NODE_COMPILE_CACHE"] = directory
 }
-
-const isSource = import.meta.url.endsWith(".ts")
 
 // What goes wrong is said by us, once.
 process.env["GRPC_VERBOSITY"] ??= "NONE"
 
 useCompileCache()
 const [command, ...rest] = process.argv.slice(2)
-if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) {
-  preload(new URL(`../storage/sqlite/SqliteLogStore.${isSource ? "ts" : "js"}`, import.meta.url))
-}
+if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) preload()
 await import("./main.ts")

@@ -39,6 +39,8 @@ export interface StorePlace {
 export interface LogStoreSuiteOptions {
   /** A new, empty place; removed when the scope closes. */
   readonly makePlace: Effect.Effect<StorePlace, never, Scope.Scope>
+  /** Whether the data outlives a store that is closed, by default true. Where it does not, nothing is opened twice. */
+  readonly keepsData?: boolean | undefined
   /** Random programs to compare with the model, by default 50. */
   readonly programs?: number | undefined
 }

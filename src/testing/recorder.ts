@@ -4,6 +4,7 @@
 import { Cause, Effect, Exit } from "effect"
 import type * as LogId from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
+import type { NodeId } from "../domain/NodeId.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
 import type { Topics } from "../topics/Topics.ts"
 import type { Deletion, Outcome, Write } from "./history.ts"
@@ -20,11 +21,14 @@ export class Recorder {
   readonly writes: Array<Write> = []
   readonly deletions: Array<Deletion> = []
   readonly #prefix: string
+  readonly #origin: NodeId
   #contents = 0
   #writers = 0
 
-  constructor(prefix: string) {
+  /** @param origin whose topics are written to */
+  constructor(prefix: string, origin: NodeId) {
     this.#prefix = prefix
+    this.#origin = origin
   }
 
   /** A content that no other write has. */
@@ -45,7 +49,7 @@ export class Recorder {
         const content = this.content()
         const publish = topics.publish(topic, content, item.repeat ? { key: content } : undefined)
         for (let times = item.repeat ? 2 : 1; times > 0; times--) {
-          const noted = publish.pipe(Effect.onExit((exit) => this.#note(topics, writer, [topic], [content], exit)))
+          const noted = publish.pipe(Effect.onExit((exit) => this.#note(writer, [topic], [content], exit)))
           yield* Effect.ignore(noted)
         }
       }
@@ -59,7 +63,7 @@ export class Recorder {
       const contents = to.map(() => this.content())
       const drafts = names.map((topic, i) => ({ topic, payload: contents[i]! }))
       return topics.publishAll(drafts).pipe(
-        Effect.onExit((exit) => this.#note(topics, this.#writer(), names, contents, exit)),
+        Effect.onExit((exit) => this.#note(this.#writer(), names, contents, exit)),
         Effect.ignore,
       )
     })
@@ -70,7 +74,7 @@ export class Recorder {
     return Effect.gen({ self: this }, function* () {
       const topic = `${this.#prefix}/a`
       const content = this.content()
-      const fail = this.#note(topics, this.#writer(), [topic], [content], "failed")
+      const fail = this.#note(this.#writer(), [topic], [content], "failed")
       switch (how) {
         case "topic":
           yield* Effect.ignore(topics.publish(`${this.#prefix}/a+`, content))
@@ -88,7 +92,7 @@ export class Recorder {
           const key = `key of ${first}`
           const publish = topics.publish(topic, first, { key })
           const exit = yield* Effect.exit(publish)
-          yield* this.#note(topics, this.#writer(), [topic], [first], exit)
+          yield* this.#note(this.#writer(), [topic], [first], exit)
           if (Exit.isFailure(exit)) return
           yield* Effect.ignore(topics.publish(topic, content, { key }))
           return yield* fail
@@ -99,7 +103,7 @@ export class Recorder {
 
   delete(topics: Topics["Service"], name: string, from: number, to: number): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const { node: origin } = yield* topics.info
+      const origin = this.#origin
       const topic = `${this.#prefix}/${name}`
       const head = yield* topics.head(topic)
       const exit = yield* Effect.exit(topics.deleteRange(topic, from, to))
@@ -122,19 +126,18 @@ export class Recorder {
   }
 
   #note(
-    topics: Topics["Service"],
     writer: string,
     names: ReadonlyArray<string>,
     contents: ReadonlyArray<string>,
     result: Exit.Exit<Message | ReadonlyArray<Message>, { readonly _tag: string }> | "failed",
   ): Effect.Effect<void> {
-    return Effect.gen({ self: this }, function* () {
-      const { node: origin } = yield* topics.info
+    return Effect.sync(() => {
+      const origin = this.#origin
       const messages = result !== "failed" && Exit.isSuccess(result) ? [result.value].flat() : []
       const outcome = result === "failed" ? result : outcomeOf(result)
       contents.forEach((content, i) => {
         this.writes.push({ writer, topic: names[i]!, origin, content, outcome, offset: messages[i]?.offset })
       })
-    }).pipe(Effect.ignore)
+    })
   }
 }

@@ -46,7 +46,6 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
   Effect.scoped(
     Effect.gen(function* () {
       const prefix = `laws/${randomUUID()}`
-      const record = new Recorder(prefix)
       const readers: Array<Reader> = []
       const replicated = new Map<string, number>()
       let background: Array<Fiber.Fiber<void>> = []
@@ -58,6 +57,8 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
         return { scope, provide, topics: Context.get(services, Topics) }
       })
       let session = yield* open
+      const { node } = yield* session.topics.info
+      const record = new Recorder(prefix, node)
 
       const follow = (reader: Reader) =>
         Effect.forkIn(Effect.exit(session.provide(reader.run)), session.scope, { startImmediately: true })
@@ -104,7 +105,6 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
       })
 
       const subscribe = Effect.fnUntraced(function* (step: Extract<Step, { _tag: "Subscribe" }>) {
-        const { node } = yield* session.topics.info
         const options: ReaderOptions = {
           name: `reader ${readers.length + 1} of ${step.filter} from ${step.from}`,
           filter: `${prefix}/${step.filter}`,

@@ -114,32 +114,15 @@ describe("commands find the node of their directory with no flag", () => {
 
 describe("a wrong command line is one sentence and exit code 2", () => {
   it.each<readonly [sentence: string, ...args: ReadonlyArray<string>]>([
-    ['unknown command "publsh"; did you mean publish? (see millrace --help)', "publsh"],
     ["unknown flag --busrt (see millrace serve --help)", "serve", "--busrt", "unix:x"],
-    ["unknown flag --jsn; did you mean --json? (see millrace heads --help)", "heads", "--jsn"],
     ["missing argument TOPIC (see millrace publish --help)", "publish"],
-    ["missing argument TO (see millrace delete --help)", "delete", "a", "1"],
-    ['unexpected argument "c" (see millrace publish --help)', "publish", "a", "b", "c"],
-    ["--limit needs a value (see millrace fetch --help)", "fetch", "a", "--limit"],
-    ["--limit can be given once (see millrace fetch --help)", "fetch", "a", "--limit", "1", "--limit", "2"],
-    ['--limit takes a whole number from 1 on, not "0"', "fetch", "a", "--limit", "0"],
-    ['--from takes start, end or an offset from 1 on, not "1.5"', "subscribe", "a", "--from", "1.5"],
-    ["--from takes an offset only with one topic: a filter starts at start or end", "subscribe", "a/#", "--from", "3"],
-    ["--all and --limit exclude each other", "fetch", "a", "--all", "--limit", "1"],
-    ['--header takes name=value, not "plain"', "publish", "a", "b", "--header", "plain"],
-    ['--header names "x" twice', "publish", "a", "b", "--header", "x=1", "--header", "x=2"],
-    ["--key-prefix goes with --lines: for one message use --key", "publish", "a", "b", "--key-prefix", "p"],
-    ["a topic must not be empty or blank", "publish", " ", "b"],
-    ["a range goes from its first offset to its last, not from 5 to 2", "delete", "a", "5", "2"],
-    ['a node is written tenant/line/device, not "me"', "fetch", "a", "--origin", "me"],
-    ['the address of a node is written grpc://HOST:PORT, not "there"', "health", "--url", "there"],
+    ['--grpc takes HOST:PORT or off, not "nonsense"', "serve", "--grpc", "nonsense"],
+    ['a topic must not contain "+" or "#", which are the wildcards of filters: "a/+"', "publish", "a/+", "b"],
   ])("%s", async (sentence, ...args) => {
-    const outcome = await millrace(...args)
-    expect(outcome).toMatchObject({ stderr: `millrace: ${sentence}\n`, stdout: "", code: 2 })
+    expect(await millrace(...args)).toMatchObject({ stderr: `millrace: ${sentence}\n`, stdout: "", code: 2 })
   })
 
-  it("refuses topics that are filters or the bus's own", async () => {
-    expect(await millrace("publish", "a/+", "b")).toMatchObject({ code: 2, stdout: "" })
+  it("is not what publishing to a topic of the bus is: that is refused", async () => {
     const reserved = await millrace("publish", "$msgbus.delete", "b")
     expect(reserved.code).toBe(1)
     expect(reserved.stderr.split("\n")).toHaveLength(2)

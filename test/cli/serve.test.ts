@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { once } from "node:events"
 import { join } from "node:path"
@@ -81,6 +81,22 @@ describe("serve", () => {
     const second = await startNode(cwd)
     expect((await run(["fetch", "a"], { cwd })).stdout).toBe("kept\n")
     expect((await second.command.stop()).code).toBe(0)
+  })
+
+  it("says that it is not ready when its store is gone, and takes no more messages", async () => {
+    const cwd = makeDirectory()
+    const { command, report } = await startNode(cwd)
+    const url = ["--url", report["grpc"]!]
+    expect((await run(["publish", "a", "before", ...url], { cwd })).code).toBe(0)
+    rmSync(join(cwd, "millrace-data"), { recursive: true })
+    expectSentence(await run(["publish", "a", "after", ...url], { cwd }), 1, /millrace\.sqlite is gone/)
+    expectSentence(await run(["ready", ...url], { cwd }), 1, /millrace\.sqlite is gone/)
+    const readiness = await fetch(`${report["admin"]}/readyz`)
+    expect([readiness.status, await readiness.text()]).toEqual([
+      503,
+      expect.stringMatching(/^NOT_READY .*millrace\.sqlite is gone\n$/),
+    ])
+    expect((await command.stop()).code).toBe(0)
   })
 
   it("keeps messages in memory when told so", async () => {

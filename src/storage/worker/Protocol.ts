@@ -56,6 +56,8 @@ export type ReadOperation = Exclude<OperationName, WriteOperation>
 export type Request =
   | { readonly type: "open"; readonly open: OpenRequest }
   | { readonly type: "call"; readonly call: number; readonly operation: Operation }
+  /** Nobody waits for the call any more. A write that has begun goes on. */
+  | { readonly type: "interrupt"; readonly call: number }
   | { readonly type: "close" }
 
 /** From the thread to the client. */

@@ -55,7 +55,7 @@ export class StorageThread {
     })
   }
 
-  /** Makes a call. An interrupted caller stops waiting; the call itself goes on. */
+  /** Makes a call. An interrupted caller stops waiting at once; a write may happen all the same. */
   call<Name extends OperationName>(
     operation: Operation & { readonly operation: Name },
     transfer: ReadonlyArray<ArrayBuffer> = [],
@@ -69,7 +69,9 @@ export class StorageThread {
       const call = ++this.lastCall
       pending.set(call, { operation: operation.operation, resume })
       this.life.send({ type: "call", call, operation }, transfer)
-      return Effect.sync(() => pending.delete(call))
+      return Effect.sync(() => {
+        if (pending.delete(call) && this.life.ended === undefined) this.life.send({ type: "interrupt", call })
+      })
       // An answer is of the type that its operation has.
     }) as Effect.Effect<Answers[Name], CallErrorOf<Name>>
   }

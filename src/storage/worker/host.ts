@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
@@ -37,7 +38,8 @@ const port = parentPort!
 const { module } = workerData as ThreadData
 const loading = import(module) as Promise<BackendModule>
 const scope = Scope.makeUnsafe()
-const underWay = new Set<Promise<unknown>>()
+/** Calls that are not answered yet. */
+const underWay = new Map<number, Fiber.Fiber<Answer, CallError>>()
 let store: LogStore["Service"] | undefined
 
 const reply = (response: Response, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
@@ -99,22 +101,19 @@ const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Ans
 }
 
 const answer = (store: LogStore["Service"], call: number, operation: Operation): void => {
-  const answered = Effect.runPromiseExit(perform(store, operation)).then((exit) => {
-    if (Exit.isSuccess(exit)) {
-      reply({ type: "answer", call, answer: exit.value.answer }, exit.value.transfer)
-      return
-    }
+  const fiber = Effect.runFork(Effect.suspend(() => perform(store, operation)))
+  underWay.set(call, fiber)
+  fiber.addObserver((exit) => {
+    underWay.delete(call)
+    if (Exit.isSuccess(exit)) return reply({ type: "answer", call, answer: exit.value.answer }, exit.value.transfer)
     const error = Exit.findErrorOption(exit)
     if (Option.isSome(error)) reply({ type: "failed", call, error: encodeCallError(error.value) })
-    else reply({ type: "died", call, description: Cause.pretty(exit.cause) })
+    else if (!Exit.hasInterrupts(exit)) reply({ type: "died", call, description: Cause.pretty(exit.cause) })
   })
-  underWay.add(answered)
-  void answered.finally(() => underWay.delete(answered))
 }
 
 const close = async (): Promise<void> => {
-  await Promise.all(underWay)
-  await Effect.runPromise(Scope.close(scope, Exit.void))
+  await Effect.runPromise(Effect.andThen(Fiber.awaitAll(underWay.values()), Scope.close(scope, Exit.void)))
   // Nothing is left to listen to: the thread ends.
   port.close()
 }
@@ -125,6 +124,8 @@ port.on("message", (request: Request) => {
       return void open(request.open)
     case "call":
       return answer(store!, request.call, request.operation)
+    case "interrupt":
+      return underWay.get(request.call)?.interruptUnsafe()
     case "close":
       return void close()
   }

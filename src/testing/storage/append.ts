@@ -103,7 +103,7 @@ export const appendTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live("goes on where it was after it is opened again", () =>
+    it.live.skipIf(options.keepsData === false)("goes on where it was after it is opened again", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const before = yield* opened(place, (store) =>

@@ -10,7 +10,7 @@ import { opened, withPlace } from "./withStore.ts"
 
 export const identityTests = (options: LogStoreSuiteOptions): void => {
   describe("a store", () => {
-    it.live("keeps its node and its incarnation", () =>
+    it.live.skipIf(options.keepsData === false)("keeps its node and its incarnation", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const first = yield* opened(place, (store) => Effect.succeed(store.info))
@@ -45,7 +45,7 @@ export const identityTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live("refuses another node, names both, and is not harmed", () =>
+    it.live.skipIf(options.keepsData === false)("refuses another node, names both, and is not harmed", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           yield* opened(place, (store) => store.append([[draft("t", "1")]]))
@@ -58,7 +58,7 @@ export const identityTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live("is held by one at a time", () =>
+    it.live.skipIf(options.keepsData === false)("is held by one at a time", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           yield* opened(place, (store) =>

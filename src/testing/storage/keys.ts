@@ -134,7 +134,7 @@ export const keyTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live("is remembered when the store is opened again", () =>
+    it.live.skipIf(options.keepsData === false)("is remembered when the store is opened again", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const first = draft("t", "x", { key: "k" })

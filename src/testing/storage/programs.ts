@@ -119,7 +119,11 @@ export const programTests = (options: LogStoreSuiteOptions): void => {
     it("gives what the model gives", { timeout: 120_000 }, () =>
       fc.assert(
         fc.asyncProperty(fc.array(command, { minLength: 1, maxLength: 25 }), (commands) =>
-          Effect.runPromise(Effect.scoped(Effect.flatMap(options.makePlace, (place) => run(place, commands)))),
+          Effect.runPromise(
+            Effect.scoped(
+              Effect.flatMap(options.makePlace, (place) => run(place, options.keepsData !== false, commands)),
+            ),
+          ),
         ),
         { numRuns: options.programs ?? 50 },
       ),
@@ -127,7 +131,11 @@ export const programTests = (options: LogStoreSuiteOptions): void => {
   })
 }
 
-const run = (place: StorePlace, commands: ReadonlyArray<Command>): Effect.Effect<void, StoreUnusable> =>
+const run = (
+  place: StorePlace,
+  reopens: boolean,
+  commands: ReadonlyArray<Command>,
+): Effect.Effect<void, StoreUnusable> =>
   Effect.gen(function* () {
     const model = new StorageModel(ownNode, keyWindow)
     let open = yield* openStore(place)
@@ -165,6 +173,7 @@ const run = (place: StorePlace, commands: ReadonlyArray<Command>): Effect.Effect
           break
         }
         case "reopen": {
+          if (!reopens) break
           yield* open.close
           open = yield* openStore(place)
           break
@@ -175,6 +184,7 @@ const run = (place: StorePlace, commands: ReadonlyArray<Command>): Effect.Effect
     }
     yield* compareLogs(open.store, model)
     yield* open.close
+    if (!reopens) return
     open = yield* openStore(place)
     yield* compareLogs(open.store, model)
     yield* open.close

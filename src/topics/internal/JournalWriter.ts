@@ -25,7 +25,7 @@ import {
 } from "../../storage/LogStore.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
-import type { PendingDraft } from "./draft.ts"
+import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
 

@@ -8,7 +8,7 @@ import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
-import type { PendingDraft } from "./draft.ts"
+import type { PendingDraft } from "../draft.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
 export type Answer = ReadonlyArray<Message> | KeyConflict

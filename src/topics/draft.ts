@@ -2,11 +2,11 @@
  * From what a caller wants to publish to what can be stored: all rules for input, in one place. Plain code, because it
  * runs for every message.
  */
-import { InvalidArgument, MessageTooLarge, NotPermitted } from "../../domain/errors.ts"
-import * as Message from "../../domain/Message.ts"
-import { nameProblem } from "../../domain/Name.ts"
-import * as Topic from "../../domain/Topic.ts"
-import type { PublishOptions } from "../Topics.ts"
+import { InvalidArgument, MessageTooLarge, NotPermitted } from "../domain/errors.ts"
+import * as Message from "../domain/Message.ts"
+import { nameProblem } from "../domain/Name.ts"
+import * as Topic from "../domain/Topic.ts"
+import type { PublishOptions } from "./Topics.ts"
 
 /** The longest key, in bytes of UTF-8. */
 export const keyBytesMax = 1024

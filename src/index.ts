@@ -1,0 +1,11 @@
+/** millrace: a local-first message bus. Storages, gRPC and the node are in modules of their own: `millrace/sqlite` … */
+export * as Cursor from "./domain/Cursor.ts"
+export * as errors from "./domain/errors.ts"
+export * as LogId from "./domain/LogId.ts"
+export * as Message from "./domain/Message.ts"
+export * as NodeId from "./domain/NodeId.ts"
+export * as Topic from "./domain/Topic.ts"
+export * as TopicFilter from "./domain/TopicFilter.ts"
+export * as LogStore from "./storage/LogStore.ts"
+export * as Topics from "./topics/index.ts"
+export * as TypedTopic from "./topics/TypedTopic.ts"
