@@ -25,7 +25,7 @@ export const defaultTopicsSettings: TopicsSettings = {
   commitMessagesMax: 4096,
   commitBytesMax: 8 * 1024 * 1024,
   commitsInFlightMax: 2,
-  feedBatchesMax: 256,
+  feedBatchesMax: 1024,
   feedBytesMax: 32 * 1024 * 1024,
   pageMessagesMax: 1000,
   pageBytesMax: 1024 * 1024,

@@ -1,12 +1,13 @@
 /**
  * The examples as a user runs them: each a process of its own, in an empty directory, with what it prints.
- * `ordering.test.ts` among them is a test itself, and runs with all others.
+ * `ordering.ts` among them is a test file: its tests are tests here.
  */
 import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { describe, expect, it } from "vitest"
+import "../../docs/examples/ordering.ts"
 import { makeDirectory, startNode } from "../cli/program.ts"
 
 const directory = fileURLToPath(new URL("../../docs/examples/", import.meta.url))
@@ -38,7 +39,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 describe("each example", () => {
   it("is run here", () => {
-    const programs = readdirSync(directory).filter((name) => !name.endsWith(".test.ts"))
+    const programs = readdirSync(directory).filter((name) => name !== "ordering.ts")
     expect(programs.toSorted()).toEqual(Object.keys(printed).toSorted())
   })
 

@@ -4,7 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { defaultNodeId, format } from "../../domain/NodeId.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode } from "./fixtures.ts"
 import { opened, withPlace } from "./withStore.ts"
 

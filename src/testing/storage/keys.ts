@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, ownNode } from "./fixtures.ts"
 import { opened, withPlace, withStore } from "./withStore.ts"
 

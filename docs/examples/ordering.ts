@@ -1,4 +1,4 @@
-// The ordering laws, run by vitest against layers of the app's own.
+// A test file: the ordering laws, run by vitest against layers of the app's own.
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
 import { Topics } from "millrace"

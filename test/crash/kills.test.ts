@@ -1,0 +1,42 @@
+/**
+ * I1, I2, I3, I4 and I8 across SIGKILL. `npm run soak -- kills` does the same for as long as one likes.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { format } from "../../src/testing/history.ts"
+import { kills } from "./kills.ts"
+import { pathTo } from "./Program.ts"
+
+const rounds = 20
+const seed = 20
+
+describe("a daemon that is killed under load", () => {
+  it.live(
+    "loses nothing that it acknowledged, stores nothing twice, and leaves no gap",
+    () =>
+      Effect.gen(function* () {
+        const report = yield* kills({ rounds, seed })
+        expect(format(report.verdict).split("\n")).toEqual([
+          "0 lost, 0 duplicate, 0 gap, 0 reordered, 0 phantom, 0 divergent, 0 undone, 0 stuck",
+        ])
+        expect(report.torn).toBe(0)
+        expect(report.corruption).toEqual([])
+        expect(report.ended).toEqual({ code: 0, signal: null })
+        // It was under load each time, also at the moment of the kill.
+        expect(report.acknowledged).toHaveLength(rounds)
+        expect(Math.min(...report.acknowledged)).toBeGreaterThan(0)
+        expect(report.unknown).toBeGreaterThan(0)
+      }),
+    240_000,
+  )
+
+  it.live(
+    "is found out where it acknowledges before it commits",
+    () =>
+      Effect.gen(function* () {
+        const report = yield* kills({ rounds: 2, seed, script: pathTo(import.meta.url, "./plantedDaemon.ts") })
+        expect(report.verdict.counts.lost).toBeGreaterThan(0)
+      }),
+    120_000,
+  )
+})
