@@ -41,6 +41,8 @@ describe("code in the documentation is code of the examples", () => {
   })
 })
 
+const printUrl = "fetch(process.argv.at(-1)).then((r) => r.text()).then((t) => process.stdout.write(t))"
+
 /** `npx millrace` and `curl` as the commands of the documentation call them, whatever the machine has. */
 const makeCommands = (directory: string): string => {
   const commands = join(directory, "commands")
@@ -48,10 +50,7 @@ const makeCommands = (directory: string): string => {
   const script = (name: string, line: string) =>
     writeFileSync(join(commands, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
   script("npx", `shift\nexec '${process.execPath}' '${join(root, "bin/millrace.js")}' "$@"`)
-  script(
-    "curl",
-    `exec '${process.execPath}' -e 'fetch(process.argv.at(-1)).then((r) => r.text()).then((t) => process.stdout.write(t))' -- "$@"`,
-  )
+  script("curl", `exec '${process.execPath}' -e '${printUrl}' -- "$@"`)
   return commands
 }
 
