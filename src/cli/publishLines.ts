@@ -26,6 +26,7 @@ import {
 import type { Message } from "../domain/Message.ts"
 import { maxMessageBytes } from "../node/NodeConfig.ts"
 import { type PublishDraft, type PublishError, Topics } from "../topics/Topics.ts"
+import { type Batch, batches, lineRange } from "./lineBatches.ts"
 import { LineSplitter } from "./Lines.ts"
 import { logName, storedLines } from "./messageFormat.ts"
 import * as Output from "./Output.ts"
@@ -43,19 +44,10 @@ export class LinesFailed extends Schema.TaggedError<LinesFailed>("millrace/Lines
   message: Schema.String,
 }) {}
 
-/** A batch: lines, and bytes, at most, except that one line may be longer. */
-const batchLinesMax = 1000
-const batchBytesMax = 1024 * 1024
 /** Batches under way. */
 const batchesInFlightMax = 8
 /** How long a lost node is waited for, where lines can be repeated. */
 const outageMax = Duration.seconds(60)
-
-interface Batch {
-  /** Number of its first line, from 1. */
-  readonly firstLine: number
-  readonly drafts: ReadonlyArray<PublishDraft>
-}
 
 interface Started extends Batch {
   readonly fiber: Fiber.Fiber<ReadonlyArray<Message>, PublishError>
@@ -63,27 +55,6 @@ interface Started extends Batch {
 
 /** Whether an error says nothing about the lines themselves: the node could not be reached, or did not answer. */
 const isLost = (error: PublishError): boolean => error._tag === "OutcomeUnknown" || error._tag === "Unavailable"
-
-const lineRange = (first: number, last: number): string =>
-  first === last ? `line ${first} is` : `lines ${first} to ${last} are`
-
-/** Cuts lines into batches. */
-export const batches = (drafts: ReadonlyArray<PublishDraft>, firstLine: number): ReadonlyArray<Batch> => {
-  const found: Array<Batch> = []
-  let start = 0
-  let bytes = 0
-  for (const [index, draft] of drafts.entries()) {
-    const size = draft.payload.length
-    if (index > start && (index - start === batchLinesMax || bytes + size > batchBytesMax)) {
-      found.push({ firstLine: firstLine + start, drafts: drafts.slice(start, index) })
-      start = index
-      bytes = 0
-    }
-    bytes += size
-  }
-  if (start < drafts.length) found.push({ firstLine: firstLine + start, drafts: drafts.slice(start) })
-  return found
-}
 
 class Run {
   readonly #topics: Topics["Service"]

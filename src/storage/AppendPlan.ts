@@ -49,15 +49,12 @@ export interface PlannedKey {
   readonly replaces: number | undefined
 }
 
-/** Drafts to store, as columns of equal length, in journal order. Positions are `firstPosition`, + 1, + 2 … */
 export interface AppendPlan {
   readonly result: AppendResult
-  readonly firstPosition: number
+  /** What to store, in journal order: each draft takes the next position, and the next offset of its log. */
   readonly drafts: ReadonlyArray<Draft>
+  /** The logs of the drafts, one for one. */
   readonly logs: ReadonlyArray<PlannedLog>
-  readonly offsets: ReadonlyArray<number>
-  /** Every log touched, once. */
-  readonly heads: ReadonlyArray<PlannedLog>
   readonly keys: ReadonlyArray<PlannedKey>
 }
 
@@ -70,7 +67,6 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
   const conflicts: Array<AppendConflict> = []
   const drafts: Array<Draft> = []
   const logs: Array<PlannedLog> = []
-  const rowOffsets: Array<number> = []
   const heads = new Map<string, PlannedLog>()
   const used = new Map<string, KeyedMessage>()
   const keys = new Map<string, PlannedKey>()
@@ -89,7 +85,6 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
     log.head += 1
     drafts.push(draft)
     logs.push(log)
-    rowOffsets.push(log.head)
     offsets.push(log.head)
     positions.push(state.end + drafts.length)
     return log
@@ -135,11 +130,8 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
   }
   return {
     result: { offsets, positions, repeats, conflicts },
-    firstPosition: state.end + 1,
     drafts,
     logs,
-    offsets: rowOffsets,
-    heads: [...heads.values()],
     keys: [...keys.values()],
   }
 }

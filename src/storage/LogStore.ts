@@ -167,9 +167,9 @@ export class LogStore extends Context.Service<
     ) => Effect.Effect<AppendResult, StorageFailed | OutcomeUnknown>
 
     /**
-     * Stores messages of another node's log, which must be in the order of their offsets, in one durable commit. What is already there with the same
-     * content (id, creation time, headers, payload; or tombstoned on either side) is skipped, except that `deleted`
-     * may turn true. All or nothing.
+     * Stores messages of another node's log, which must be in the order of their offsets, in one durable commit. What
+     * is already there with the same content (id, creation time, headers, payload; or tombstoned on either side) is
+     * skipped, except that `deleted` may turn true. All or nothing.
      */
     readonly accept: (
       log: LogId,

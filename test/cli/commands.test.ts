@@ -82,7 +82,7 @@ describe("commands find the node of their directory with no flag", () => {
   })
 
   it("deletes payloads and keeps places", async () => {
-    for (const payload of ["a", "b", "c"]) await millrace("publish", "deleted", payload)
+    await run(["publish", "deleted", "--lines"], { cwd, input: "a\nb\nc\n" })
     expect((await millrace("delete", "deleted", "2", "9")).stdout).toBe("2 deleted\n")
     expect((await millrace("delete", "deleted", "1", "2", "--json")).stdout).toBe('{"deleted":1}\n')
     expect((await millrace("fetch", "deleted")).stdout).toBe("")

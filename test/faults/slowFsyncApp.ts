@@ -25,7 +25,10 @@ export interface SlowFsyncReport {
   readonly live: number
   /** How often all that is stored was replayed meanwhile. */
   readonly replays: number
-  /** While a sync hung (in a worker only): whether all that is stored was replayed, and whether the publish was answered before it ended. */
+  /**
+   * While a sync hung (in a worker only): whether all that is stored was replayed, and whether the publish was answered
+   * before it ended.
+   */
   readonly whileHanging:
     | { readonly replayed: number; readonly wasAcknowledged: boolean; readonly live: number }
     | undefined

@@ -288,7 +288,7 @@ it.live("when there is no room before the deadline: RESOURCE_EXHAUSTED, and noth
       () => Effect.forkScoped(client.call("Publish", { topic: "a", payload }), { startImmediately: true }),
       { discard: true },
     )
-    const failure = yield* Effect.flip(client.call("Publish", { topic: "late", payload }, 1000))
+    const failure = yield* Effect.flip(client.call("Publish", { topic: "late", payload }, 5000))
     expect(failure).toMatchObject({ code: status.RESOURCE_EXHAUSTED })
     yield* Deferred.succeed(gate, undefined)
     expect((yield* client.call("Publish", { topic: "late", payload })).message).toMatchObject({ head_id: "1" })

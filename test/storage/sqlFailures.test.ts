@@ -21,7 +21,12 @@ type Faults = Array<{ readonly statement: string; readonly code: number; readonl
 
 const faulty = (client: SqlClient, faults: Faults): SqlClient => {
   const wrap = (connection: Connection): Connection => ({
-    ...connection,
+    execute: connection.execute,
+    executeUnprepared: connection.executeUnprepared,
+    executeValues: connection.executeValues,
+    executeValuesUnprepared: connection.executeValuesUnprepared,
+    executeStream: connection.executeStream,
+    // Statement by statement: what executes many at once is left out.
     executeRaw: (sql, params) =>
       Effect.suspend(() => {
         const [next] = faults

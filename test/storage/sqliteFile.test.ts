@@ -9,12 +9,16 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
+import { vi } from "vitest"
 import type { StoreUnusable } from "../../src/domain/errors.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { layer as sqlLayer } from "../../src/storage/sql/index.ts"
 import { layer, layerOnLoop, SqliteClient } from "../../src/storage/sqlite/index.ts"
 import { draft } from "../../src/testing/storage/fixtures.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
+
+// Some tests start processes, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 30_000 })
 
 const holder = fileURLToPath(new URL("holder.ts", import.meta.url))
 

@@ -9,6 +9,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Context from "effect/Context"
 import * as Scope from "effect/Scope"
+import { vi } from "vitest"
 import { OffsetConflict, OffsetGap, StoreUnusable } from "../../src/domain/errors.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { layer, preload } from "../../src/storage/worker/index.ts"
@@ -16,11 +17,14 @@ import { logStoreSuite } from "../../src/testing/logStoreSuite.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
+// Every test starts threads, which takes its time on a busy machine.
+vi.setConfig({ testTimeout: 30_000 })
+
 const memory = new URL("../../src/storage/memory/index.ts", import.meta.url)
 const odd = new URL("backends/odd.ts", import.meta.url)
 
 logStoreSuite("memory in a worker", {
-  programs: 5,
+  programs: 4,
   keepsData: false,
   makePlace: Effect.succeed({ open: (options) => layer({ module: memory, options }) }),
 })

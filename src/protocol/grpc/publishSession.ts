@@ -2,8 +2,8 @@
  * The node's side of one `Publish` stream: requests are taken in order, run side by side so that they share commits,
  * and answered in order.
  *
- * A sender that runs ahead is not read from while too much of its work waits, or there is no room. On closing, what was read is finished and
- * the sender learns which request was the last.
+ * A sender that runs ahead is not read from while too much of its work waits, or there is no room. On closing, what
+ * was read is finished and the sender learns which request was the last.
  */
 import type { ServerDuplexStream } from "@grpc/grpc-js"
 import { Cause, type Effect, Exit, Result } from "effect"

@@ -13,7 +13,7 @@ import { contains } from "../OffsetRanges.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { LogRow } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
-import { executeRows, grouped } from "./Statements.ts"
+import { addRows, grouped } from "./Statements.ts"
 import { digestKeys, readRanges } from "./Tombstone.ts"
 import type { Written } from "./WriteTransaction.ts"
 
@@ -47,13 +47,14 @@ export const accept = (
         accepted.push(write.last(touched))
       }
     }
+    const statements = write.statements()
     if (row !== undefined && plan.deletes.length > 0) {
       yield* digestKeys(session, row.number, { first: plan.deletes[0]!, last: plan.deletes.at(-1)! })
-      yield* executeRows(session, eraseOffsets, plan.deletes.length, (params, i) => {
+      addRows(statements, eraseOffsets, plan.deletes.length, (params, i) => {
         params.push(row.number, plan.deletes[i])
       })
     }
-    yield* write.flush(session)
+    yield* session.runAll(statements)
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
   })
 

@@ -12,8 +12,8 @@ import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from 
 import { headersFromText } from "../Content.ts"
 import type { AppendResult, Draft, KeyWindow } from "../LogStore.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
-import type { Session } from "./Session.ts"
-import { executeRows, grouped } from "./Statements.ts"
+import type { Session, Statement } from "./Session.ts"
+import { addRows, grouped } from "./Statements.ts"
 import type { Written } from "./WriteTransaction.ts"
 
 export interface AppendContext {
@@ -45,8 +45,9 @@ export const append = (
       const log = write.log({ topic: planned.topic, origin: node })
       for (; i < drafts.length && logs[i] === planned; i++) write.add(log, drafts[i]!, false)
     }
-    yield* write.flush(session)
-    const count = yield* rememberKeys(session, context, plan, write)
+    const statements = write.statements()
+    const count = rememberKeys(statements, context, plan, write)
+    yield* session.runAll(statements)
     return {
       value: plan.result,
       committed: () => {
@@ -120,33 +121,30 @@ const deleteKeys = grouped(1, (positions) => `DELETE FROM millrace_keys WHERE po
 const deleteOldestKeys =
   "DELETE FROM millrace_keys WHERE position IN (SELECT position FROM millrace_keys ORDER BY position LIMIT ?)"
 
-/** Stores the plan's keys and drops the oldest beyond the bound. Gives how many there are then. */
+/** Adds the statements that store the plan's keys and drop the oldest beyond the bound. Gives how many there are then. */
 const rememberKeys = (
-  session: Session,
+  statements: Array<Statement>,
   { keyWindow, keys, node }: AppendContext,
-  plan: AppendPlan,
+  { keys: added }: AppendPlan,
   write: JournalWrite,
-): Effect.Effect<number, SqlError> => {
-  const added = plan.keys
-  if (added.length === 0) return Effect.succeed(keys.count)
+): number => {
+  if (added.length === 0) return keys.count
   const replaced = added.flatMap(({ replaces }) => (replaces === undefined ? [] : [replaces]))
-  return Effect.gen(function* () {
-    yield* executeRows(session, deleteKeys, replaced.length, (params, row) => {
-      params.push(replaced[row])
-    })
-    let planned: PlannedLog | undefined
-    let number = 0
-    yield* executeRows(session, insertKeys, added.length, (params, row) => {
-      const { createdAt, key, log, position } = added[row]!
-      if (log !== planned) {
-        planned = log
-        number = write.log({ topic: log.topic, origin: node }).row.number
-      }
-      params.push(position, number, key, createdAt)
-    })
-    const count = keys.count + added.length - replaced.length
-    const excess = count - keyWindow.count
-    if (excess > 0) yield* session.run(deleteOldestKeys, [excess])
-    return Math.min(count, keyWindow.count)
+  addRows(statements, deleteKeys, replaced.length, (params, row) => {
+    params.push(replaced[row])
   })
+  let planned: PlannedLog | undefined
+  let number = 0
+  addRows(statements, insertKeys, added.length, (params, row) => {
+    const { createdAt, key, log, position } = added[row]!
+    if (log !== planned) {
+      planned = log
+      number = write.log({ topic: log.topic, origin: node }).row.number
+    }
+    params.push(position, number, key, createdAt)
+  })
+  const count = keys.count + added.length - replaced.length
+  const excess = count - keyWindow.count
+  if (excess > 0) statements.push([deleteOldestKeys, [excess]])
+  return Math.min(count, keyWindow.count)
 }

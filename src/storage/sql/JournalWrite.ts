@@ -2,14 +2,12 @@
  * Messages on their way into the journal: gathered as columns, then written in one go within a transaction. What the
  * store remembers in memory — logs, heads, the journal's end — changes only once the commit has succeeded.
  */
-import * as Effect from "effect/Effect"
-import type { SqlError } from "effect/sql/SqlError"
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Headers, Message } from "../../domain/Message.ts"
 import { headersToText } from "../Content.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
-import type { Session } from "./Session.ts"
-import { executeRows, grouped } from "./Statements.ts"
+import type { Statement } from "./Session.ts"
+import { addRows, grouped } from "./Statements.ts"
 
 /** What of a message is the same wherever it is stored. */
 export interface Content {
@@ -57,7 +55,8 @@ export class JournalWrite {
   private readonly numbers: Array<number> = []
   private readonly offsets: Array<number> = []
   private readonly contents: Array<Content> = []
-  private readonly deleted: Array<boolean> = []
+  /** Indices of the tombstones among them. */
+  private readonly deleted = new Set<number>()
   private lastNumber: number
 
   constructor(state: JournalState) {
@@ -85,8 +84,8 @@ export class JournalWrite {
     log.head += 1
     this.numbers.push(log.row.number)
     this.offsets.push(log.head)
+    if (deleted) this.deleted.add(this.contents.length)
     this.contents.push(content)
-    this.deleted.push(deleted)
   }
 
   /** The message added last, as it will be stored. */
@@ -101,33 +100,33 @@ export class JournalWrite {
       createdAt: content.createdAt,
       headers: content.headers,
       payload: content.payload,
-      deleted: this.deleted.at(-1)!,
+      deleted: this.deleted.has(this.contents.length - 1),
     }
   }
 
-  /** Writes everything; to be called once, within the transaction. */
-  flush(session: Session): Effect.Effect<void, SqlError> {
+  /** The statements that write everything; to be run once, within the transaction. */
+  statements(): Array<Statement> {
+    const { contents, deleted, numbers, offsets } = this
+    const first = this.state.end + 1
+    const list: Array<Statement> = []
     const touched = [...this.touched.values()]
     const created = touched.filter((log) => log.isNew)
-    const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
-    const { numbers, offsets, contents, deleted } = this
-    const first = this.state.end + 1
-    return Effect.gen(function* () {
-      yield* executeRows(session, insertLogs, created.length, (params, row) => {
-        const { head, row: log } = created[row]!
-        const { origin, topic } = log.log
-        params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
-      })
-      yield* executeRows(session, insertMessages, contents.length, (params, row) => {
-        const { createdAt, headers, id, payload } = contents[row]!
-        const mark = deleted[row] === true ? 1 : 0
-        params.push(first + row, numbers[row], offsets[row], id, createdAt, mark, headersToText(headers), payload)
-      })
-      yield* executeRows(session, updateHeads, moved.length, (params, row) => {
-        params.push(moved[row]!.head, moved[row]!.row.number)
-      })
-      if (contents.length > 0) yield* session.run(updateEnd, [first + contents.length - 1])
+    addRows(list, insertLogs, created.length, (params, row) => {
+      const { head, row: log } = created[row]!
+      const { origin, topic } = log.log
+      params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
     })
+    addRows(list, insertMessages, contents.length, (params, row) => {
+      const { createdAt, headers, id, payload } = contents[row]!
+      const mark = deleted.has(row) ? 1 : 0
+      params.push(first + row, numbers[row], offsets[row], id, createdAt, mark, headersToText(headers), payload)
+    })
+    const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
+    addRows(list, updateHeads, moved.length, (params, row) => {
+      params.push(moved[row]!.head, moved[row]!.row.number)
+    })
+    if (contents.length > 0) list.push([updateEnd, [first + contents.length - 1]])
+    return list
   }
 
   /** Takes over what was written; to be called once, after the commit. */

@@ -3,17 +3,34 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
+import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Dialect } from "./Dialect.ts"
 
 export type Values = ReadonlyArray<ReadonlyArray<unknown>>
+
+/** SQL text with its parameters. */
+export type Statement = readonly [sql: string, params: ReadonlyArray<unknown>]
 
 export interface Session {
   /** Rows as arrays of columns. */
   readonly values: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<Values, SqlError>
   /** A statement without rows. */
   readonly run: (sql: string, params: ReadonlyArray<unknown>) => Effect.Effect<unknown, SqlError>
+  /** Statements without rows, one after the other, up to the first that fails. */
+  readonly runAll: (statements: ReadonlyArray<Statement>) => Effect.Effect<void, SqlError>
 }
+
+/**
+ * A connection that executes many statements in one step, as `SqliteClient`'s do: a commit of one message then costs a
+ * handful of effects instead of dozens.
+ */
+export interface BatchConnection extends Connection {
+  readonly executeAll: (statements: ReadonlyArray<Statement>) => Effect.Effect<void, SqlError>
+}
+
+const isBatchConnection = (connection: Connection): connection is BatchConnection =>
+  "executeAll" in connection && typeof connection.executeAll === "function"
 
 /** Runs an effect with a connection that nobody else uses meanwhile. */
 export const withSession = <A, E>(
@@ -21,11 +38,15 @@ export const withSession = <A, E>(
   dialect: Dialect,
   use: (session: Session) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E | SqlError> =>
-  Effect.scoped(
-    Effect.flatMap(client.reserve, (connection) =>
-      use({
-        values: (sql, params) => connection.executeValues(dialect.text(sql), params),
-        run: (sql, params) => connection.executeRaw(dialect.text(sql), params),
-      }),
-    ),
-  )
+  Effect.scoped(Effect.flatMap(client.reserve, (connection) => use(makeSession(connection, dialect))))
+
+const makeSession = (connection: Connection, { text }: Dialect): Session => {
+  const run: Session["run"] = (sql, params) => connection.executeRaw(text(sql), params)
+  return {
+    values: (sql, params) => connection.executeValues(text(sql), params),
+    run,
+    runAll: isBatchConnection(connection)
+      ? (statements) => connection.executeAll(statements.map(([sql, params]) => [text(sql), params]))
+      : (statements) => Effect.forEach(statements, ([sql, params]) => run(sql, params), { discard: true }),
+  }
+}

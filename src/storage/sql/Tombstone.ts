@@ -45,7 +45,7 @@ export const tombstone = (
       write.add(markers, { id, createdAt, headers: noHeaders, payload }, false)
       appended = write.last(markers)
     }
-    yield* write.flush(session)
+    yield* session.runAll(write.statements())
     return { value: { deleted, marker: appended }, committed: () => write.committed() }
   })
 

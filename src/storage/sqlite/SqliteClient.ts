@@ -14,10 +14,10 @@ import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { Connection } from "effect/sql/SqlConnection"
 import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
+import type { BatchConnection } from "../sql/Session.ts"
 
 export interface SqliteClientConfig {
   readonly filename: string
@@ -79,7 +79,7 @@ interface Prepared {
 // What SQLite cannot bind it refuses by itself, with an error that becomes an SqlError.
 const bindable = (params: ReadonlyArray<unknown>) => params as ReadonlyArray<SQLInputValue>
 
-const makeConnection = (database: DatabaseSync, cacheSize: number): Connection => {
+const makeConnection = (database: DatabaseSync, cacheSize: number): BatchConnection => {
   const cache = new Map<string, Prepared>()
 
   const prepare = (sql: string, arrays: boolean): Prepared => {
@@ -122,6 +122,10 @@ const makeConnection = (database: DatabaseSync, cacheSize: number): Connection =
       attempt("execute", () => {
         const prepared = prepare(sql, false)
         return prepared.reads ? objects(prepared, params) : prepared.statement.run(...bindable(params))
+      }),
+    executeAll: (statements) =>
+      attempt("execute", () => {
+        for (const [sql, params] of statements) prepare(sql, false).statement.run(...bindable(params))
       }),
     executeStream: (sql, params, transformRows) =>
       Stream.fromIterableEffect(

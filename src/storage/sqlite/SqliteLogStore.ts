@@ -91,6 +91,11 @@ const setUp = (client: SqlClient, path: string, durability: "fsync" | "os"): Eff
       })
     }
     yield* pragma(`synchronous = ${durability === "fsync" ? "FULL" : "NORMAL"}`)
+    // Checkpoints cost two syncs each and write hot pages again: at 16 MiB of log instead of 4 MiB, appends of 1,000
+    // messages are a sixth faster (measured).
+    yield* pragma("wal_autocheckpoint = 4000")
+    // What a burst has blown up, or a reader held up, shrinks again.
+    yield* pragma(`journal_size_limit = ${64 * 1024 * 1024}`)
     // Elsewhere without effect; on macOS an fsync alone does not reach the disk.
     yield* pragma(`fullfsync = ${durability === "fsync" ? "ON" : "OFF"}`)
     yield* pragma(`checkpoint_fullfsync = ${durability === "fsync" ? "ON" : "OFF"}`)

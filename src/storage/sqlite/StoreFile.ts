@@ -61,11 +61,8 @@ const lock = (path: string, lockPath: string): Effect.Effect<DatabaseSync, Store
     try {
       createFile(lockPath)
       database = new DatabaseSync(lockPath)
-      // The lock's content need not survive anything, so it is never synced.
-      database.exec("PRAGMA busy_timeout = 0; PRAGMA synchronous = OFF; PRAGMA journal_mode = MEMORY; BEGIN IMMEDIATE")
-      database.exec("CREATE TABLE IF NOT EXISTS holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL)")
-      database.prepare("INSERT OR REPLACE INTO holder (one, pid) VALUES (1, ?)").run(process.pid)
-      database.exec("COMMIT; BEGIN IMMEDIATE")
+      database.exec("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE")
+      if (sign(database)) database.exec("BEGIN IMMEDIATE")
       return Effect.succeed(database)
     } catch (error) {
       const refusal = isBusy(error) ? held(path, database) : notWritable(lockPath, error)
@@ -73,6 +70,21 @@ const lock = (path: string, lockPath: string): Effect.Effect<DatabaseSync, Store
       return refusal
     }
   })
+
+/**
+ * Commits the process id. True where it is committed, and the lock has to be taken again; where it cannot be written,
+ * on a full disk for example, the lock stays, and only its holder's name is not known.
+ */
+const sign = (database: DatabaseSync): boolean => {
+  try {
+    database.exec("CREATE TABLE IF NOT EXISTS holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL)")
+    database.prepare("INSERT OR REPLACE INTO holder (one, pid) VALUES (1, ?)").run(process.pid)
+    database.exec("COMMIT")
+    return true
+  } catch {
+    return !database.isTransaction
+  }
+}
 
 const held = (path: string, database: DatabaseSync | undefined): StoreUnusable => {
   const pid = holder(database)

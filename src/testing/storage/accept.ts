@@ -4,7 +4,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { makeHeaders } from "../../domain/Message.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { withStore } from "./withStore.ts"

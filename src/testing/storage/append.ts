@@ -4,7 +4,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { makeHeaders } from "../../domain/Message.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import { itReopens } from "./itReopens.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, ownNode, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { withPlace, withStore, opened } from "./withStore.ts"
@@ -103,7 +104,7 @@ export const appendTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live.skipIf(options.keepsData === false)("goes on where it was after it is opened again", () =>
+    itReopens(options, "goes on where it was after it is opened again", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const before = yield* opened(place, (store) =>

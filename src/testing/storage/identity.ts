@@ -4,13 +4,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { defaultNodeId, format } from "../../domain/NodeId.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import { itReopens } from "./itReopens.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode } from "./fixtures.ts"
 import { opened, withPlace } from "./withStore.ts"
 
 export const identityTests = (options: LogStoreSuiteOptions): void => {
   describe("a store", () => {
-    it.live.skipIf(options.keepsData === false)("keeps its node and its incarnation", () =>
+    itReopens(options, "keeps its node and its incarnation", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const first = yield* opened(place, (store) => Effect.succeed(store.info))
@@ -45,7 +46,7 @@ export const identityTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live.skipIf(options.keepsData === false)("refuses another node, names both, and is not harmed", () =>
+    itReopens(options, "refuses another node, names both, and is not harmed", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           yield* opened(place, (store) => store.append([[draft("t", "1")]]))
@@ -58,7 +59,7 @@ export const identityTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live.skipIf(options.keepsData === false)("is held by one at a time", () =>
+    itReopens(options, "is held by one at a time", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           yield* opened(place, (store) =>

@@ -3,7 +3,8 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import { itReopens } from "./itReopens.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, ownNode } from "./fixtures.ts"
 import { opened, withPlace, withStore } from "./withStore.ts"
 
@@ -134,7 +135,7 @@ export const keyTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live.skipIf(options.keepsData === false)("is remembered when the store is opened again", () =>
+    itReopens(options, "is remembered when the store is opened again", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           const first = draft("t", "x", { key: "k" })

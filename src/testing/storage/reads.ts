@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { matches } from "../../domain/TopicFilter.ts"
 import type { JournalFilter, LogStore, PageLimit } from "../../storage/LogStore.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { withStore } from "./withStore.ts"
 

@@ -5,7 +5,8 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DeleteMarker } from "../../domain/DeleteMarker.ts"
-import type { LogStoreSuiteOptions } from "../logStoreSuite.ts"
+import { itReopens } from "./itReopens.ts"
+import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { opened, withPlace, withStore } from "./withStore.ts"
@@ -80,67 +81,62 @@ export const tombstoneTests = (options: LogStoreSuiteOptions): void => {
       ),
     )
 
-    it.live.skipIf(options.keepsData === false)(
-      "of another node's log is remembered for messages that are still to come",
-      () =>
-        withPlace(options, (place) =>
-          Effect.gen(function* () {
-            yield* opened(place, (store) =>
-              Effect.gen(function* () {
-                yield* store.accept(foreign, [replica(1, "one"), replica(2, "two")])
-                const erase = (from: number, to: number) =>
-                  store.tombstone({ log: foreign, from, to, marker: undefined })
-                expect(yield* erase(2, 4)).toEqual({ deleted: 1, marker: undefined })
-                expect(yield* erase(8, 8)).toEqual({ deleted: 0, marker: undefined })
-                expect(yield* erase(5, 6)).toEqual({ deleted: 0, marker: undefined })
-                expect((yield* store.heads).map(({ offset }) => offset)).toEqual([2])
-              }),
-            )
-            yield* opened(place, (store) =>
-              Effect.gen(function* () {
-                const { accepted } = yield* store.accept(
-                  foreign,
-                  [3, 4, 5, 6, 7, 8, 9].map((offset) => replica(offset, "x")),
-                )
-                expect(accepted.map(({ deleted, offset }) => [offset, deleted])).toEqual([
-                  [3, true],
-                  [4, true],
-                  [5, true],
-                  [6, true],
-                  [7, false],
-                  [8, true],
-                  [9, false],
-                ])
-                const log = yield* store.readLog(foreign, 1, unlimited)
-                expect(log.filter(({ deleted }) => deleted).every(({ payload }) => payload.byteLength === 0)).toBe(true)
-              }),
-            )
-          }),
-        ),
+    itReopens(options, "of another node's log is remembered for messages that are still to come", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          yield* opened(place, (store) =>
+            Effect.gen(function* () {
+              yield* store.accept(foreign, [replica(1, "one"), replica(2, "two")])
+              const erase = (from: number, to: number) => store.tombstone({ log: foreign, from, to, marker: undefined })
+              expect(yield* erase(2, 4)).toEqual({ deleted: 1, marker: undefined })
+              expect(yield* erase(8, 8)).toEqual({ deleted: 0, marker: undefined })
+              expect(yield* erase(5, 6)).toEqual({ deleted: 0, marker: undefined })
+              expect((yield* store.heads).map(({ offset }) => offset)).toEqual([2])
+            }),
+          )
+          yield* opened(place, (store) =>
+            Effect.gen(function* () {
+              const { accepted } = yield* store.accept(
+                foreign,
+                [3, 4, 5, 6, 7, 8, 9].map((offset) => replica(offset, "x")),
+              )
+              expect(accepted.map(({ deleted, offset }) => [offset, deleted])).toEqual([
+                [3, true],
+                [4, true],
+                [5, true],
+                [6, true],
+                [7, false],
+                [8, true],
+                [9, false],
+              ])
+              const log = yield* store.readLog(foreign, 1, unlimited)
+              expect(log.filter(({ deleted }) => deleted).every(({ payload }) => payload.byteLength === 0)).toBe(true)
+            }),
+          )
+        }),
+      ),
     )
 
-    it.live.skipIf(options.keepsData === false)(
-      "never moves a head back, also when everything is deleted and the store is opened again",
-      () =>
-        withPlace(options, (place) =>
-          Effect.gen(function* () {
-            yield* opened(place, (store) =>
-              Effect.gen(function* () {
-                yield* store.append([[draft("t", "1"), draft("t", "2")]])
-                yield* store.tombstone({ log: own, from: 1, to: 2, marker: { id: "m", createdAt: 7 } })
-              }),
-            )
-            yield* opened(place, (store) =>
-              Effect.gen(function* () {
-                expect(yield* store.heads).toEqual([
-                  { ...markers, offset: 1 },
-                  { ...own, offset: 2 },
-                ])
-                expect((yield* store.append([[draft("t", "3")]])).offsets).toEqual([3])
-              }),
-            )
-          }),
-        ),
+    itReopens(options, "never moves a head back, also when everything is deleted and the store is opened again", () =>
+      withPlace(options, (place) =>
+        Effect.gen(function* () {
+          yield* opened(place, (store) =>
+            Effect.gen(function* () {
+              yield* store.append([[draft("t", "1"), draft("t", "2")]])
+              yield* store.tombstone({ log: own, from: 1, to: 2, marker: { id: "m", createdAt: 7 } })
+            }),
+          )
+          yield* opened(place, (store) =>
+            Effect.gen(function* () {
+              expect(yield* store.heads).toEqual([
+                { ...markers, offset: 1 },
+                { ...own, offset: 2 },
+              ])
+              expect((yield* store.append([[draft("t", "3")]])).offsets).toEqual([3])
+            }),
+          )
+        }),
+      ),
     )
   })
 }

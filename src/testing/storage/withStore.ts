@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { LogStore } from "../../storage/LogStore.ts"
-import type { LogStoreSuiteOptions, OpenOptions, StorePlace } from "../logStoreSuite.ts"
+import type { LogStoreSuiteOptions, OpenOptions, StorePlace } from "./StorePlace.ts"
 import { ownNode } from "./fixtures.ts"
 
 type Store = LogStore["Service"]

@@ -25,11 +25,18 @@ import {
 } from "../../storage/LogStore.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
+import {
+  type AppendEntry,
+  type AppendError,
+  BatchEntry,
+  CallEntry,
+  type Entry,
+  type Resume,
+  SingleEntry,
+} from "./entries.ts"
 import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
-
-export type AppendError = KeyConflict | StorageFailed | OutcomeUnknown | Unavailable
 
 export class JournalWriter extends Context.Service<
   JournalWriter,
@@ -55,62 +62,6 @@ export class JournalWriter extends Context.Service<
     Effect.suspend(() => make()),
   )
 }
-
-type WriteState = "waiting" | "taken" | "cancelled"
-
-/** An append that waits for its commit, or is on its way. Classes, because there is an object for each publish. */
-abstract class AppendEntry {
-  readonly _tag = "append"
-  state: WriteState = "waiting"
-  readonly drafts: ReadonlyArray<PendingDraft>
-  readonly bytes: number
-  constructor(drafts: ReadonlyArray<PendingDraft>, bytes: number) {
-    this.drafts = drafts
-    this.bytes = bytes
-  }
-  abstract succeed(messages: ReadonlyArray<Message>): void
-  abstract fail(error: AppendError): void
-}
-
-type Resume<A> = (result: Effect.Effect<A, AppendError>) => void
-
-class BatchEntry extends AppendEntry {
-  readonly #resume: Resume<ReadonlyArray<Message>>
-  constructor(drafts: ReadonlyArray<PendingDraft>, resume: Resume<ReadonlyArray<Message>>) {
-    super(drafts, commit.bytesOf(drafts))
-    this.#resume = resume
-  }
-  override succeed(messages: ReadonlyArray<Message>): void {
-    this.#resume(Effect.succeed(messages))
-  }
-  override fail(error: AppendError): void {
-    this.#resume(Effect.fail(error))
-  }
-}
-
-class SingleEntry extends AppendEntry {
-  readonly #resume: Resume<Message>
-  constructor(draft: PendingDraft, resume: Resume<Message>) {
-    super([draft], draft.bytes)
-    this.#resume = resume
-  }
-  override succeed(messages: ReadonlyArray<Message>): void {
-    this.#resume(Effect.succeed(messages[0]!))
-  }
-  override fail(error: AppendError): void {
-    this.#resume(Effect.fail(error))
-  }
-}
-
-/** Any other write: goes to the store alone. */
-interface CallEntry {
-  readonly _tag: "call"
-  state: WriteState
-  /** Starts the write; `settle` is called with a function that completes the caller, in its turn. */
-  readonly start: (settle: (complete: () => void) => void) => void
-}
-
-type Entry = AppendEntry | CallEntry
 
 /** A commit on its way. Commits are completed in the order in which they were sent, whenever the store answers. */
 interface Flight {
@@ -155,8 +106,8 @@ const make = Effect.fnUntraced(function* () {
     while (maySend()) {
       const entry = waiting[next]
       if (entry === undefined) break
-      if (entry._tag === "append") sendAppends()
-      else sendCall(entry)
+      if (entry instanceof CallEntry) sendCall(entry)
+      else sendAppends()
     }
     if (next === waiting.length) {
       waiting = []
@@ -180,12 +131,11 @@ const make = Effect.fnUntraced(function* () {
     let bytes = 0
     for (; next < waiting.length; next++) {
       const entry = waiting[next]!
-      if (entry.state !== "cancelled") {
-        if (entry._tag !== "append") break
+      if (!entry.isAbandoned) {
+        if (entry instanceof CallEntry) break
         messages += entry.drafts.length
         bytes += entry.bytes
         if (batch.length > 0 && (messages > settings.commitMessagesMax || bytes > settings.commitBytesMax)) break
-        entry.state = "taken"
         batch.push(entry)
       }
       waiting[next] = undefined
@@ -235,8 +185,7 @@ const make = Effect.fnUntraced(function* () {
 
   const sendCall = (entry: CallEntry): void => {
     waiting[next++] = undefined
-    if (entry.state === "cancelled") return
-    entry.state = "taken"
+    if (entry.isAbandoned) return
     const flight: Flight = { complete: undefined }
     flights.push(flight)
     entry.start((complete) => land(flight, complete))
@@ -260,15 +209,8 @@ const make = Effect.fnUntraced(function* () {
 
   const submit = <A>(makeEntry: (resume: Resume<A>) => AppendEntry): Effect.Effect<A, AppendError> =>
     Effect.callback((resume) => {
-      if (isClosing) return resume(Effect.fail(closing()))
-      const entry = makeEntry(resume)
-      enqueue(entry)
-      return cancel(entry)
-    })
-
-  const cancel = (entry: Entry): Effect.Effect<void> =>
-    Effect.sync(() => {
-      if (entry.state === "waiting") entry.state = "cancelled"
+      if (isClosing) resume(Effect.fail(closing()))
+      else enqueue(makeEntry(resume))
     })
 
   /** Any write but an append. `landed` runs in its turn, before the caller is answered. */
@@ -279,20 +221,15 @@ const make = Effect.fnUntraced(function* () {
   ): Effect.Effect<A, E | Unavailable | OutcomeUnknown> =>
     Effect.callback((resume) => {
       if (isClosing) return resume(Effect.fail(closing()))
-      const entry: CallEntry = {
-        _tag: "call",
-        state: "waiting",
-        start: (settle) =>
-          runFork(write).addObserver((exit) =>
-            settle(() => {
-              if (Exit.isSuccess(exit)) landed(exit.value)
-              else metrics.commitFailed(services)
-              resume(commit.typed(exit, operation))
-            }),
-          ),
-      }
-      enqueue(entry)
-      return cancel(entry)
+      const start: CallEntry["start"] = (settle) =>
+        runFork(write).addObserver((exit) =>
+          settle(() => {
+            if (Exit.isSuccess(exit)) landed(exit.value)
+            else metrics.commitFailed(services)
+            resume(commit.typed(exit, operation))
+          }),
+        )
+      enqueue(new CallEntry(start))
     })
 
   yield* Effect.addFinalizer(() =>

@@ -3,12 +3,12 @@
  * each publisher and the messages for the live feed. Plain code over whole batches.
  */
 import { Cause, Effect, Exit } from "effect"
-import { randomUUID } from "node:crypto"
 import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "../draft.ts"
+import { makeIds } from "./ids.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
 export type Answer = ReadonlyArray<Message> | KeyConflict
@@ -23,17 +23,15 @@ export const bytesOf = (drafts: ReadonlyArray<PendingDraft>): number => {
 export const requestsOf = (
   entries: ReadonlyArray<{ readonly drafts: ReadonlyArray<PendingDraft> }>,
   createdAt: number,
-): ReadonlyArray<ReadonlyArray<Draft>> =>
-  entries.map(({ drafts }) =>
-    drafts.map(({ topic, payload, headers, key }) => ({
-      topic,
-      id: randomUUID(),
-      createdAt,
-      headers,
-      payload,
-      key,
-    })),
+): ReadonlyArray<ReadonlyArray<Draft>> => {
+  let count = 0
+  for (const { drafts } of entries) count += drafts.length
+  const ids = makeIds(count)
+  let next = 0
+  return entries.map(({ drafts }) =>
+    drafts.map(({ topic, payload, headers, key }) => ({ topic, id: ids[next++]!, createdAt, headers, payload, key })),
   )
+}
 
 /** A message that gets its place when the store has given it one. */
 interface Placeable extends Message {

@@ -1,0 +1,70 @@
+/**
+ * The examples as a user runs them: each a process of its own, in an empty directory, with what it prints.
+ * `ordering.ts` among them is a test file: its tests are tests here.
+ */
+import { execFile } from "node:child_process"
+import { readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
+import { describe, expect, it } from "vitest"
+import "../../docs/examples/ordering.ts"
+import { makeDirectory, startNode } from "../cli/program.ts"
+
+const directory = fileURLToPath(new URL("../../docs/examples/", import.meta.url))
+
+const linesOf = (text: string): ReadonlyArray<string> => text.trimEnd().split("\n")
+
+/** Runs an example to its end; rejects where it does not end with 0. */
+const runExample = async (name: string, cwd = makeDirectory(), env: Readonly<Record<string, string>> = {}) => {
+  const { stdout, stderr } = await promisify(execFile)(
+    process.execPath,
+    ["--conditions=millrace-source", `${directory}${name}`],
+    { cwd, env: { PATH: process.env["PATH"], ...env } },
+  )
+  return { stderr, lines: linesOf(stdout) }
+}
+
+const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "embedding.ts": ["greetings/en 1: hello", "greetings/de 1: guten Tag", "greetings/en 2: good evening"],
+  "typed-topic.ts": [
+    "order 1: 9.50",
+    "offset 2 was deleted",
+    "order 3: 7.25",
+    "offset 4 is no order: Expected number",
+    `  at ["id"]`,
+  ],
+  "resume.ts": ["invoice 1 for order 1", "invoice 2 for order 2", "started again", "invoice 3 for order 3"],
+  "location.ts": ["sensors/kitchen: 21.5", "sensors/cellar: 12.0"],
+}
+
+describe("each example", () => {
+  it("is run here", () => {
+    const programs = readdirSync(directory).filter((name) => name !== "ordering.ts")
+    expect(programs.toSorted()).toEqual(Object.keys(printed).toSorted())
+  })
+
+  it.each(Object.keys(printed))("%s prints what it says", async (name) => {
+    expect(await runExample(name)).toEqual({ stderr: "", lines: printed[name] })
+  })
+})
+
+describe("the app whose layer is chosen when it starts", () => {
+  it("prints the same where its topics are in a node elsewhere", async () => {
+    const node = await startNode(makeDirectory())
+    const cwd = makeDirectory()
+    const { lines } = await runExample("location.ts", cwd, { MILLRACE_URL: node.report["grpc"]! })
+    expect(lines).toEqual(printed["location.ts"])
+    // It kept nothing itself.
+    expect(readdirSync(cwd)).toEqual([])
+    await node.command.stop()
+  })
+})
+
+describe("the consumer that saves its place", () => {
+  it("goes on in another process where the first one ended", async () => {
+    const cwd = makeDirectory()
+    await runExample("resume.ts", cwd)
+    const { lines } = await runExample("resume.ts", cwd)
+    expect(lines).toEqual(["invoice 4 for order 1", "invoice 5 for order 2", "started again", "invoice 6 for order 3"])
+  })
+})

@@ -1,0 +1,140 @@
+/**
+ * The package as it would be published: what is in it, and that a project which has it installed can use it by name.
+ */
+import { execFile } from "node:child_process"
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { promisify } from "node:util"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import manifest from "../../package.json" with { type: "json" }
+import { root } from "./project.ts"
+
+const run = promisify(execFile)
+
+const directory = mkdtempSync(join(tmpdir(), "millrace-package-"))
+const app = join(directory, "app")
+const installed = join(app, "node_modules", "millrace")
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+/** No setting of the machine that the tests run on gets in, nor any of the test runner's. */
+const env = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|NODE_OPTIONS$|NODE_PATH$|VITEST)/.test(name)),
+)
+
+/** Paths in the package, as npm lists them. */
+let packed: ReadonlyArray<string> = []
+
+// Packing builds. The package is unpacked where npm would put it; what it needs is found one directory further up.
+beforeAll(async () => {
+  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], { cwd: root, env })
+  const [report] = JSON.parse(stdout.slice(stdout.indexOf("["))) as ReadonlyArray<{
+    readonly filename: string
+    readonly files: ReadonlyArray<{ readonly path: string }>
+  }>
+  packed = report!.files.map(({ path }) => path)
+  mkdirSync(installed, { recursive: true })
+  await run("tar", ["-xzf", join(directory, report!.filename), "--strip-components=1", "-C", installed])
+  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
+  writeFileSync(join(app, "package.json"), JSON.stringify({ type: "module" }))
+}, 120_000)
+
+/** What `exports` gives those who install it: the conditions of our own are for a checkout. */
+const exported = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
+  Object.entries(typeof target === "string" ? { default: target } : target)
+    .filter(([condition]) => !condition.startsWith("millrace-"))
+    .map(([condition, file]) => ({ subpath, condition, file: file.replace(/^\.\//, "") })),
+)
+
+/** An app that embeds topics in a file, serves them, and reads them back over the network and in memory. */
+const program = `
+import { Effect, Layer, Stream } from "effect"
+import { Topics } from "millrace"
+import * as Grpc from "millrace/grpc"
+import * as Memory from "millrace/memory"
+import { NodeConfig } from "millrace/node"
+import * as Sqlite from "millrace/sqlite"
+import { Laws, layerMemory } from "millrace/testing"
+import * as Worker from "millrace/worker"
+
+const local = Topics.layer.pipe(Layer.provide(Sqlite.layer({ path: "bus.sqlite" })))
+const served = Grpc.layerServer({ host: "127.0.0.1", port: 0 }).pipe(Layer.provideMerge(local))
+
+const main = Effect.gen(function* () {
+  const topics = yield* Topics.Topics
+  yield* topics.publish("greetings/en", "hello")
+  const { url } = yield* Grpc.GrpcServer
+  const remote = yield* Layer.build(Grpc.layerTopics({ url }))
+  const messages = yield* Topics.Topics.pipe(
+    Effect.flatMap((elsewhere) =>
+      elsewhere.subscribe("greetings/#", { from: "start" }).pipe(Stream.take(1), Stream.runCollect),
+    ),
+    Effect.provide(remote),
+  )
+  const offset: number = messages[0]!.offset
+  process.stdout.write(offset + " " + Buffer.from(messages[0]!.payload).toString() + "\\n")
+})
+
+const names = [Memory.layer, Worker.layer, NodeConfig, Laws.ordering, layerMemory].filter((name) => name === undefined)
+process.stdout.write(names.length + " missing\\n")
+Effect.runPromise(main.pipe(Effect.provide(served), Effect.scoped))
+`
+
+describe("the package", () => {
+  it("holds what its exports name", () => {
+    expect(exported.map(({ file }) => file).filter((file) => !packed.includes(file))).toEqual([])
+    const withTypes = exported.filter(({ condition }) => condition === "types").map(({ subpath }) => subpath)
+    const toImport = exported.map(({ subpath, file }) => (file.endsWith(".js") ? subpath : undefined))
+    expect(withTypes).toEqual(toImport.filter((subpath) => subpath !== undefined))
+  })
+
+  it("holds only what its users need", () => {
+    const needed =
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/millrace\.js|proto\/.+\.proto|dist\/.+\.(js|d\.ts))$/
+    expect(packed.filter((path) => !needed.test(path))).toEqual([])
+  })
+
+  it("has its licence and its changes with it", () => {
+    expect(packed).toEqual(expect.arrayContaining(["LICENSE", "CHANGELOG.md"]))
+  })
+
+  it("has a declaration for each module, and every module that one names", () => {
+    const modules = globSync("dist/**/*.js", { cwd: installed })
+    expect(modules.filter((path) => !existsSync(join(installed, path.replace(/\.js$/, ".d.ts"))))).toEqual([])
+    const named = globSync("dist/**/*.{js,d.ts}", { cwd: installed }).flatMap((path) =>
+      [...readFileSync(join(installed, path), "utf8").matchAll(/(?:from |^import |import\()"(\.{1,2}\/[^"]+)"/gm)].map(
+        (match) => join(dirname(path), match[1]!),
+      ),
+    )
+    expect(named.length).toBeGreaterThan(modules.length)
+    expect(named.filter((path) => !existsSync(join(installed, path)))).toEqual([])
+  })
+
+  it("can be imported by name, with types, from an app that has it installed", async () => {
+    writeFileSync(join(app, "main.ts"), program)
+    const compiler = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2024", "--skipLibCheck"]
+    const types = ["--types", "node", "--typeRoots", join(root, "node_modules", "@types")]
+    const tsc = join(root, "node_modules", "typescript", "bin", "tsc")
+    const checked = await run(process.execPath, [tsc, ...compiler, ...types, "main.ts"], { cwd: app, env }).catch(
+      (error: { readonly stdout: string }) => error,
+    )
+    expect(checked.stdout).toBe("")
+
+    const { stdout, stderr } = await run(process.execPath, ["main.ts"], { cwd: app, env })
+    expect({ stdout, stderr }).toEqual({ stdout: "0 missing\n1 hello\n", stderr: "" })
+  })
+
+  it("brings a command that says its version", async () => {
+    const { stdout } = await run(process.execPath, [join(installed, "bin", "millrace.js"), "--version"], {
+      cwd: app,
+      env,
+    })
+    expect(stdout).toBe(`${manifest.version}\n`)
+  })
+
+  it("keeps what is internal to itself", async () => {
+    const inside = `import("millrace/dist/topics/internal/commit.js").catch((error) => process.stdout.write(error.code))`
+    const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", inside], { cwd: app, env })
+    expect(stdout).toBe("ERR_PACKAGE_PATH_NOT_EXPORTED")
+  })
+})

@@ -1,0 +1,21 @@
+/** How the tests run: all of `test/` and of the examples, two files at a time, for many start programs of their own. */
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  // Examples import "millrace" by name, and mean the sources of this checkout. The last three are vite's own, which a
+  // list replaces.
+  ssr: { resolve: { conditions: ["millrace-source", "module", "node", "development|production"] } },
+  test: {
+    include: ["test/**/*.test.ts", "docs/examples/**/*.test.ts"],
+    // Whatever is called a test runs: nothing is left out by its place or its name.
+    exclude: [],
+    // A test left as the only one would silence its neighbours.
+    allowOnly: false,
+    passWithNoTests: false,
+    maxWorkers: 2,
+    // Enough for a test that starts programs on a busy machine; longer ones say so themselves.
+    testTimeout: 30_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 10_000,
+  },
+})
