@@ -48,14 +48,13 @@ export class BareSqlite {
     this.#database.exec("COMMIT")
   }
 
-  /** Reads the journal in pages; gives the number of rows. */
-  readAll(pageRows: number): number {
-    let count = 0
-    for (let after = 0; ;) {
+  /** Reads so many rows of the journal, in pages. */
+  readPages(pageRows: number, rows: number): void {
+    let after = 0
+    for (let count = 0; count < rows; count += pageRows) {
       const page: ReadonlyArray<unknown> = this.#page.all(after, pageRows)
       const last = page[page.length - 1]
-      if (!Array.isArray(last)) return count
-      count += page.length
+      if (!Array.isArray(last)) throw new Error(`there are only ${count} rows`)
       after = Number(last[0])
     }
   }

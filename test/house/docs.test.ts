@@ -41,6 +41,8 @@ describe("code in the documentation is code of the examples", () => {
   })
 })
 
+const printUrl = "fetch(process.argv.at(-1)).then((r) => r.text()).then((t) => process.stdout.write(t))"
+
 /** `npx millrace` and `curl` as the commands of the documentation call them, whatever the machine has. */
 const makeCommands = (directory: string): string => {
   const commands = join(directory, "commands")
@@ -48,33 +50,28 @@ const makeCommands = (directory: string): string => {
   const script = (name: string, line: string) =>
     writeFileSync(join(commands, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
   script("npx", `shift\nexec '${process.execPath}' '${join(root, "bin/millrace.js")}' "$@"`)
-  script(
-    "curl",
-    `exec '${process.execPath}' -e 'fetch(process.argv.at(-1)).then((r) => r.text()).then((t) => process.stdout.write(t))' -- "$@"`,
-  )
+  script("curl", `exec '${process.execPath}' -e '${printUrl}' -- "$@"`)
   return commands
 }
 
-/** `…` in what is shown stands for anything within a line; the last line may be `…` for any more lines. */
-const patternOf = (shown: string): RegExp => {
-  const lines = shown.trimEnd().split("\n")
-  const isOpen = lines.at(-1) === "…"
-  const pattern = (isOpen ? lines.slice(0, -1) : lines)
-    .map((line) =>
-      line
-        .split("…")
-        .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
-        .join("[^\\n]*"),
-    )
-    .join("\\n")
-  return new RegExp(`^${pattern}${isOpen ? "\\n" : "\\n?$"}`)
-}
+/** `…` in what is shown stands for anything within a line. */
+const patternOf = (shown: string): RegExp =>
+  new RegExp(
+    `^${shown
+      .split("…")
+      .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"))
+      .join("[^\\n]*")}$`,
+  )
+
+/** A block that does not end by then is ended, and has not printed what it should. */
+const blockMillisMax = 60_000
 
 /** Runs a block's commands and gives all that they print; where it is so marked, only until that is what is shown. */
 const runBlock = (block: Block, cwd: string, env: NodeJS.ProcessEnv, edit: (text: string) => string) =>
   new Promise<string>((done, failed) => {
     const shell = spawn("bash", ["-c", `exec 2>&1\n${edit(block.text)}`], { cwd, env, detached: true })
     const stopsWhenPrinted = block.mark === "run until printed"
+    const overdue = setTimeout(() => process.kill(-shell.pid!, "SIGKILL"), blockMillisMax)
     let printed = ""
     let isStopped = false
     shell.stdin.end()
@@ -86,7 +83,10 @@ const runBlock = (block: Block, cwd: string, env: NodeJS.ProcessEnv, edit: (text
         process.kill(-shell.pid!, "SIGINT")
       }
     })
-    shell.on("close", () => done(printed))
+    shell.on("close", () => {
+      clearTimeout(overdue)
+      done(printed)
+    })
   })
 
 describe("commands in the documentation print what it shows", () => {

@@ -1,0 +1,16 @@
+/**
+ * The memory of this process. Garbage can be collected where Node was started with `--expose-gc`.
+ */
+import type { Memory } from "./slowSubscriber.ts"
+
+export const memory = (collect: boolean): Memory => {
+  if (collect) {
+    if (globalThis.gc === undefined) throw new Error("start Node with --expose-gc")
+    // What only finalizers let go is collected the second time.
+    globalThis.gc()
+    globalThis.gc()
+  }
+  if (process.env["DBG"]) console.error(process.memoryUsage())
+  const { rss, heapUsed, external } = process.memoryUsage()
+  return { rss, held: heapUsed + external }
+}
