@@ -1,4 +1,4 @@
-/** How the tests run: all of `test/` and of the examples, two files at a time, for many start programs of their own. */
+/** How the tests run: all of `test/`, two files at a time, for many start programs of their own. */
 import { defineConfig } from "vitest/config"
 
 export default defineConfig({
@@ -6,7 +6,7 @@ export default defineConfig({
   // list replaces.
   ssr: { resolve: { conditions: ["millrace-source", "module", "node", "development|production"] } },
   test: {
-    include: ["test/**/*.test.ts", "docs/examples/**/*.test.ts"],
+    include: ["test/**/*.test.ts"],
     // Whatever is called a test runs: nothing is left out by its place or its name.
     exclude: [],
     // A test left as the only one would silence its neighbours.

@@ -72,8 +72,8 @@ export const everyTestRuns = where(
 )
 
 export const testsAreFound: Rule = ({ path }) =>
-  /\.(test|spec)\.[cm]?[jt]sx?$/.test(path) && !/^(test|docs\/examples)\/.*\.test\.ts$/.test(path)
-    ? [`${path} is a test that is never run: tests are test/**/*.test.ts, and among the examples`]
+  /\.(test|spec)\.[cm]?[jt]sx?$/.test(path) && !/^test\/.*\.test\.ts$/.test(path)
+    ? [`${path} is a test that is never run: tests are test/**/*.test.ts`]
     : []
 
 /** Where one machine has its checkouts, and where it gets its packages from. */
