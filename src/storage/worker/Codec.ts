@@ -1,186 +1,172 @@
 /**
- * Batches and pages as bytes, for the way between threads. Topics and logs are written once each, however many messages
- * name them; what comes out equals what went in.
+ * Batches and pages for the way between threads, as columns. What comes out equals what went in.
+ *
+ * Of each packed batch, `payloads.bytes` is to be transferred; the rest is cloned.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import { type Headers, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
-import { headersFromText, headersToText } from "../Content.ts"
+import type { Headers, Message } from "../../domain/Message.ts"
 import type { Draft, ReplicatedMessage } from "../LogStore.ts"
-import { PackedReader, PackedWriter } from "./PackedBytes.ts"
+import {
+  headersAt,
+  type HeadersColumn,
+  namedAt,
+  type NamedColumn,
+  numberAt,
+  type NumberColumn,
+  packHeaders,
+  packNamed,
+  packNumbers,
+  packPayloads,
+  packText,
+  type PayloadColumn,
+  payloadReader,
+  type TextColumn,
+  textReader,
+} from "./Columns.ts"
 
-const absent = -1
-
-const writeHeaders = (writer: PackedWriter, headers: Headers): void => {
-  const text = headersToText(headers)
-  if (text === null) writer.number(absent)
-  else {
-    writer.number(1)
-    writer.text(text)
-  }
+/** What drafts, stored messages and those of other nodes have in common. */
+interface PackedContent {
+  readonly count: number
+  readonly ids: TextColumn
+  readonly createdAt: NumberColumn
+  readonly headers: HeadersColumn
+  readonly payloads: PayloadColumn
 }
 
-const readHeaders = (reader: PackedReader): Headers =>
-  reader.number() === absent ? noHeaders : headersFromText(reader.text())
-
-const readPayload = (reader: PackedReader): Uint8Array => {
-  const payload = reader.payload()
-  return payload.byteLength === 0 ? noPayload : payload
+interface Content {
+  readonly id: string
+  readonly createdAt: number
+  readonly headers: Headers
+  readonly payload: Uint8Array
 }
+
+const packContent = (records: ReadonlyArray<Content>): PackedContent => ({
+  count: records.length,
+  ids: packText(records.map((record) => record.id)),
+  createdAt: packNumbers(records.map((record) => record.createdAt)),
+  headers: packHeaders(records.map((record) => record.headers)),
+  payloads: packPayloads(records.map((record) => record.payload)),
+})
 
 /** Requests to append. */
-export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): ArrayBuffer => {
-  const writer = new PackedWriter()
-  const topics = new Map<string, number>()
-  writer.number(requests.length)
-  for (const request of requests) {
-    writer.number(request.length)
-    for (const draft of request) {
-      writeNamed(writer, topics, draft.topic)
-      writer.text(draft.id)
-      writer.number(draft.createdAt)
-      writeHeaders(writer, draft.headers)
-      writer.payload(draft.payload)
-      if (draft.key === undefined) writer.number(absent)
-      else {
-        writer.number(1)
-        writer.text(draft.key)
-      }
-    }
-  }
-  return writer.finish()
+export interface PackedDrafts extends PackedContent {
+  /** How many drafts each request has; absent where each has one. */
+  readonly sizes: Uint32Array | undefined
+  readonly topics: NamedColumn<string>
+  /** Absent where no draft has one. */
+  readonly keys: ReadonlyArray<string | undefined> | undefined
 }
 
-export const unpackDrafts = (buffer: ArrayBuffer): ReadonlyArray<ReadonlyArray<Draft>> => {
-  const reader = new PackedReader(buffer)
-  const topics: Array<string> = []
-  const requests: Array<ReadonlyArray<Draft>> = []
-  for (let left = reader.number(); left > 0; left--) {
-    const request: Array<Draft> = []
-    for (let drafts = reader.number(); drafts > 0; drafts--) {
-      request.push({
-        topic: readNamed(reader, topics),
-        id: reader.text(),
-        createdAt: reader.number(),
-        headers: readHeaders(reader),
-        payload: readPayload(reader),
-        key: reader.number() === absent ? undefined : reader.text(),
-      })
-    }
-    requests.push(request)
-  }
-  return requests
-}
-
-/** A name: its number, and the name itself where it is the first time. */
-const writeNamed = (writer: PackedWriter, names: Map<string, number>, name: string): void => {
-  const known = names.get(name)
-  if (known !== undefined) writer.number(known)
-  else {
-    writer.number(names.size)
-    names.set(name, names.size)
-    writer.text(name)
+export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): PackedDrafts => {
+  const drafts = requests.length === 1 ? requests[0]! : requests.flat()
+  const areSingle = requests.every((request) => request.length === 1)
+  return {
+    ...packContent(drafts),
+    sizes: areSingle ? undefined : Uint32Array.from(requests, (request) => request.length),
+    topics: packNamed(
+      drafts.map((draft) => draft.topic),
+      (topic) => topic,
+    ),
+    keys: drafts.every((draft) => draft.key === undefined) ? undefined : drafts.map((draft) => draft.key),
   }
 }
 
-const readNamed = (reader: PackedReader, names: Array<string>): string => {
-  const index = reader.number()
-  if (index < names.length) return names[index]!
-  const name = reader.text()
-  names.push(name)
-  return name
+export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<Draft>> => {
+  const { count, createdAt, headers, keys, sizes, topics } = packed
+  const id = textReader(packed.ids)
+  const payload = payloadReader(packed.payloads)
+  const drafts: Array<Draft> = []
+  for (let i = 0; i < count; i++) {
+    drafts.push({
+      topic: namedAt(topics, i),
+      id: id(),
+      createdAt: numberAt(createdAt, i),
+      headers: headersAt(headers, i),
+      payload: payload(),
+      key: keys?.[i],
+    })
+  }
+  if (sizes === undefined) return drafts.map((draft) => [draft])
+  if (sizes.length === 1) return [drafts]
+  let at = 0
+  return Array.from(sizes, (size) => drafts.slice(at, (at += size)))
 }
 
 /** Stored messages, of any logs. */
-export const packMessages = (messages: ReadonlyArray<Message>): ArrayBuffer => {
-  const writer = new PackedWriter()
-  const logs = new Map<string, number>()
-  let topic: string | undefined
-  let origin: LogId["origin"] | undefined
-  let index = 0
-  writer.number(messages.length)
-  for (const message of messages) {
-    let isNew = false
-    // Messages of one log mostly come in runs that share the very objects.
-    if (message.topic !== topic || message.origin !== origin) {
-      topic = message.topic
-      origin = message.origin
-      const key = logKey(message)
-      const known = logs.get(key)
-      isNew = known === undefined
-      index = known ?? logs.size
-      if (isNew) logs.set(key, index)
-    }
-    writer.number(index)
-    if (isNew) {
-      writer.text(message.topic)
-      writer.text(message.origin.tenant)
-      writer.text(message.origin.line)
-      writer.text(message.origin.device)
-    }
-    writer.number(message.offset)
-    writer.number(message.position)
-    writer.text(message.id)
-    writer.number(message.createdAt)
-    writeHeaders(writer, message.headers)
-    writer.payload(message.payload)
-    writer.number(message.deleted ? 1 : 0)
-  }
-  return writer.finish()
+export interface PackedMessages extends PackedContent {
+  readonly logs: NamedColumn<LogId>
+  readonly offsets: Float64Array
+  readonly positions: Float64Array
+  /** Absent where none is. */
+  readonly deleted: ReadonlyArray<boolean> | undefined
 }
 
-export const unpackMessages = (buffer: ArrayBuffer): ReadonlyArray<Message> => {
-  const reader = new PackedReader(buffer)
+export const packMessages = (messages: ReadonlyArray<Message>): PackedMessages => ({
+  ...packContent(messages),
+  logs: packLogs(messages),
+  offsets: Float64Array.from(messages, (message) => message.offset),
+  positions: Float64Array.from(messages, (message) => message.position),
+  deleted: packDeleted(messages),
+})
+
+const packLogs = (messages: ReadonlyArray<Message>): NamedColumn<LogId> => {
   const logs: Array<LogId> = []
+  let log: LogId | undefined
+  for (const { origin, topic } of messages) {
+    // Messages of one log share the very objects: one log for a whole run of them.
+    if (log === undefined || log.topic !== topic || log.origin !== origin) log = { topic, origin }
+    logs.push(log)
+  }
+  return packNamed(logs, logKey)
+}
+
+const packDeleted = (messages: ReadonlyArray<{ readonly deleted: boolean }>): ReadonlyArray<boolean> | undefined =>
+  messages.some((message) => message.deleted) ? messages.map((message) => message.deleted) : undefined
+
+export const unpackMessages = (packed: PackedMessages): ReadonlyArray<Message> => {
+  const { count, createdAt, deleted, headers, logs, offsets, positions } = packed
+  const id = textReader(packed.ids)
+  const payload = payloadReader(packed.payloads)
   const messages: Array<Message> = []
-  for (let left = reader.number(); left > 0; left--) {
-    const index = reader.number()
-    if (index === logs.length) {
-      const topic = reader.text()
-      logs.push({ topic, origin: { tenant: reader.text(), line: reader.text(), device: reader.text() } })
-    }
-    const log = logs[index]!
+  for (let i = 0; i < count; i++) {
+    const { origin, topic } = namedAt(logs, i)
     messages.push({
-      topic: log.topic,
-      origin: log.origin,
-      offset: reader.number(),
-      position: reader.number(),
-      id: reader.text(),
-      createdAt: reader.number(),
-      headers: readHeaders(reader),
-      payload: readPayload(reader),
-      deleted: reader.number() === 1,
+      topic,
+      origin,
+      offset: offsets[i]!,
+      position: positions[i]!,
+      id: id(),
+      createdAt: numberAt(createdAt, i),
+      headers: headersAt(headers, i),
+      payload: payload(),
+      deleted: deleted?.[i] ?? false,
     })
   }
   return messages
 }
 
 /** Messages of another node. */
-export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): ArrayBuffer => {
-  const writer = new PackedWriter()
-  writer.number(messages.length)
-  for (const message of messages) {
-    writer.number(message.offset)
-    writer.text(message.id)
-    writer.number(message.createdAt)
-    writeHeaders(writer, message.headers)
-    writer.payload(message.payload)
-    writer.number(message.deleted ? 1 : 0)
-  }
-  return writer.finish()
+export interface PackedReplicas extends PackedContent {
+  readonly offsets: Float64Array
+  readonly deleted: ReadonlyArray<boolean> | undefined
 }
 
-export const unpackReplicas = (buffer: ArrayBuffer): ReadonlyArray<ReplicatedMessage> => {
-  const reader = new PackedReader(buffer)
-  const messages: Array<ReplicatedMessage> = []
-  for (let left = reader.number(); left > 0; left--) {
-    messages.push({
-      offset: reader.number(),
-      id: reader.text(),
-      createdAt: reader.number(),
-      headers: readHeaders(reader),
-      payload: readPayload(reader),
-      deleted: reader.number() === 1,
-    })
-  }
-  return messages
+export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => ({
+  ...packContent(messages),
+  offsets: Float64Array.from(messages, (message) => message.offset),
+  deleted: packDeleted(messages),
+})
+
+export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<ReplicatedMessage> => {
+  const { count, createdAt, deleted, headers, offsets } = packed
+  const id = textReader(packed.ids)
+  const payload = payloadReader(packed.payloads)
+  return Array.from({ length: count }, (_, i) => ({
+    offset: offsets[i]!,
+    id: id(),
+    createdAt: numberAt(createdAt, i),
+    headers: headersAt(headers, i),
+    payload: payload(),
+    deleted: deleted?.[i] ?? false,
+  }))
 }

@@ -8,6 +8,7 @@
 import * as Schema from "effect/Schema"
 import { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed, StoreUnusable } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
+import type { PackedDrafts, PackedMessages, PackedReplicas } from "./Codec.ts"
 import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
@@ -19,8 +20,8 @@ export interface OpenRequest {
 
 /** A call of the store, by the name of the operation. */
 export type Operation =
-  | { readonly operation: "append"; readonly requests: ArrayBuffer }
-  | { readonly operation: "accept"; readonly log: LogId; readonly messages: ArrayBuffer }
+  | { readonly operation: "append"; readonly requests: PackedDrafts }
+  | { readonly operation: "accept"; readonly log: LogId; readonly messages: PackedReplicas }
   | { readonly operation: "tombstone"; readonly request: TombstoneRequest }
   | { readonly operation: "readLog"; readonly log: LogId; readonly from: number; readonly limit: PageLimit }
   | {
@@ -37,10 +38,10 @@ export type Operation =
 /** What each operation answers. */
 export interface Answers {
   readonly append: AppendResult
-  readonly accept: { readonly accepted: ArrayBuffer; readonly head: number }
-  readonly tombstone: { readonly deleted: number; readonly marker: ArrayBuffer | undefined }
-  readonly readLog: ArrayBuffer
-  readonly readJournal: { readonly messages: ArrayBuffer; readonly scannedTo: number; readonly end: number }
+  readonly accept: { readonly accepted: PackedMessages; readonly head: number }
+  readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
+  readonly readLog: PackedMessages
+  readonly readJournal: { readonly messages: PackedMessages; readonly scannedTo: number; readonly end: number }
   /** 0 where there is none. */
   readonly head: number
   readonly heads: ReadonlyArray<LogHead>

@@ -50,13 +50,13 @@ export const make = ({
       append: (requests) =>
         Effect.suspend(() => {
           const packed = packDrafts(requests)
-          return writer.call<"append">({ operation: "append", requests: packed }, [packed])
+          return writer.call<"append">({ operation: "append", requests: packed }, [packed.payloads.bytes])
         }),
       accept: (log, messages) =>
         Effect.suspend(() => {
           const packed = packReplicas(messages)
           return Effect.map(
-            writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed]),
+            writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed.payloads.bytes]),
             ({ accepted, head }) => ({ accepted: unpackMessages(accepted), head }),
           )
         }),

@@ -73,7 +73,7 @@ const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Ans
     case "accept":
       return Effect.map(store.accept(call.log, unpackReplicas(call.messages)), (result) => {
         const accepted = packMessages(result.accepted)
-        return { answer: { accepted, head: result.head }, transfer: [accepted] }
+        return { answer: { accepted, head: result.head }, transfer: [accepted.payloads.bytes] }
       })
     case "tombstone":
       return Effect.map(store.tombstone(call.request), ({ deleted, marker }) => ({
@@ -82,12 +82,12 @@ const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Ans
     case "readLog":
       return Effect.map(store.readLog(call.log, call.from, call.limit), (messages) => {
         const answer = packMessages(messages)
-        return { answer, transfer: [answer] }
+        return { answer, transfer: [answer.payloads.bytes] }
       })
     case "readJournal":
       return Effect.map(store.readJournal(call.after, call.filter, call.limit), (page) => {
         const messages = packMessages(page.messages)
-        return { answer: { messages, scannedTo: page.scannedTo, end: page.end }, transfer: [messages] }
+        return { answer: { messages, scannedTo: page.scannedTo, end: page.end }, transfer: [messages.payloads.bytes] }
       })
     case "head":
       return Effect.map(store.head(call.log), (head) => ({ answer: Option.getOrElse(head, () => 0) }))
