@@ -30,7 +30,6 @@ export class BareSqlite {
       `SELECT position, log, log_offset, id, created_at, deleted, headers, payload FROM millrace_messages
        WHERE position > ? ORDER BY position LIMIT ?`,
     )
-    this.#page.setReturnArrays(true)
     const row = this.#database.prepare("SELECT last_position AS position FROM millrace_journal").get()
     this.#position = Number(row?.["position"])
   }
@@ -48,14 +47,15 @@ export class BareSqlite {
     this.#database.exec("COMMIT")
   }
 
-  /** Reads so many rows of the journal, in pages. */
-  readPages(pageRows: number, rows: number): void {
+  /** Reads so many rows of the journal, in pages: as objects, which is how node:sqlite gives them, or as arrays. */
+  readPages(pageRows: number, rows: number, as: "objects" | "arrays"): void {
+    this.#page.setReturnArrays(as === "arrays")
     let after = 0
     for (let count = 0; count < rows; count += pageRows) {
       const page: ReadonlyArray<unknown> = this.#page.all(after, pageRows)
       const last = page[page.length - 1]
-      if (!Array.isArray(last)) throw new Error(`there are only ${count} rows`)
-      after = Number(last[0])
+      if (typeof last !== "object" || last === null) throw new Error(`there are only ${count} rows`)
+      after = Number(Array.isArray(last) ? last[0] : "position" in last && last.position)
     }
   }
 

@@ -95,8 +95,8 @@ export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<
 /** Stored messages, of any logs. */
 export interface PackedMessages extends PackedContent {
   readonly logs: NamedColumn<LogId>
-  readonly offsets: Float64Array
-  readonly positions: Float64Array
+  readonly offsets: NumberColumn
+  readonly positions: NumberColumn
   /** Absent where none is. */
   readonly deleted: ReadonlyArray<boolean> | undefined
 }
@@ -104,8 +104,8 @@ export interface PackedMessages extends PackedContent {
 export const packMessages = (messages: ReadonlyArray<Message>): PackedMessages => ({
   ...packContent(messages),
   logs: packLogs(messages),
-  offsets: Float64Array.from(messages, (message) => message.offset),
-  positions: Float64Array.from(messages, (message) => message.position),
+  offsets: packNumbers(messages.map((message) => message.offset)),
+  positions: packNumbers(messages.map((message) => message.position)),
   deleted: packDeleted(messages),
 })
 
@@ -133,8 +133,8 @@ export const unpackMessages = (packed: PackedMessages): ReadonlyArray<Message> =
     messages.push({
       topic,
       origin,
-      offset: offsets[i]!,
-      position: positions[i]!,
+      offset: numberAt(offsets, i),
+      position: numberAt(positions, i),
       id: id(),
       createdAt: numberAt(createdAt, i),
       headers: headersAt(headers, i),
@@ -147,13 +147,13 @@ export const unpackMessages = (packed: PackedMessages): ReadonlyArray<Message> =
 
 /** Messages of another node. */
 export interface PackedReplicas extends PackedContent {
-  readonly offsets: Float64Array
+  readonly offsets: NumberColumn
   readonly deleted: ReadonlyArray<boolean> | undefined
 }
 
 export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => ({
   ...packContent(messages),
-  offsets: Float64Array.from(messages, (message) => message.offset),
+  offsets: packNumbers(messages.map((message) => message.offset)),
   deleted: packDeleted(messages),
 })
 
@@ -162,7 +162,7 @@ export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<Replicated
   const id = textReader(packed.ids)
   const payload = payloadReader(packed.payloads)
   return Array.from({ length: count }, (_, i) => ({
-    offset: offsets[i]!,
+    offset: numberAt(offsets, i),
     id: id(),
     createdAt: numberAt(createdAt, i),
     headers: headersAt(headers, i),
