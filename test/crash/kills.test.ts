@@ -34,7 +34,7 @@ describe("a daemon that is killed under load", () => {
     "is found out where it acknowledges before it commits",
     () =>
       Effect.gen(function* () {
-        const report = yield* kills({ rounds: 2, seed, script: pathTo(import.meta.url, "./plantedDaemon.ts") })
+        const report = yield* kills({ rounds: 8, seed, script: pathTo(import.meta.url, "./plantedDaemon.ts") })
         expect(report.verdict.counts.lost).toBeGreaterThan(0)
       }),
     120_000,

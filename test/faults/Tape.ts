@@ -2,7 +2,8 @@
  * What a reader of very many messages saw, in numbers: room for all of them is made beforehand, so that noting one costs
  * no memory, and what is measured meanwhile is what others use.
  *
- * The messages are numbered from 0, and go to fifty topics in turn. In the end each topic is a history of its own, small enough for any heap.
+ * The messages are numbered from 0, and go to fifty topics in turn. In the end each topic is a history of its own, small
+ * enough for any heap.
  */
 import * as LogId from "../../src/domain/LogId.ts"
 import type { Message } from "../../src/domain/Message.ts"

@@ -52,10 +52,10 @@ describe("a subscriber that stops reading", () => {
   )
 
   it.live(
-    "while 200,000 messages are published over gRPC costs the node less than 64 MiB, and gets them all",
+    "while 150,000 messages are published over gRPC costs the node less than 64 MiB, and gets them all",
     () =>
       Effect.gen(function* () {
-        const messages = 200_000
+        const messages = 150_000
         const path = join(yield* temporaryDirectory, "bus.sqlite")
         const said = yield* Queue.unbounded<unknown>()
         const node = yield* Program.start([Program.pathTo(import.meta.url, "./slowSubscriberNode.ts"), path], {
