@@ -2,14 +2,15 @@
  * What a reader of very many messages saw, in numbers: room for all of them is made beforehand, so that noting one costs
  * no memory, and what is measured meanwhile is what others use.
  *
- * The messages are numbered from 0, and go to a few topics in turn. In the end each topic is a history of its own.
+ * The messages are numbered from 0, and go to fifty topics in turn. In the end each topic is a history of its own, small
+ * enough for any heap.
  */
 import * as LogId from "../../src/domain/LogId.ts"
 import type { Message } from "../../src/domain/Message.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { check, type Seen, type Verdict, type Write } from "../../src/testing/history.ts"
 
-export const topicsCount = 10
+export const topicsCount = 50
 const payloadBytes = 100
 
 /** The topic of message n. */
@@ -32,7 +33,9 @@ export class Tape {
   readonly #offsets: Uint32Array
   readonly #numbers: Uint32Array
   readonly #positions: Uint32Array
+  readonly #last = new Uint32Array(topicsCount)
   #count = 0
+  #jumps = 0
 
   constructor(messages: number) {
     // Written to, so that the memory is really there from the beginning.
@@ -46,8 +49,17 @@ export class Tape {
     return this.#count
   }
 
+  /** Messages whose offset was not the one after that of the message before in their topic. */
+  get jumps(): number {
+    return this.#jumps
+  }
+
   note({ topic, offset, position, payload }: Message): void {
-    this.#topics[this.#count] = Number(topic.slice("load/".length))
+    const log = Number(topic.slice("load/".length))
+    const last = this.#last[log]!
+    if (last > 0 && offset !== last + 1) this.#jumps++
+    this.#last[log] = offset
+    this.#topics[this.#count] = log
     this.#offsets[this.#count] = offset
     this.#numbers[this.#count] = numberOf(payload)
     this.#positions[this.#count] = position
@@ -99,23 +111,27 @@ export class Acknowledgements {
   }
 }
 
-/**
- * The verdict on each topic.
- * @param final what somebody read who came when everything was over
- */
-export const verdicts = (
-  acknowledgements: Acknowledgements,
-  final: Tape,
-  readers: ReadonlyMap<string, Tape>,
-): ReadonlyArray<Verdict> =>
-  Array.from({ length: topicsCount }, (_, topic) => {
+export interface Tapes {
+  readonly acknowledgements: Acknowledgements
+  /** What somebody read who came when everything was over. */
+  readonly final: Tape
+  /** What others read, each from this offset on. */
+  readonly readers: ReadonlyArray<{ readonly name: string; readonly tape: Tape; readonly first: number }>
+}
+
+/** The verdict on the first so many topics. */
+export const verdicts = ({ acknowledgements, final, readers }: Tapes, topics: number): ReadonlyArray<Verdict> =>
+  Array.from({ length: topics }, (_, topic) => {
     const all = final.seen(topic)
-    const log = { topic: topicOf(topic), origin: defaultNodeId }
-    const expected = new Map([[LogId.key(log), { firstMin: 1, firstMax: 1, last: all.length }]])
+    const key = LogId.key({ topic: topicOf(topic), origin: defaultNodeId })
     return check({
       writes: acknowledgements.writes(topic),
       deletions: [],
       final: all,
-      reads: [...readers].map(([reader, tape]) => ({ reader, seen: tape.seen(topic), expected })),
+      reads: readers.map(({ name, tape, first }) => ({
+        reader: name,
+        seen: tape.seen(topic),
+        expected: new Map([[key, { firstMin: first, firstMax: first, last: all.length }]]),
+      })),
     })
   })

@@ -10,7 +10,6 @@ export const memory = (collect: boolean): Memory => {
     globalThis.gc()
     globalThis.gc()
   }
-  if (process.env["DBG"]) console.error(process.memoryUsage())
   const { rss, heapUsed, external } = process.memoryUsage()
   return { rss, held: heapUsed + external }
 }

@@ -5,7 +5,7 @@
 import { Deferred, Effect, Fiber, type Scope, Stream } from "effect"
 import { format } from "../../src/testing/history.ts"
 import type { SubscribeError, PublishError, Topics } from "../../src/topics/Topics.ts"
-import { Acknowledgements, payloadOf, Tape, topicOf, verdicts } from "./Tape.ts"
+import { Acknowledgements, payloadOf, Tape, type Tapes, topicOf, topicsCount, verdicts } from "./Tape.ts"
 
 /** The memory of a process, in bytes. */
 export interface Memory {
@@ -22,6 +22,8 @@ export interface SlowSubscriberOptions {
   /** Absent: a run without it, to compare with. */
   readonly stopped: Topics["Service"] | undefined
   readonly messages: number
+  /** How many of the fifty topics the history checker looks at: all of them take longer than all the rest. */
+  readonly topicsChecked: number
   /** The memory of the process that the node is in, after a garbage collection if so told. */
   readonly memory: (collect: boolean) => Effect.Effect<Memory>
 }
@@ -38,7 +40,9 @@ export interface SlowSubscriberReport {
   readonly after: Memory
   /** How many messages the stopped one had seen when all others were done. */
   readonly seenBeforeStop: number
-  /** What the history checker finds in each topic, one line for all where that is the same. */
+  /** Messages that each reader got, the one that came last included, and those that were out of turn. */
+  readonly received: Readonly<Record<string, { readonly count: number; readonly jumps: number }>>
+  /** What the history checker finds, one line for all topics where that is the same. */
   readonly verdict: string
 }
 
@@ -46,10 +50,7 @@ const batchMessages = 1000
 const batchesInFlight = 2
 const samplesEvery = 20
 /** The first messages are not measured: as many as it takes for code to be compiled and heaps to have grown. */
-const warmUpMessages = 50_000
-
-const fastReader = "the one that reads"
-const stoppedReader = "the one that stops"
+export const warmUpMessages = 50_000
 
 /** Publishes messages from one number to another and notes their offsets; `each` is run now and then. */
 const publish = (
@@ -116,17 +117,21 @@ export const slowSubscriber = (
   Effect.gen(function* () {
     const { publisher, fast, stopped, messages, memory } = options
     const acknowledgements = new Acknowledgements(messages)
-    const tapes = new Map([[fastReader, new Tape(messages)]])
+    const readers: Array<Tapes["readers"][number]> = []
     const go = yield* Deferred.make<void>()
-    const reading = yield* follow(fast, tapes.get(fastReader)!, messages, Effect.void)
+    const first = { name: "the one that reads", tape: new Tape(messages), first: 1 }
+    readers.push(first)
+    const reading = yield* follow(fast, first.tape, messages, Effect.void)
+    yield* publish(publisher, { from: 0, to: warmUpMessages }, acknowledgements, Effect.void)
+
+    const rest = messages - warmUpMessages
+    let second: Tape | undefined
     let waiting: Fiber.Fiber<void, SubscribeError> | undefined
     if (stopped !== undefined) {
-      const tape = new Tape(messages)
-      tapes.set(stoppedReader, tape)
-      waiting = yield* follow(stopped, tape, messages, Deferred.await(go))
+      second = new Tape(rest)
+      readers.push({ name: "the one that stops", tape: second, first: warmUpMessages / topicsCount + 1 })
+      waiting = yield* follow(stopped, second, rest, Deferred.await(go))
     }
-
-    yield* publish(publisher, { from: 0, to: warmUpMessages }, acknowledgements, Effect.void)
     const before = yield* memory(true)
     let peakRss = before.rss
     const sample = Effect.map(memory(false), ({ rss }) => {
@@ -138,13 +143,20 @@ export const slowSubscriber = (
     const seconds = (performance.now() - begun) / 1000
     yield* sample
     const whileStopped = yield* memory(true)
-    const seenBeforeStop = tapes.get(stoppedReader)?.count ?? 0
+    const seenBeforeStop = second?.count ?? 0
     yield* Deferred.succeed(go, undefined)
     if (waiting !== undefined) yield* Fiber.join(waiting)
     const after = yield* memory(true)
 
     const final = yield* readAll(fast, messages)
-    const lines = new Set(verdicts(acknowledgements, final, tapes).map(format))
-    const messagesPerSecond = (messages - warmUpMessages) / seconds
-    return { messagesPerSecond, before, peakRss, whileStopped, after, seenBeforeStop, verdict: [...lines].join("\n") }
+    const lines = new Set(verdicts({ acknowledgements, final, readers }, options.topicsChecked).map(format))
+    const received = Object.fromEntries(
+      [...readers, { name: "the one that came last", tape: final }].map(({ name, tape: { count, jumps } }) => [
+        name,
+        { count, jumps },
+      ]),
+    )
+    const messagesPerSecond = rest / seconds
+    const verdict = [...lines].join("\n")
+    return { messagesPerSecond, before, peakRss, whileStopped, after, seenBeforeStop, received, verdict }
   }).pipe(Effect.scoped)
