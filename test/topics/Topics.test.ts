@@ -268,6 +268,21 @@ describe("deleting", () => {
   )
 })
 
+describe("publishers that never pause", () => {
+  it.live("leave room on the event loop for others, also where the store answers at once", () =>
+    Effect.gen(function* () {
+      const topics = yield* Topics
+      const publisher = Effect.gen(function* () {
+        while (true) yield* topics.publish("t", "x")
+      })
+      yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.forkScoped(publisher))
+      // A timer of the host, which a loop kept busy by microtasks would never reach.
+      yield* Effect.promise(() => new Promise<void>((resolve) => setTimeout(resolve, 20)))
+      expect(Option.getOrThrow(yield* topics.head("t"))).toBeGreaterThan(0)
+    }).pipe(Effect.provide(topicsLayer)),
+  )
+})
+
 describe("closing", () => {
   it.live("answers what was published before, and ends subscriptions", () =>
     Effect.gen(function* () {

@@ -74,6 +74,9 @@ const quickCommitMillis = 8
 /** … and only from so many messages on. */
 const overlapMessagesMin = 64
 
+/** Commits sent one after another before timers and sockets get their turn. */
+const turnsMax = 32
+
 const closing = () => new Unavailable({ message: "the node is closing" })
 
 const make = Effect.fnUntraced(function* () {
@@ -89,23 +92,44 @@ const make = Effect.fnUntraced(function* () {
   let next = 0
   const flights: Array<Flight> = []
   let scheduled = false
+  let turns = 0
+  let isResting = false
   let lastCommitMillis = 0
   let isClosing = false
   let whenIdle: (() => void) | undefined
 
   const enqueue = (entry: Entry): void => {
     waiting.push(entry)
+    schedule()
+  }
+
+  /** Not at once: publishes that are started together shall share the commit. */
+  const schedule = (): void => {
     if (scheduled) return
     scheduled = true
-    // Not at once: publishes that are started together shall share the commit.
     queueMicrotask(pump)
+  }
+
+  /** A store that answers at once, and publishers that go on at once, would keep everybody else from the event loop. */
+  const rest = (): void => {
+    isResting = true
+    setImmediate(() => {
+      isResting = false
+      turns = 0
+      pump()
+    })
   }
 
   const pump = (): void => {
     scheduled = false
+    if (isResting) return
     while (maySend()) {
       const entry = waiting[next]
       if (entry === undefined) break
+      if (++turns > turnsMax) {
+        rest()
+        break
+      }
       if (entry instanceof CallEntry) sendCall(entry)
       else sendAppends()
     }
@@ -201,10 +225,7 @@ const make = Effect.fnUntraced(function* () {
   const land = (flight: Flight, complete: () => void): void => {
     flight.complete = complete
     while (flights[0]?.complete !== undefined) flights.shift()!.complete!()
-    if (!scheduled) {
-      scheduled = true
-      queueMicrotask(pump)
-    }
+    schedule()
   }
 
   const submit = <A>(makeEntry: (resume: Resume<A>) => AppendEntry): Effect.Effect<A, AppendError> =>
