@@ -2,7 +2,7 @@
  * I1, I2, I3, I4 and I8 across SIGKILL. `npm run soak -- kills` does the same for as long as one likes.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Cause, Effect, Exit } from "effect"
 import { format } from "../../src/testing/history.ts"
 import { kills } from "./kills.ts"
 import { pathTo } from "./Program.ts"
@@ -34,8 +34,12 @@ describe("a daemon that is killed under load", () => {
     "is found out where it acknowledges before it commits",
     () =>
       Effect.gen(function* () {
-        const report = yield* kills({ rounds: 8, seed, script: pathTo(import.meta.url, "./plantedDaemon.ts") })
-        expect(report.verdict.counts.lost).toBeGreaterThan(0)
+        const script = pathTo(import.meta.url, "./plantedDaemon.ts")
+        const exit = yield* Effect.exit(kills({ rounds: 8, seed, script }))
+        // Either acknowledged messages are missing in the end, or a subscriber that saw one comes back to a store that
+        // never had it, and is told so.
+        if (Exit.isSuccess(exit)) expect(exit.value.verdict.counts.lost).toBeGreaterThan(0)
+        else expect(Cause.pretty(exit.cause)).toContain("is beyond the end of this store")
       }),
     120_000,
   )
