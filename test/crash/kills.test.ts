@@ -2,7 +2,7 @@
  * I1, I2, I3, I4 and I8 across SIGKILL. `npm run soak -- kills` does the same for as long as one likes.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Option } from "effect"
 import { format } from "../../src/testing/history.ts"
 import { kills } from "./kills.ts"
 import { pathTo } from "./Program.ts"
@@ -35,12 +35,20 @@ describe("a daemon that is killed under load", () => {
     () =>
       Effect.gen(function* () {
         const script = pathTo(import.meta.url, "./plantedDaemon.ts")
-        const exit = yield* Effect.exit(kills({ rounds: 8, seed, script }))
-        // Either acknowledged messages are missing in the end, or a subscriber that saw one comes back to a store that
-        // never had it, and is told so.
-        if (Exit.isSuccess(exit)) expect(exit.value.verdict.counts.lost).toBeGreaterThan(0)
-        else expect(Cause.pretty(exit.cause)).toContain("is beyond the end of this store")
+        // A kill finds it out only where a write was owed at that moment, so there are several attempts.
+        let isFound = false
+        for (let attempt = 0; attempt < 6 && !isFound; attempt++) {
+          const exit = yield* Effect.exit(
+            Effect.timeoutOption(kills({ rounds: 6, seed: seed + attempt, script }), "30 seconds"),
+          )
+          // Either acknowledged messages are missing in the end, or a subscriber that saw one comes back to a store
+          // that never had it, and is told so.
+          isFound = Exit.isSuccess(exit)
+            ? Option.exists(exit.value, (report) => report.verdict.counts.lost > 0)
+            : Cause.pretty(exit.cause).includes("is beyond the end of this store")
+        }
+        expect(isFound).toBe(true)
       }),
-    120_000,
+    200_000,
   )
 })
