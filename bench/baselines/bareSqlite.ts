@@ -1,7 +1,7 @@
 /**
- * The baseline of the durable plane: the same rows in the same schema through `node:sqlite` and nothing else. One
- * prepared statement for each row, on the main thread, as one writes it without thinking of a bus; WAL and
- * synchronous=FULL, as millrace has it.
+ * The baseline of the durable plane: the same messages through `node:sqlite` and nothing else, as one writes it without
+ * thinking of a bus. A row a message, its place in the log under an index, one prepared statement for each row, on the
+ * main thread; WAL and synchronous=FULL, as millrace has it.
  */
 import { DatabaseSync } from "node:sqlite"
 
@@ -11,27 +11,40 @@ export class BareSqlite {
   readonly #head
   readonly #end
   readonly #page
-  #position: number
+  #position = 0
 
-  /** Opens a file that a store has made and closed, so that the schema is the store's own. */
+  /** Makes a database of its own in a new file. */
   constructor(path: string) {
     this.#database = new DatabaseSync(path)
-    this.#database.exec("PRAGMA journal_mode = wal; PRAGMA synchronous = FULL")
-    this.#database.exec(
-      "INSERT OR IGNORE INTO millrace_logs (log, topic, tenant, line, device, head) VALUES (1000, 'bare', 'a', 'b', 'c', 0)",
-    )
+    this.#database.exec(`
+      PRAGMA journal_mode = wal;
+      PRAGMA synchronous = FULL;
+      CREATE TABLE journal (one INTEGER PRIMARY KEY, last_position INTEGER NOT NULL) STRICT;
+      CREATE TABLE logs (log INTEGER PRIMARY KEY, topic TEXT NOT NULL UNIQUE, head INTEGER NOT NULL) STRICT;
+      CREATE TABLE messages (
+        position INTEGER PRIMARY KEY,
+        log INTEGER NOT NULL,
+        log_offset INTEGER NOT NULL,
+        id TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        deleted INTEGER NOT NULL,
+        headers TEXT,
+        payload BLOB NOT NULL
+      ) STRICT;
+      CREATE UNIQUE INDEX messages_by_offset ON messages (log, log_offset);
+      INSERT INTO journal VALUES (1, 0);
+      INSERT INTO logs VALUES (1, 'bench', 0);
+    `)
     this.#insert = this.#database.prepare(
-      `INSERT INTO millrace_messages (position, log, log_offset, id, created_at, deleted, headers, payload)
-       VALUES (?, 1000, ?, ?, ?, 0, NULL, ?)`,
+      `INSERT INTO messages (position, log, log_offset, id, created_at, deleted, headers, payload)
+       VALUES (?, 1, ?, ?, ?, 0, NULL, ?)`,
     )
-    this.#head = this.#database.prepare("UPDATE millrace_logs SET head = ? WHERE log = 1000")
-    this.#end = this.#database.prepare("UPDATE millrace_journal SET last_position = ? WHERE one = 1")
+    this.#head = this.#database.prepare("UPDATE logs SET head = ? WHERE log = 1")
+    this.#end = this.#database.prepare("UPDATE journal SET last_position = ? WHERE one = 1")
     this.#page = this.#database.prepare(
-      `SELECT position, log, log_offset, id, created_at, deleted, headers, payload FROM millrace_messages
+      `SELECT position, log, log_offset, id, created_at, deleted, headers, payload FROM messages
        WHERE position > ? ORDER BY position LIMIT ?`,
     )
-    const row = this.#database.prepare("SELECT last_position AS position FROM millrace_journal").get()
-    this.#position = Number(row?.["position"])
   }
 
   /** Inserts payloads in one commit. */

@@ -42,13 +42,11 @@ class Bus {
   }
 }
 
-/** A bare connection to a file with our schema. */
-const makeBare = async (): Promise<readonly [BareSqlite, () => void]> => {
-  const bus = new Bus()
-  await bus.run((topics) => topics.heads)
-  await bus.close()
-  const bare = new BareSqlite(bus.path)
-  return [bare, () => (bare.close(), bus.remove())]
+/** A bare database, and what removes it. */
+const makeBare = (): readonly [BareSqlite, () => void] => {
+  const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
+  const bare = new BareSqlite(join(directory, "bare.sqlite"))
+  return [bare, () => (bare.close(), rmSync(directory, { recursive: true, force: true }))]
 }
 
 type TopicsService = Topics.Topics["Service"]
@@ -76,7 +74,7 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
   const count = full ? 1_000_000 : 100_000
   const times = full ? 9 : 5
   const bus = new Bus()
-  const [bare, closeBare] = await makeBare()
+  const [bare, closeBare] = makeBare()
   const replayed = 2 * count
   const against = "bare node:sqlite, 1,000 rows a commit"
   const compare = async (pair: Pair) => report(await comparePair("topics", pair, times))

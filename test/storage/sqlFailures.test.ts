@@ -61,7 +61,7 @@ const offsetsOf = (store: LogStore["Service"]) =>
 
 describe("a write whose database fails", () => {
   for (const [what, statement] of [
-    ["at a statement", "INSERT INTO millrace_messages"],
+    ["at a statement", "INSERT INTO millrace_blocks"],
     ["at the commit", "COMMIT"],
   ] as const) {
     it.live(`${what}, for want of space, changes nothing, and the store goes on`, () =>

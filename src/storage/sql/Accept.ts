@@ -7,14 +7,14 @@ import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { planAccept, type StoredContent } from "../AcceptPlan.ts"
-import { headersFromText } from "../Content.ts"
 import type { AcceptResult, ReplicatedMessage } from "../LogStore.ts"
 import { contains } from "../OffsetRanges.ts"
+import { contentsAt } from "./Blocks.ts"
+import { erase } from "./Erase.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { LogRow } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
-import { addRows, grouped } from "./Statements.ts"
-import { digestKeys, readRanges } from "./Tombstone.ts"
+import { readRanges } from "./Tombstone.ts"
 import type { Written } from "./WriteTransaction.ts"
 
 export const accept = (
@@ -43,29 +43,19 @@ export const accept = (
     if (plan.fresh.length > 0) {
       const touched = write.log(log)
       for (const message of plan.fresh) {
-        write.add(touched, message, message.deleted)
-        accepted.push(write.last(touched))
+        write.add(touched, message)
+        accepted.push(write.last())
       }
     }
-    const statements = write.statements()
-    if (row !== undefined && plan.deletes.length > 0) {
-      yield* digestKeys(session, row.number, { first: plan.deletes[0]!, last: plan.deletes.at(-1)! })
-      addRows(statements, eraseOffsets, plan.deletes.length, (params, i) => {
-        params.push(row.number, plan.deletes[i])
-      })
-    }
-    yield* session.runAll(statements)
+    if (row !== undefined)
+      yield* erase(
+        session,
+        row.number,
+        plan.deletes.map((offset) => ({ first: offset, last: offset })),
+      )
+    yield* session.runAll(write.statements())
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
   })
-
-const eraseOffsets = grouped(
-  2,
-  (rows) =>
-    `UPDATE millrace_messages SET deleted = 1, headers = NULL, payload = x'' WHERE (log, log_offset) IN (VALUES ${rows})`,
-)
-
-const selectContents = `SELECT log_offset, id, created_at, deleted, headers, payload FROM millrace_messages
-  WHERE log = ? AND log_offset BETWEEN ? AND ?`
 
 /** The stored messages at the offsets of a batch, by offset. */
 const readStored = (
@@ -73,25 +63,11 @@ const readStored = (
   row: LogRow | undefined,
   messages: ReadonlyArray<ReplicatedMessage>,
 ): Effect.Effect<ReadonlyMap<number, StoredContent>, SqlError> => {
-  const stored = new Map<number, StoredContent>()
-  let first = Number.POSITIVE_INFINITY
-  let last = 0
-  for (const { offset } of messages) {
-    if (row === undefined || offset > row.head) continue
-    first = Math.min(first, offset)
-    last = Math.max(last, offset)
-  }
-  if (row === undefined || last === 0) return Effect.succeed(stored)
-  return Effect.map(session.values(selectContents, [row.number, first, last]), (rows) => {
-    for (const [offset, id, createdAt, deleted, headers, payload] of rows) {
-      stored.set(offset as number, {
-        id: id as string,
-        createdAt: createdAt as number,
-        deleted: deleted !== 0,
-        headers: headersFromText(headers as string | null),
-        payload: payload as Uint8Array,
-      })
-    }
-    return stored
-  })
+  if (row === undefined) return Effect.succeed(new Map())
+  const offsets = messages.map(({ offset }) => offset).filter((offset) => offset <= row.head)
+  return contentsAt(
+    session,
+    row.number,
+    offsets.toSorted((a, b) => a - b),
+  )
 }

@@ -9,8 +9,8 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from "../AppendPlan.ts"
-import { headersFromText } from "../Content.ts"
 import type { AppendResult, Draft, KeyWindow } from "../LogStore.ts"
+import { locate } from "./Blocks.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { Session, Statement } from "./Session.ts"
 import { addRows, grouped } from "./Statements.ts"
@@ -43,7 +43,7 @@ export const append = (
     for (let i = 0; i < drafts.length;) {
       const planned = logs[i]!
       const log = write.log({ topic: planned.topic, origin: node })
-      for (; i < drafts.length && logs[i] === planned; i++) write.add(log, drafts[i]!, false)
+      for (; i < drafts.length && logs[i] === planned; i++) write.add(log, drafts[i]!)
     }
     const statements = write.statements()
     const count = rememberKeys(statements, context, plan, write)
@@ -61,10 +61,7 @@ type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>
 
 const selectKeys = grouped(
   1,
-  (names) =>
-    `SELECT name, k.position, digest, log_offset, id, k.created_at, deleted, headers, payload
-     FROM millrace_keys k JOIN millrace_messages m ON m.position = k.position
-     WHERE k.log = ? AND name IN (${names})`,
+  (names) => `SELECT name, position, digest, created_at FROM millrace_keys WHERE log = ? AND name IN (${names})`,
 )
 
 /** What is remembered of the keys in a batch, by topic and key. */
@@ -92,24 +89,28 @@ const findKeys = (
       const entries = new Map<string, KeyedMessage>()
       found.set(topic, entries)
       const list = [...names]
+      const rows: Array<ReadonlyArray<unknown>> = []
       let at = 0
       for (const [size, text] of selectKeys.texts) {
         for (; list.length - at >= size; at += size) {
-          const rows = yield* session.values(text, [log.number, ...list.slice(at, at + size)])
-          for (const [name, position, digest, offset, id, createdAt, deleted, headers, payload] of rows) {
-            entries.set(name as string, {
-              offset: offset as number,
-              position: position as number,
-              id: id as string,
-              createdAt: createdAt as number,
-              deleted: deleted !== 0,
-              content: (digest as Uint8Array | null) ?? {
-                headers: headersFromText(headers as string | null),
-                payload: payload as Uint8Array,
-              },
-            })
-          }
+          rows.push(...(yield* session.values(text, [log.number, ...list.slice(at, at + size)])))
         }
+      }
+      const messages = yield* locate(
+        session,
+        rows.map(([, position]) => position as number).toSorted((a, b) => a - b),
+      )
+      for (const [name, position, digest, createdAt] of rows) {
+        const { content, offset } = messages.get(position as number)!
+        const { deleted, id } = content
+        entries.set(name as string, {
+          offset,
+          position: position as number,
+          id,
+          createdAt: createdAt as number,
+          deleted,
+          content: (digest as Uint8Array | null) ?? content,
+        })
       }
     }
     return found

@@ -1,21 +1,14 @@
 /**
- * Messages on their way into the journal: gathered as columns, then written in one go within a transaction. What the
+ * Messages on their way into the journal: gathered as blocks, then written in one go within a transaction. What the
  * store remembers in memory — logs, heads, the journal's end — changes only once the commit has succeeded.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import type { Headers, Message } from "../../domain/Message.ts"
-import { headersToText } from "../Content.ts"
+import { type Message, noHeaders } from "../../domain/Message.ts"
+import { type BlockContent, encodeBlock } from "./Block.ts"
+import { blockBytesMax, blockMessagesMax } from "./Blocks.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
 import type { Statement } from "./Session.ts"
 import { addRows, grouped } from "./Statements.ts"
-
-/** What of a message is the same wherever it is stored. */
-export interface Content {
-  readonly id: string
-  readonly createdAt: number
-  readonly headers: Headers
-  readonly payload: Uint8Array
-}
 
 /** The store's state in memory that a write goes on from. */
 export interface JournalState {
@@ -35,10 +28,9 @@ const insertLogs = grouped(
   6,
   (rows) => `INSERT INTO millrace_logs (log, topic, tenant, line, device, head) VALUES ${rows}`,
 )
-const insertMessages = grouped(
-  8,
-  (rows) =>
-    `INSERT INTO millrace_messages (position, log, log_offset, id, created_at, deleted, headers, payload) VALUES ${rows}`,
+const insertBlocks = grouped(
+  5,
+  (rows) => `INSERT INTO millrace_blocks (last_position, log, last_offset, messages, content) VALUES ${rows}`,
 )
 const updateHeads = grouped(
   2,
@@ -49,18 +41,27 @@ const updateHeads = grouped(
 )
 const updateEnd = "UPDATE millrace_journal SET last_position = ? WHERE one = 1"
 
+/** A block that is being filled. */
+interface OpenBlock {
+  readonly log: TouchedLog
+  readonly contents: Array<BlockContent>
+  bytes: number
+  lastPosition: number
+  lastOffset: number
+}
+
 export class JournalWrite {
   private readonly state: JournalState
   private readonly touched = new Map<string, TouchedLog>()
-  private readonly numbers: Array<number> = []
-  private readonly offsets: Array<number> = []
-  private readonly contents: Array<Content> = []
-  /** Indices of the tombstones among them. */
-  private readonly deleted = new Set<number>()
+  private readonly blocks: Array<OpenBlock> = []
+  private block: OpenBlock | undefined
+  /** The journal's last position with what was added. */
+  private end: number
   private lastNumber: number
 
   constructor(state: JournalState) {
     this.state = state
+    this.end = state.end
     this.lastNumber = state.logs.lastNumber
   }
 
@@ -80,34 +81,46 @@ export class JournalWrite {
   }
 
   /** Adds a message as the next one of its log. */
-  add(log: TouchedLog, content: Content, deleted: boolean): void {
-    log.head += 1
-    this.numbers.push(log.row.number)
-    this.offsets.push(log.head)
-    if (deleted) this.deleted.add(this.contents.length)
-    this.contents.push(content)
+  add(log: TouchedLog, content: BlockContent): void {
+    const bytes = contentBytes(content)
+    let { block } = this
+    if (
+      block === undefined ||
+      block.log !== log ||
+      block.contents.length === blockMessagesMax ||
+      block.bytes + bytes > blockBytesMax
+    ) {
+      block = { log, contents: [], bytes: 0, lastPosition: 0, lastOffset: 0 }
+      this.block = block
+      this.blocks.push(block)
+    }
+    block.contents.push(content)
+    block.bytes += bytes
+    block.lastPosition = ++this.end
+    block.lastOffset = ++log.head
   }
 
   /** The message added last, as it will be stored. */
-  last(log: TouchedLog): Message {
-    const content = this.contents.at(-1)!
+  last(): Message {
+    const { contents, lastOffset, lastPosition, log } = this.block!
+    const { createdAt, deleted, headers, id, payload } = contents.at(-1)!
+    const { origin, topic } = log.row.log
     return {
-      topic: log.row.log.topic,
-      origin: log.row.log.origin,
-      offset: log.head,
-      position: this.state.end + this.contents.length,
-      id: content.id,
-      createdAt: content.createdAt,
-      headers: content.headers,
-      payload: content.payload,
-      deleted: this.deleted.has(this.contents.length - 1),
+      topic,
+      origin,
+      offset: lastOffset,
+      position: lastPosition,
+      id,
+      createdAt,
+      headers,
+      payload,
+      deleted: deleted === true,
     }
   }
 
   /** The statements that write everything; to be run once, within the transaction. */
   statements(): Array<Statement> {
-    const { contents, deleted, numbers, offsets } = this
-    const first = this.state.end + 1
+    const { blocks, end, state } = this
     const list: Array<Statement> = []
     const touched = [...this.touched.values()]
     const created = touched.filter((log) => log.isNew)
@@ -116,16 +129,15 @@ export class JournalWrite {
       const { origin, topic } = log.log
       params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
     })
-    addRows(list, insertMessages, contents.length, (params, row) => {
-      const { createdAt, headers, id, payload } = contents[row]!
-      const mark = deleted.has(row) ? 1 : 0
-      params.push(first + row, numbers[row], offsets[row], id, createdAt, mark, headersToText(headers), payload)
+    addRows(list, insertBlocks, blocks.length, (params, row) => {
+      const { contents, lastOffset, lastPosition, log } = blocks[row]!
+      params.push(lastPosition, log.row.number, lastOffset, contents.length, encodeBlock(contents))
     })
     const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
     addRows(list, updateHeads, moved.length, (params, row) => {
       params.push(moved[row]!.head, moved[row]!.row.number)
     })
-    if (contents.length > 0) list.push([updateEnd, [first + contents.length - 1]])
+    if (end > state.end) list.push([updateEnd, [end]])
     return list
   }
 
@@ -135,6 +147,13 @@ export class JournalWrite {
       row.head = head
       if (isNew) this.state.logs.add(row)
     }
-    this.state.end += this.contents.length
+    this.state.end = this.end
   }
+}
+
+/** About what a message adds to a block, in bytes. */
+const contentBytes = ({ headers, payload }: BlockContent): number => {
+  let bytes = payload.byteLength
+  if (headers !== noHeaders) for (const name in headers) bytes += name.length + headers[name]!.length
+  return bytes
 }

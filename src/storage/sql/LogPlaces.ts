@@ -25,12 +25,13 @@ export class LogPlaces {
 }
 
 /**
- * The first offset of a log whose position is beyond a given one, by binary search over the index. A message's offset
- * is never greater than its position, which bounds the search. (The cast matters: clients may bind numbers as reals,
- * and then the division would not be one of integers.)
+ * The first offset of a log whose block ends beyond a given position, by binary search over the index. A message's
+ * offset is never greater than its position, which bounds the search. (The cast matters: clients may bind numbers as
+ * reals, and then the division would not be one of integers.)
  */
 const selectFirstBeyond = (() => {
-  const positionInTheMiddle = "(SELECT position FROM millrace_messages WHERE log = ? AND log_offset = (low + high) / 2)"
+  const positionInTheMiddle = `(SELECT last_position FROM millrace_blocks
+    WHERE log = ? AND last_offset >= (low + high) / 2 ORDER BY last_offset LIMIT 1)`
   return `WITH RECURSIVE search (low, high) AS (
       SELECT 1, min(head, CAST(? AS INTEGER)) + 1 FROM millrace_logs WHERE log = ?
       UNION ALL
@@ -40,6 +41,9 @@ const selectFirstBeyond = (() => {
     ) SELECT low FROM search WHERE low >= high`
 })()
 
-/** The first offset of a log beyond a position; one more than the head where there is none. */
+/**
+ * Where to read on for the messages of a log beyond a position: the first offset of the block that has the first of
+ * them; one more than the head where there is none.
+ */
 export const firstBeyond = (session: Session, log: number, after: number): Effect.Effect<number, SqlError> =>
   Effect.map(session.values(selectFirstBeyond, [after, log, log, after, log, after]), (rows) => rows[0]![0] as number)

@@ -2,8 +2,8 @@
  * Reading logs and the journal, page by page.
  *
  * A journal page is read in one of three ways, by how many logs its filter selects: none, nothing is read; a few, each
- * is followed by its index and the rows are merged by position; more, the journal is scanned, over a bounded range of
- * positions, and rows of other logs are skipped without reading their content.
+ * is followed by its index and their blocks are merged by position; more, the journal is scanned, over a bounded range
+ * of positions, and blocks of other logs are skipped without reading their content.
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
@@ -11,11 +11,20 @@ import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { JournalFilter, JournalPage, PageLimit } from "../LogStore.ts"
 import type { Dialect } from "./Dialect.ts"
+import {
+  blockColumns,
+  blockMessagesMax,
+  type BlockRow,
+  firstOffsetOf,
+  firstPositionOf,
+  lastOffsetOf,
+  lastPositionOf,
+} from "./Blocks.ts"
 import { firstBeyond, type LogPlaces } from "./LogPlaces.ts"
 import type { LogSelector } from "./LogSelector.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
-import { messageColumns, MessagePage, offsetOf, positionOf } from "./MessagePage.ts"
-import type { Session, Values } from "./Session.ts"
+import { MessagePage } from "./MessagePage.ts"
+import type { Session } from "./Session.ts"
 
 /** Logs that a page merges at most; beyond, the journal is scanned. */
 const mergedLogsMax = 8
@@ -32,8 +41,8 @@ export interface ReadContext {
   readonly catchesUp: boolean
 }
 
-const selectByOffset = `SELECT ${messageColumns} FROM millrace_messages
-  WHERE log = ? AND log_offset >= ? ORDER BY log_offset LIMIT ?`
+const selectByOffset = `SELECT ${blockColumns} FROM millrace_blocks
+  WHERE log = ? AND last_offset >= ? AND last_offset <= ? ORDER BY last_offset LIMIT ?`
 
 export const readLog = (
   session: Session,
@@ -44,16 +53,15 @@ export const readLog = (
 ): Effect.Effect<ReadonlyArray<Message>, SqlError> =>
   Effect.gen(function* () {
     if (context.catchesUp && context.logs.find(log) === undefined) yield* context.logs.catchUp(session)
-    const page = new MessagePage(context.logs, limit)
+    let next = Math.max(from, 1)
+    const page = new MessagePage(context.logs, limit, { afterPosition: 0, fromOffset: next })
     const row = context.logs.find(log)
     if (row === undefined) return page.messages
-    let next = Math.max(from, 1)
     while (!page.full) {
-      const { wanted } = page
-      const rows = yield* session.values(selectByOffset, [row.number, next, wanted])
+      const rows = yield* session.values(selectByOffset, [row.number, next, next + page.reach, page.wanted])
+      if (rows.length === 0) break
       yield* page.addAll(session, rows)
-      if (rows.length < wanted) break
-      next = offsetOf(rows.at(-1)!) + 1
+      next = lastOffsetOf(rows.at(-1)!) + 1
     }
     return page.messages
   })
@@ -75,8 +83,8 @@ export const readJournal = (
     if (context.catchesUp) yield* context.logs.catchUp(session)
     const { isAll, logs } = context.selector.select(filter)
     if (after >= end || logs.length === 0) return { messages: [], scannedTo: end, end }
-    const page = new MessagePage(context.logs, limit)
     const from = Math.max(after, 0)
+    const page = new MessagePage(context.logs, limit, { afterPosition: from, fromOffset: 1 })
     const scannedTo =
       logs.length <= mergedLogsMax
         ? yield* mergeLogs(session, context.places, page, logs, from, end)
@@ -84,11 +92,11 @@ export const readJournal = (
     return { messages: page.messages, scannedTo, end }
   })
 
-/** One of the logs being merged: rows that were read, and the offset to read on from. */
+/** One of the logs being merged: blocks that were read, and the offset to read on from. */
 interface MergedLog {
   readonly number: number
   next: number
-  rows: Values
+  rows: ReadonlyArray<BlockRow>
   at: number
   isExhausted: boolean
 }
@@ -112,10 +120,10 @@ const mergeLogs = (
       for (const log of merged) {
         if (log.at === log.rows.length && !log.isExhausted) {
           const wanted = Math.max(Math.ceil(page.wanted / merged.length), Math.min(page.wanted, 16))
-          log.rows = yield* session.values(selectByOffset, [log.number, log.next, wanted])
+          log.rows = yield* session.values(selectByOffset, [log.number, log.next, log.next + page.reach, wanted])
           log.at = 0
-          log.isExhausted = log.rows.length < wanted
-          if (log.rows.length > 0) log.next = offsetOf(log.rows.at(-1)!) + 1
+          log.isExhausted = log.rows.length === 0
+          if (log.rows.length > 0) log.next = lastOffsetOf(log.rows.at(-1)!) + 1
         }
       }
       const run = takeRun(merged, end)
@@ -124,20 +132,21 @@ const mergeLogs = (
     }
     const { lastPosition } = page
     for (const log of merged) {
-      const ahead = log.rows.find((row) => positionOf(row) > lastPosition)
-      places.set(log.number, lastPosition, ahead === undefined ? log.next : offsetOf(ahead))
+      const ahead = log.rows.find((row) => lastPositionOf(row) > lastPosition)
+      const seen = ahead === undefined ? 0 : Math.max(0, lastPosition + 1 - firstPositionOf(ahead))
+      places.set(log.number, lastPosition, ahead === undefined ? log.next : firstOffsetOf(ahead) + seen)
     }
     return lastPosition
   })
 
-/** Rows in the order of positions up to `end`, until one of the logs has to be read on. */
-const takeRun = (logs: ReadonlyArray<MergedLog>, end: number): Values => {
+/** Blocks in the order of positions up to `end`, until one of the logs has to be read on. */
+const takeRun = (logs: ReadonlyArray<MergedLog>, end: number): ReadonlyArray<BlockRow> => {
   const only = logs[0]!
-  if (logs.length === 1 && only.at === 0 && only.rows.length > 0 && positionOf(only.rows.at(-1)!) <= end) {
+  if (logs.length === 1 && only.at === 0 && only.rows.length > 0 && lastPositionOf(only.rows.at(-1)!) <= end) {
     only.at = only.rows.length
     return only.rows
   }
-  const run: Array<ReadonlyArray<unknown>> = []
+  const run: Array<BlockRow> = []
   for (;;) {
     let first: MergedLog | undefined
     let position = end + 1
@@ -147,9 +156,9 @@ const takeRun = (logs: ReadonlyArray<MergedLog>, end: number): Values => {
         if (log.isExhausted) continue
         return run
       }
-      if (positionOf(row) < position) {
+      if (lastPositionOf(row) < position) {
         first = log
-        position = positionOf(row)
+        position = lastPositionOf(row)
       }
     }
     if (first === undefined) return run
@@ -158,8 +167,8 @@ const takeRun = (logs: ReadonlyArray<MergedLog>, end: number): Values => {
   }
 }
 
-const selectByPosition = (where: string): string => `SELECT ${messageColumns} FROM millrace_messages
-  WHERE position > ? AND position <= ? ${where} ORDER BY position LIMIT ?`
+const selectByPosition = (where: string): string => `SELECT ${blockColumns} FROM millrace_blocks
+  WHERE last_position > ? AND last_position <= ? ${where} ORDER BY last_position LIMIT ?`
 const selectAll = selectByPosition("")
 
 /** Fills the page from a range of the journal. Gives how far it is complete. */
@@ -173,16 +182,20 @@ const scanJournal = (
 ): Effect.Effect<number, SqlError> =>
   Effect.gen(function* () {
     const stop = Math.min(end, after + scanMax)
+    // A block that reaches beyond the stop counts: no block is longer than this, and none reaches beyond the end.
+    const last = Math.min(end, stop + blockMessagesMax)
     // The plus keeps the planner from going through the index by log, which has the wrong order.
     const sql = logs === undefined ? selectAll : selectByPosition(`AND ${dialect.oneOf("+log")}`)
     const selected = logs === undefined ? [] : [dialect.oneOfValue(logs.map(({ number }) => number))]
     let position = after
     while (!page.full) {
+      // Where every block counts, no more than the page's room is worth looking at.
+      const upTo = logs === undefined ? Math.min(last, position + page.reach) : last
       const { wanted } = page
-      const rows = yield* session.values(sql, [position, stop, ...selected, wanted])
+      const rows = yield* session.values(sql, [position, upTo, ...selected, wanted])
       yield* page.addAll(session, rows)
-      if (rows.length < wanted && !page.full) return stop
-      if (rows.length > 0) position = positionOf(rows.at(-1)!)
+      position = rows.length > 0 ? lastPositionOf(rows.at(-1)!) : upTo
+      if (!page.full && rows.length < wanted && upTo === last) return Math.max(stop, page.lastPosition)
     }
     return page.lastPosition
   })

@@ -1,8 +1,8 @@
 /**
  * How logs are kept in SQLite, whatever client speaks to it.
  *
- * Positions are row ids, given explicitly: the journal is the table itself. The only other index on messages is by log
- * and offset; it holds the position too, as every index of SQLite does, so that a place in a log is found without
+ * Positions are row ids, given explicitly: the journal is the table of blocks itself. The only other index on it is by
+ * log and offset; it holds the position too, as every index of SQLite does, so that a place in a log is found without
  * reading messages.
  */
 import * as Effect from "effect/Effect"
@@ -27,17 +27,14 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       head INTEGER NOT NULL,
       UNIQUE (topic, tenant, line, device)
     ) STRICT`,
-    `CREATE TABLE millrace_messages (
-      position INTEGER PRIMARY KEY,
+    `CREATE TABLE millrace_blocks (
+      last_position INTEGER PRIMARY KEY,
       log INTEGER NOT NULL,
-      log_offset INTEGER NOT NULL,
-      id TEXT NOT NULL,
-      created_at INTEGER NOT NULL,
-      deleted INTEGER NOT NULL,
-      headers TEXT,
-      payload BLOB NOT NULL
+      last_offset INTEGER NOT NULL,
+      messages INTEGER NOT NULL,
+      content BLOB NOT NULL
     ) STRICT`,
-    `CREATE UNIQUE INDEX millrace_messages_by_offset ON millrace_messages (log, log_offset)`,
+    `CREATE UNIQUE INDEX millrace_blocks_by_offset ON millrace_blocks (log, last_offset)`,
     `CREATE TABLE millrace_tombstones (
       log INTEGER NOT NULL,
       first_offset INTEGER NOT NULL,

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { OutcomeUnknown, StorageFailed } from "../../domain/errors.ts"
+import { DamagedBlock } from "./Block.ts"
 import type { Dialect } from "./Dialect.ts"
 import { type Session, withSession } from "./Session.ts"
 
@@ -110,11 +111,18 @@ export class WriteTransaction {
   }
 }
 
-/** What the database reports becomes the error of an operation that changed nothing. */
+/** What the database reports, and damage that is found in it, becomes the error of an operation that changed nothing. */
 const failed = <A, E>(
   operation: string,
   effect: Effect.Effect<A, E | SqlError>,
 ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> =>
-  Effect.mapError(effect, (error) =>
-    isSqlError(error) ? new StorageFailed({ operation, message: error.message }) : (error as Exclude<E, SqlError>),
+  effect.pipe(
+    Effect.mapError((error) =>
+      isSqlError(error) ? new StorageFailed({ operation, message: error.message }) : (error as Exclude<E, SqlError>),
+    ),
+    Effect.catchDefect((defect) =>
+      defect instanceof DamagedBlock
+        ? Effect.fail(new StorageFailed({ operation, message: `a stored block is damaged: ${defect.message}` }))
+        : Effect.die(defect),
+    ),
   )

@@ -1,0 +1,227 @@
+/**
+ * A block: consecutive messages of one log, packed into the one value that a row of the table of blocks holds.
+ *
+ * A row a message costs SQLite two trees' worth of work for each; a block costs it for a whole batch, and a batch is
+ * written and read at the speed of copying it (measured: 1,000 messages of 100 bytes in 0.5 ms instead of 2.7 ms, fsync
+ * included). Which log the messages belong to, and where they are in it and in the journal, is in the row beside.
+ *
+ *     byte 0      version of this layout, 1
+ *     byte 1      flags: what differs from message to message
+ *     bytes 4-7   CRC-32 of everything behind it, because databases keep no checksums of what they store
+ *     bytes 8-11  number of messages
+ *     then        creation times (float64), lengths of ids (in UTF-16 units), payloads and headers (uint32), marks of
+ *                 tombstones (uint8): each once if it is the same for all, else for each message;
+ *                 the ids, the headers, the payloads, one after another
+ *
+ * Numbers are little-endian. Ids take a byte a unit where all are ASCII, as UUIDs are, else two.
+ */
+import { crc32 } from "node:zlib"
+import { type Headers, noHeaders, noPayload } from "../../domain/Message.ts"
+import type { StoredContent } from "../AcceptPlan.ts"
+import { headersFromText, headersToText } from "../Content.ts"
+
+/** A message of a block to be. Where `deleted`, it has neither headers nor payload. */
+export interface BlockContent {
+  readonly id: string
+  readonly createdAt: number
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly deleted?: boolean | undefined
+}
+
+/** A block whose bytes are not what was written. */
+export class DamagedBlock extends Error {
+  override readonly name = "DamagedBlock"
+}
+
+const layoutVersion = 1
+const checkedFrom = 8
+const columnsFrom = 12
+
+const timesVary = 1
+const idLengthsVary = 2
+const wideIds = 4
+const payloadLengthsVary = 8
+const hasHeaders = 16
+const hasDeleted = 32
+
+export const encodeBlock = (contents: ReadonlyArray<BlockContent>): Uint8Array => {
+  const count = contents.length
+  const first = contents[0]!
+  let flags = 0
+  let ids = ""
+  let payloadBytes = 0
+  for (let i = 0; i < count; i++) {
+    const { createdAt, deleted, headers, id, payload } = contents[i]!
+    ids += id
+    payloadBytes += payload.byteLength
+    if (createdAt !== first.createdAt) flags |= timesVary
+    if (id.length !== first.id.length) flags |= idLengthsVary
+    if (payload.byteLength !== first.payload.byteLength) flags |= payloadLengthsVary
+    if (headers !== noHeaders) flags |= hasHeaders
+    if (deleted === true) flags |= hasDeleted
+  }
+  if (Buffer.byteLength(ids) !== ids.length) flags |= wideIds
+  const headers = (flags & hasHeaders) === 0 ? [] : contents.map((content) => headersBytes(content.headers))
+  let headerBytes = 0
+  for (const text of headers) headerBytes += text.byteLength
+
+  const idBytes = (flags & wideIds) === 0 ? ids.length : 2 * ids.length
+  const starts = layout(flags, count)
+  const data = Buffer.allocUnsafeSlow(starts.ids + idBytes + headerBytes + payloadBytes)
+  const view = new DataView(data.buffer)
+  view.setUint32(0, layoutVersion | (flags << 8), true)
+  view.setUint32(8, count, true)
+  const times = (flags & timesVary) === 0 ? 1 : count
+  for (let i = 0; i < times; i++) view.setFloat64(starts.times + 8 * i, contents[i]!.createdAt, true)
+  const idLengths = (flags & idLengthsVary) === 0 ? 1 : count
+  for (let i = 0; i < idLengths; i++) view.setUint32(starts.idLengths + 4 * i, contents[i]!.id.length, true)
+  const payloadLengths = (flags & payloadLengthsVary) === 0 ? 1 : count
+  for (let i = 0; i < payloadLengths; i++) {
+    view.setUint32(starts.payloadLengths + 4 * i, contents[i]!.payload.byteLength, true)
+  }
+  for (let i = 0; i < headers.length; i++) view.setUint32(starts.headerLengths + 4 * i, headers[i]!.byteLength, true)
+  if ((flags & hasDeleted) !== 0) {
+    for (let i = 0; i < count; i++) data[starts.deleted + i] = contents[i]!.deleted === true ? 1 : 0
+  }
+  data.write(ids, starts.ids, (flags & wideIds) === 0 ? "latin1" : "utf16le")
+  let at = starts.ids + idBytes
+  for (const text of headers) {
+    data.set(text, at)
+    at += text.byteLength
+  }
+  for (let i = 0; i < count; i++) {
+    const { payload } = contents[i]!
+    data.set(payload, at)
+    at += payload.byteLength
+  }
+  view.setUint32(4, crc32(data.subarray(checkedFrom)), true)
+  return data
+}
+
+const headersBytes = (headers: Headers): Uint8Array => {
+  const text = headersToText(headers)
+  return text === null ? noPayload : Buffer.from(text)
+}
+
+/** Where each column begins. */
+const layout = (flags: number, count: number) => {
+  const times = columnsFrom
+  const idLengths = times + 8 * ((flags & timesVary) === 0 ? 1 : count)
+  const payloadLengths = idLengths + 4 * ((flags & idLengthsVary) === 0 ? 1 : count)
+  const headerLengths = payloadLengths + 4 * ((flags & payloadLengthsVary) === 0 ? 1 : count)
+  const deleted = headerLengths + 4 * ((flags & hasHeaders) === 0 ? 0 : count)
+  const ids = deleted + ((flags & hasDeleted) === 0 ? 0 : count)
+  return { times, idLengths, payloadLengths, headerLengths, deleted, ids }
+}
+
+/** The messages of a stored block, by their index in it. Payloads are views of the block, which they keep alive. */
+export class Block {
+  readonly count: number
+  private readonly flags: number
+  private readonly data: Buffer
+  private readonly view: DataView
+  private readonly starts: ReturnType<typeof layout>
+  private readonly ids: string
+  private readonly idEnds: Ends
+  private readonly headerEnds: Ends
+  private readonly payloadEnds: Ends
+
+  /**
+   * @param count the number of messages that it must hold
+   * @throws DamagedBlock
+   */
+  constructor(stored: Uint8Array, count: number) {
+    const { buffer, byteLength, byteOffset } = stored
+    const data = Buffer.from(buffer, byteOffset, byteLength)
+    const view = new DataView(buffer, byteOffset, byteLength)
+    if (byteLength < columnsFrom || view.getUint32(4, true) !== crc32(data.subarray(checkedFrom))) {
+      throw new DamagedBlock("its checksum does not fit")
+    }
+    if (data[0] !== layoutVersion || view.getUint32(8, true) !== count) {
+      throw new DamagedBlock(`it is not a block of ${count} messages in layout ${layoutVersion}`)
+    }
+    const flags = data[1]!
+    const starts = layout(flags, count)
+    this.count = count
+    this.flags = flags
+    this.data = data
+    this.view = view
+    this.starts = starts
+    this.idEnds = ends(view, starts.idLengths, count, (flags & idLengthsVary) !== 0, 0)
+    const units = endOf(this.idEnds, count - 1)
+    const isWide = (flags & wideIds) !== 0
+    const headersFrom = starts.ids + (isWide ? 2 * units : units)
+    this.ids = data.toString(isWide ? "utf16le" : "latin1", starts.ids, headersFrom)
+    this.headerEnds =
+      (flags & hasHeaders) === 0
+        ? { first: headersFrom, each: 0 }
+        : ends(view, starts.headerLengths, count, true, headersFrom)
+    const payloadsFrom = endOf(this.headerEnds, count - 1)
+    this.payloadEnds = ends(view, starts.payloadLengths, count, (flags & payloadLengthsVary) !== 0, payloadsFrom)
+    if (endOf(this.payloadEnds, count - 1) !== byteLength) throw new DamagedBlock("its lengths do not add up")
+  }
+
+  id(index: number): string {
+    return this.ids.slice(startOf(this.idEnds, index), endOf(this.idEnds, index))
+  }
+
+  createdAt(index: number): number {
+    return this.view.getFloat64(this.starts.times + ((this.flags & timesVary) === 0 ? 0 : 8 * index), true)
+  }
+
+  isDeleted(index: number): boolean {
+    return (this.flags & hasDeleted) !== 0 && this.data[this.starts.deleted + index] !== 0
+  }
+
+  headers(index: number): Headers {
+    const start = startOf(this.headerEnds, index)
+    const end = endOf(this.headerEnds, index)
+    return start === end ? noHeaders : headersFromText(this.data.toString("utf8", start, end))
+  }
+
+  payload(index: number): Uint8Array {
+    const start = startOf(this.payloadEnds, index)
+    const end = endOf(this.payloadEnds, index)
+    if (start === end) return noPayload
+    const { buffer, byteOffset } = this.data
+    return new Uint8Array(buffer, byteOffset + start, end - start)
+  }
+
+  /** Bytes of a message's headers and payload. */
+  bytes(index: number): number {
+    const { headerEnds, payloadEnds } = this
+    return (
+      endOf(payloadEnds, index) - startOf(payloadEnds, index) + endOf(headerEnds, index) - startOf(headerEnds, index)
+    )
+  }
+
+  content(index: number): StoredContent {
+    return {
+      id: this.id(index),
+      createdAt: this.createdAt(index),
+      headers: this.headers(index),
+      payload: this.payload(index),
+      deleted: this.isDeleted(index),
+    }
+  }
+}
+
+/** Where values that stand one after another end: equally long ones, or each at a place of its own. */
+type Ends =
+  | { readonly first: number; readonly each: number; readonly at?: undefined }
+  | { readonly first: number; readonly at: Uint32Array }
+
+const ends = (view: DataView, lengthsFrom: number, count: number, vary: boolean, first: number): Ends => {
+  if (!vary) return { first, each: view.getUint32(lengthsFrom, true) }
+  const at = new Uint32Array(count)
+  let end = first
+  for (let i = 0; i < count; i++) at[i] = end += view.getUint32(lengthsFrom + 4 * i, true)
+  return { first, at }
+}
+
+const startOf = (ends: Ends, index: number): number =>
+  ends.at === undefined ? ends.first + ends.each * index : index === 0 ? ends.first : ends.at[index - 1]!
+
+const endOf = (ends: Ends, index: number): number =>
+  ends.at === undefined ? ends.first + ends.each * (index + 1) : ends.at[index]!
