@@ -45,7 +45,7 @@ export interface Draft {
   readonly headers: Headers
   readonly payload: Uint8Array
   /** Makes the append repeatable: see `append`. */
-  readonly key: string | undefined
+  readonly key?: string | undefined
 }
 
 /** A message of another node, as that node numbered it. Where `deleted`, its payload and headers are ignored. */
@@ -85,6 +85,20 @@ export interface AppendConflict {
   readonly key: string
   /** The offset at which the key's content is stored. */
   readonly offset: number
+}
+
+/** Drafts without keys for one log, encoded (`Block`). */
+export interface DraftBlock {
+  readonly topic: string
+  /** How many drafts it holds. */
+  readonly messages: number
+  readonly content: Uint8Array
+}
+
+/** Where the first message of a block was stored; the others follow it. */
+export interface BlockPlace {
+  readonly offset: number
+  readonly position: number
 }
 
 /** What became of messages of another node. */
@@ -165,6 +179,14 @@ export class LogStore extends Context.Service<
     readonly append: (
       requests: ReadonlyArray<ReadonlyArray<Draft>>,
     ) => Effect.Effect<AppendResult, StorageFailed | OutcomeUnknown>
+
+    /**
+     * What `append` does, for drafts without keys that are encoded already, in one durable commit. Backends that store
+     * blocks as they are have it, so that a batch which comes from another thread need not be taken apart.
+     */
+    readonly appendBlocks?: (
+      blocks: ReadonlyArray<DraftBlock>,
+    ) => Effect.Effect<ReadonlyArray<BlockPlace>, StorageFailed | OutcomeUnknown>
 
     /**
      * Stores messages of another node's log, which must be in the order of their offsets, in one durable commit. What

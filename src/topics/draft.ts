@@ -11,14 +11,25 @@ import type { PublishOptions } from "./Topics.ts"
 /** The longest key, in bytes of UTF-8. */
 export const keyBytesMax = 1024
 
-/** A message that waits for its commit, which gives it an id and a creation time. */
-export interface PendingDraft {
+/**
+ * A message that waits for its commit, which gives it an id and a creation time. A class, for the reason that
+ * `PlaceableMessage` gives.
+ */
+export class PendingDraft {
   readonly topic: string
   readonly payload: Uint8Array
   readonly headers: Message.Headers
   readonly key: string | undefined
   /** Content, in bytes: payload, topic and headers. */
   readonly bytes: number
+
+  constructor(topic: string, payload: Uint8Array, headers: Message.Headers, key: string | undefined, bytes: number) {
+    this.topic = topic
+    this.payload = payload
+    this.headers = headers
+    this.key = key
+    this.bytes = bytes
+  }
 }
 
 /** The last topics that were found right, so that a topic is not looked at again for each message. */
@@ -61,11 +72,11 @@ export const makeDrafter = (messageBytesMax: number) => {
         message: `a message of ${bytes.toLocaleString("en")} bytes is larger than this node takes, which is ${messageBytesMax.toLocaleString("en")} bytes`,
       })
     }
-    return { topic, payload: bytesOf, headers, key: options?.key, bytes }
+    return new PendingDraft(topic, bytesOf, headers, options?.key, bytes)
   }
 }
 
-export const isDraftError = (draft: PendingDraft | DraftError): draft is DraftError => "_tag" in draft
+export const isDraftError = (draft: PendingDraft | DraftError): draft is DraftError => !(draft instanceof PendingDraft)
 
 const optionsError = (options: PublishOptions | undefined): InvalidArgument | undefined => {
   if (options === undefined) return undefined

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from "../AppendPlan.ts"
-import type { AppendResult, Draft, KeyWindow } from "../LogStore.ts"
+import type { AppendResult, BlockPlace, Draft, DraftBlock, KeyWindow } from "../LogStore.ts"
 import { locate } from "./Blocks.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { Session, Statement } from "./Session.ts"
@@ -55,6 +55,20 @@ export const append = (
         keys.count = count
       },
     }
+  })
+
+/** Appends encoded blocks, which have no keys. */
+export const appendBlocks = (
+  session: Session,
+  { journal, node }: AppendContext,
+  blocks: ReadonlyArray<DraftBlock>,
+): Effect.Effect<Written<ReadonlyArray<BlockPlace>>, SqlError> =>
+  Effect.suspend(() => {
+    const write = new JournalWrite(journal)
+    const value = blocks.map(({ content, messages, topic }) =>
+      write.addBlock(write.log({ topic, origin: node }), messages, content),
+    )
+    return Effect.as(session.runAll(write.statements()), { value, committed: () => write.committed() })
   })
 
 type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>

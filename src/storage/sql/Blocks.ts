@@ -8,12 +8,8 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoredContent } from "../AcceptPlan.ts"
-import { Block } from "./Block.ts"
+import { Block } from "../Block.ts"
 import type { Session } from "./Session.ts"
-
-/** How much a block holds: this bounds what is read for the sake of one message. A larger message is a block by itself. */
-export const blockMessagesMax = 1024
-export const blockBytesMax = 256 * 1024
 
 /**
  * The largest content that a row of many brings along, in bytes. A larger one is read by itself when it is its turn,

@@ -6,7 +6,7 @@ import type { SqlError } from "effect/sql/SqlError"
 import { noHeaders, noPayload } from "../../domain/Message.ts"
 import { contentDigest } from "../Content.ts"
 import type { OffsetRange } from "../OffsetRanges.ts"
-import { encodeBlock } from "./Block.ts"
+import { encodeBlock } from "../Block.ts"
 import { blockAt, type PlacedBlock, rewrite } from "./Blocks.ts"
 import type { Session } from "./Session.ts"
 

@@ -3,9 +3,9 @@
  * store remembers in memory — logs, heads, the journal's end — changes only once the commit has succeeded.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import { type Message, noHeaders } from "../../domain/Message.ts"
-import { type BlockContent, encodeBlock } from "./Block.ts"
-import { blockBytesMax, blockMessagesMax } from "./Blocks.ts"
+import type { Message } from "../../domain/Message.ts"
+import { type BlockContent, BlockWriter } from "../Block.ts"
+import type { BlockPlace } from "../LogStore.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
 import type { Statement } from "./Session.ts"
 import { addRows, grouped } from "./Statements.ts"
@@ -41,11 +41,11 @@ const updateHeads = grouped(
 )
 const updateEnd = "UPDATE millrace_journal SET last_position = ? WHERE one = 1"
 
-/** A block that is being filled. */
-interface OpenBlock {
+/** A block that is being filled, or that came as it is. */
+interface AddedBlock {
   readonly log: TouchedLog
-  readonly contents: Array<BlockContent>
-  bytes: number
+  readonly content: BlockWriter | Uint8Array
+  messages: number
   lastPosition: number
   lastOffset: number
 }
@@ -53,8 +53,7 @@ interface OpenBlock {
 export class JournalWrite {
   private readonly state: JournalState
   private readonly touched = new Map<string, TouchedLog>()
-  private readonly blocks: Array<OpenBlock> = []
-  private block: OpenBlock | undefined
+  private readonly blocks: Array<AddedBlock> = []
   /** The journal's last position with what was added. */
   private end: number
   private lastNumber: number
@@ -82,28 +81,32 @@ export class JournalWrite {
 
   /** Adds a message as the next one of its log. */
   add(log: TouchedLog, content: BlockContent): void {
-    const bytes = contentBytes(content)
-    let { block } = this
-    if (
-      block === undefined ||
-      block.log !== log ||
-      block.contents.length === blockMessagesMax ||
-      block.bytes + bytes > blockBytesMax
-    ) {
-      block = { log, contents: [], bytes: 0, lastPosition: 0, lastOffset: 0 }
-      this.block = block
+    let block = this.blocks.at(-1)
+    if (block?.log !== log || !(block.content instanceof BlockWriter) || !block.content.add(content)) {
+      const writer = new BlockWriter()
+      writer.add(content)
+      block = { log, content: writer, messages: 0, lastPosition: 0, lastOffset: 0 }
       this.blocks.push(block)
     }
-    block.contents.push(content)
-    block.bytes += bytes
+    block.messages++
     block.lastPosition = ++this.end
     block.lastOffset = ++log.head
   }
 
+  /** Adds an encoded block as the next messages of its log. Gives the place of its first message. */
+  addBlock(log: TouchedLog, messages: number, content: Uint8Array): BlockPlace {
+    const first = { offset: log.head + 1, position: this.end + 1 }
+    this.end += messages
+    log.head += messages
+    this.blocks.push({ log, content, messages, lastPosition: this.end, lastOffset: log.head })
+    return first
+  }
+
   /** The message added last, as it will be stored. */
   last(): Message {
-    const { contents, lastOffset, lastPosition, log } = this.block!
-    const { createdAt, deleted, headers, id, payload } = contents.at(-1)!
+    const { content, lastOffset, lastPosition, log } = this.blocks.at(-1)!
+    if (!(content instanceof BlockWriter)) throw new Error("it is part of an encoded block")
+    const { createdAt, deleted, headers, id, payload } = content.last!
     const { origin, topic } = log.row.log
     return {
       topic,
@@ -130,8 +133,9 @@ export class JournalWrite {
       params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
     })
     addRows(list, insertBlocks, blocks.length, (params, row) => {
-      const { contents, lastOffset, lastPosition, log } = blocks[row]!
-      params.push(lastPosition, log.row.number, lastOffset, contents.length, encodeBlock(contents))
+      const { content, lastOffset, lastPosition, log, messages } = blocks[row]!
+      const bytes = content instanceof BlockWriter ? content.encode() : content
+      params.push(lastPosition, log.row.number, lastOffset, messages, bytes)
     })
     const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
     addRows(list, updateHeads, moved.length, (params, row) => {
@@ -149,11 +153,4 @@ export class JournalWrite {
     }
     this.state.end = this.end
   }
-}
-
-/** About what a message adds to a block, in bytes. */
-const contentBytes = ({ headers, payload }: BlockContent): number => {
-  let bytes = payload.byteLength
-  if (headers !== noHeaders) for (const name in headers) bytes += name.length + headers[name]!.length
-  return bytes
 }

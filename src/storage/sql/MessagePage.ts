@@ -7,10 +7,9 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Message } from "../../domain/Message.ts"
+import { Block, blockMessagesMax } from "../Block.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { Block } from "./Block.ts"
 import {
-  blockMessagesMax,
   type BlockRow,
   contentOf,
   firstOffsetOf,

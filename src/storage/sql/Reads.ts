@@ -9,17 +9,10 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
+import { blockMessagesMax } from "../Block.ts"
 import type { JournalFilter, JournalPage, PageLimit } from "../LogStore.ts"
 import type { Dialect } from "./Dialect.ts"
-import {
-  blockColumns,
-  blockMessagesMax,
-  type BlockRow,
-  firstOffsetOf,
-  firstPositionOf,
-  lastOffsetOf,
-  lastPositionOf,
-} from "./Blocks.ts"
+import { blockColumns, type BlockRow, firstOffsetOf, firstPositionOf, lastOffsetOf, lastPositionOf } from "./Blocks.ts"
 import { firstBeyond, type LogPlaces } from "./LogPlaces.ts"
 import type { LogSelector } from "./LogSelector.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"

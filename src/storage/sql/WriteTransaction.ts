@@ -11,7 +11,7 @@ import * as Exit from "effect/Exit"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { OutcomeUnknown, StorageFailed } from "../../domain/errors.ts"
-import { DamagedBlock } from "./Block.ts"
+import { DamagedBlock } from "../Block.ts"
 import type { Dialect } from "./Dialect.ts"
 import { type Session, withSession } from "./Session.ts"
 

@@ -1,11 +1,13 @@
 /**
- * Batches and pages for the way between threads, as columns. What comes out equals what went in.
+ * Batches and pages for the way between threads: drafts as blocks, which a store may keep as they are, messages as
+ * columns. What comes out equals what went in.
  *
- * Of each packed batch, `payloads.bytes` is to be transferred; the rest is cloned.
+ * Of each packed batch, `bytes` or `payloads.bytes` is to be transferred; the rest is cloned.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Headers, Message } from "../../domain/Message.ts"
-import type { Draft, ReplicatedMessage } from "../LogStore.ts"
+import { Block, BlockWriter } from "../Block.ts"
+import type { AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
 import {
   headersAt,
   type HeadersColumn,
@@ -24,7 +26,7 @@ import {
   textReader,
 } from "./Columns.ts"
 
-/** What drafts, stored messages and those of other nodes have in common. */
+/** What stored messages and those of other nodes have in common. */
 interface PackedContent {
   readonly count: number
   readonly ids: TextColumn
@@ -48,48 +50,115 @@ const packContent = (records: ReadonlyArray<Content>): PackedContent => ({
   payloads: packPayloads(records.map((record) => record.payload)),
 })
 
-/** Requests to append. */
-export interface PackedDrafts extends PackedContent {
+/** Requests to append: blocks, one after another in a buffer that can be transferred. */
+export interface PackedDrafts {
   /** How many drafts each request has; absent where each has one. */
   readonly sizes: Uint32Array | undefined
+  readonly blocks: number
+  /** Of each block: its topic, how many drafts it holds, and its length in bytes. */
   readonly topics: NamedColumn<string>
+  readonly messages: NumberColumn
+  readonly lengths: NumberColumn
+  readonly bytes: ArrayBuffer
   /** Absent where no draft has one. */
   readonly keys: ReadonlyArray<string | undefined> | undefined
 }
 
 export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): PackedDrafts => {
-  const drafts = requests.length === 1 ? requests[0]! : requests.flat()
-  const areSingle = requests.every((request) => request.length === 1)
+  const writers: Array<BlockWriter> = []
+  const topics: Array<string> = []
+  let writer: BlockWriter | undefined
+  let areSingle = true
+  let hasKeys = false
+  for (const request of requests) {
+    if (request.length !== 1) areSingle = false
+    for (const draft of request) {
+      if (draft.key !== undefined) hasKeys = true
+      if (writer === undefined || draft.topic !== topics[topics.length - 1] || !writer.add(draft)) {
+        writer = new BlockWriter()
+        writer.add(draft)
+        writers.push(writer)
+        topics.push(draft.topic)
+      }
+    }
+  }
+  const lengths = writers.map((writer) => writer.finish())
+  // Not from the pool, which could not be transferred, and not filled with zeros first.
+  const bytes = Buffer.allocUnsafeSlow(lengths.reduce((total, length) => total + length, 0))
+  let at = 0
+  writers.forEach((writer, i) => writer.writeTo(bytes.subarray(at, (at += lengths[i]!))))
   return {
-    ...packContent(drafts),
     sizes: areSingle ? undefined : Uint32Array.from(requests, (request) => request.length),
-    topics: packNamed(
-      drafts.map((draft) => draft.topic),
-      (topic) => topic,
-    ),
-    keys: drafts.every((draft) => draft.key === undefined) ? undefined : drafts.map((draft) => draft.key),
+    blocks: writers.length,
+    topics: packNamed(topics, (topic) => topic),
+    messages: packNumbers(writers.map((writer) => writer.count)),
+    lengths: packNumbers(lengths),
+    bytes: bytes.buffer,
+    keys: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.key)) : undefined,
   }
 }
 
+/** The blocks as they are: what a store takes that knows blocks, where no draft has a key. */
+export const unpackBlocks = ({ blocks, bytes, lengths, messages, topics }: PackedDrafts): ReadonlyArray<DraftBlock> => {
+  let at = 0
+  return Array.from({ length: blocks }, (_, i) => {
+    const length = numberAt(lengths, i)
+    const content = new Uint8Array(bytes, at, length)
+    at += length
+    return { topic: namedAt(topics, i), messages: numberAt(messages, i), content }
+  })
+}
+
 export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<Draft>> => {
-  const { count, createdAt, headers, keys, sizes, topics } = packed
-  const id = textReader(packed.ids)
-  const payload = payloadReader(packed.payloads)
+  const { keys, sizes } = packed
   const drafts: Array<Draft> = []
-  for (let i = 0; i < count; i++) {
-    drafts.push({
-      topic: namedAt(topics, i),
-      id: id(),
-      createdAt: numberAt(createdAt, i),
-      headers: headersAt(headers, i),
-      payload: payload(),
-      key: keys?.[i],
-    })
+  for (const { content, messages, topic } of unpackBlocks(packed)) {
+    const block = new Block(content, messages)
+    for (let i = 0; i < messages; i++) {
+      drafts.push({
+        topic,
+        id: block.id(i),
+        createdAt: block.createdAt(i),
+        headers: block.headers(i),
+        payload: block.payload(i),
+        key: keys?.[drafts.length],
+      })
+    }
   }
   if (sizes === undefined) return drafts.map((draft) => [draft])
   if (sizes.length === 1) return [drafts]
   let at = 0
   return Array.from(sizes, (size) => drafts.slice(at, (at += size)))
+}
+
+/** Where blocks were stored: of each, the places of its first message. */
+export interface PackedPlaces {
+  readonly offsets: NumberColumn
+  readonly positions: NumberColumn
+}
+
+export const packPlaces = (places: ReadonlyArray<BlockPlace>): PackedPlaces => ({
+  offsets: packNumbers(places.map((place) => place.offset)),
+  positions: packNumbers(places.map((place) => place.position)),
+})
+
+/** The result of an append whose drafts were all stored, in the blocks that they were packed in. */
+export const resultOfPlaces = (
+  { blocks, messages }: Pick<PackedDrafts, "blocks" | "messages">,
+  places: PackedPlaces,
+): AppendResult => {
+  const offsets: Array<number> = []
+  const positions: Array<number> = []
+  for (let block = 0; block < blocks; block++) {
+    const offset = numberAt(places.offsets, block)
+    const position = numberAt(places.positions, block)
+    const count = numberAt(messages, block)
+    for (let i = 0; i < count; i++) {
+      offsets.push(offset + i)
+      positions.push(position + i)
+    }
+  }
+  return { offsets, positions, repeats: [], conflicts: [] }
 }
 
 /** Stored messages, of any logs. */

@@ -8,7 +8,7 @@
 import * as Schema from "effect/Schema"
 import { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed, StoreUnusable } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
-import type { PackedDrafts, PackedMessages, PackedReplicas } from "./Codec.ts"
+import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
@@ -37,7 +37,8 @@ export type Operation =
 
 /** What each operation answers. */
 export interface Answers {
-  readonly append: AppendResult
+  /** Places where the blocks were stored as they came, else what became of each draft. */
+  readonly append: { readonly places: PackedPlaces } | { readonly places?: undefined; readonly result: AppendResult }
   readonly accept: { readonly accepted: PackedMessages; readonly head: number }
   readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
   readonly readLog: PackedMessages

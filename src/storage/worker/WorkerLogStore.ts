@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { LogStore } from "../LogStore.ts"
-import { packDrafts, packReplicas, unpackMessages } from "./Codec.ts"
+import { packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
 import type { Operation, ReadOperation } from "./Protocol.ts"
 import { StorageThread } from "./StorageThread.ts"
 
@@ -50,7 +50,10 @@ export const make = ({
       append: (requests) =>
         Effect.suspend(() => {
           const packed = packDrafts(requests)
-          return writer.call<"append">({ operation: "append", requests: packed }, [packed.payloads.bytes])
+          return Effect.map(
+            writer.call<"append">({ operation: "append", requests: packed }, [packed.bytes]),
+            (answer) => (answer.places === undefined ? answer.result : resultOfPlaces(packed, answer.places)),
+          )
         }),
       accept: (log, messages) =>
         Effect.suspend(() => {

@@ -13,7 +13,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { LogStore } from "../LogStore.ts"
-import { packMessages, unpackDrafts, unpackReplicas } from "./Codec.ts"
+import { packMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
 import {
   type Answers,
   type CallError,
@@ -69,7 +69,11 @@ interface Answer {
 const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
-      return Effect.map(store.append(unpackDrafts(call.requests)), (answer) => ({ answer }))
+      return call.requests.keys === undefined && store.appendBlocks !== undefined
+        ? Effect.map(store.appendBlocks(unpackBlocks(call.requests)), (places) => ({
+            answer: { places: packPlaces(places) },
+          }))
+        : Effect.map(store.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
     case "accept":
       return Effect.map(store.accept(call.log, unpackReplicas(call.messages)), (result) => {
         const accepted = packMessages(result.accepted)

@@ -63,9 +63,37 @@ export class JournalWriter extends Context.Service<
   )
 }
 
-/** A commit on its way. Commits are completed in the order in which they were sent, whenever the store answers. */
-interface Flight {
-  complete: (() => void) | undefined
+/**
+ * A commit on its way. Commits are completed in the order in which they were sent, whenever the store answers.
+ *
+ * It lets go of everything when it is completed, for the fiber that ran it still knows it, in a list of observers. V8
+ * makes such lists in the old generation once it has seen fibers that live long, and an old list keeps what it knows
+ * from being collected young, dead or alive: with 1,000 publishers, collecting whole commits late took a third of the
+ * CPU time.
+ */
+class Flight<A> {
+  #complete: ((result: A) => void) | undefined
+  #result: { readonly value: A } | undefined
+
+  constructor(complete: (result: A) => void) {
+    this.#complete = complete
+  }
+
+  get hasLanded(): boolean {
+    return this.#result !== undefined
+  }
+
+  land(value: A): void {
+    this.#result = { value }
+  }
+
+  complete(): void {
+    const complete = this.#complete!
+    const { value } = this.#result!
+    this.#complete = undefined
+    this.#result = undefined
+    complete(value)
+  }
 }
 
 /** A second commit is sent, or a large one completed in halves, only where commits take less than this: it wins
@@ -90,7 +118,7 @@ const make = Effect.fnUntraced(function* () {
   /** Taken ones are gone at once: whoever waits long must not keep them alive. */
   let waiting: Array<Entry | undefined> = []
   let next = 0
-  const flights: Array<Flight> = []
+  const flights: Array<Pick<Flight<never>, "hasLanded" | "complete">> = []
   let scheduled = false
   let turns = 0
   let isResting = false
@@ -157,7 +185,7 @@ const make = Effect.fnUntraced(function* () {
       const entry = waiting[next]!
       if (!entry.isAbandoned) {
         if (entry instanceof CallEntry) break
-        messages += entry.drafts.length
+        messages += entry.count
         bytes += entry.bytes
         if (batch.length > 0 && (messages > settings.commitMessagesMax || bytes > settings.commitBytesMax)) break
         batch.push(entry)
@@ -170,10 +198,8 @@ const make = Effect.fnUntraced(function* () {
   const sendAppends = (): void => {
     const entries = takeAppends()
     if (entries.length === 0) return
-    const requests = commit.requestsOf(entries, clock.currentTimeMillisUnsafe())
+    const { messages, requests } = commit.prepare(entries, store.info.node, clock.currentTimeMillisUnsafe())
     const sentNanos = clock.currentTimeNanosUnsafe()
-    let prepared: ReturnType<typeof commit.messagesOf> | undefined
-    const messages = () => (prepared ??= commit.messagesOf(store.info.node, requests))
     send(store.append(requests), (exit) => {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
@@ -183,18 +209,16 @@ const make = Effect.fnUntraced(function* () {
       }
       lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
       metrics.committed(services, exit.value.offsets.length, lastCommitMillis / 1000)
-      const results = commit.resultsOf(messages(), exit.value)
+      const results = commit.resultsOf(messages, exit.value)
       if (results.stored.length > 0) {
         const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
         feed.offer(stored, results.end)
       }
       answer(entries, results.answers)
     })
-    // The store is at work in its thread: what its answer will need is made meanwhile.
-    messages()
   }
 
-  const answer = (entries: ReadonlyArray<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
+  const answer = (entries: Array<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
     // Where the store has nothing to do now, the first half goes ahead, and two commits take turns from here on.
     const isLarge = entries.length >= 2 * overlapMessagesMin
     const half = isLarge && flights.length === 0 && lastCommitMillis < quickCommitMillis ? entries.length >> 1 : -1
@@ -205,26 +229,28 @@ const make = Effect.fnUntraced(function* () {
       if (Array.isArray(result)) entries[i]!.succeed(result)
       else entries[i]!.fail(result as KeyConflict)
     }
+    // See `Flight`.
+    entries.length = 0
   }
 
   const sendCall = (entry: CallEntry): void => {
     waiting[next++] = undefined
     if (entry.isAbandoned) return
-    const flight: Flight = { complete: undefined }
+    const flight = new Flight<() => void>((complete) => complete())
     flights.push(flight)
     entry.start((complete) => land(flight, complete))
   }
 
   /** Runs a write; completes it after those that were sent before it. */
   const send = <A, E>(write: Effect.Effect<A, E>, complete: (exit: Exit.Exit<A, E>) => void): void => {
-    const flight: Flight = { complete: undefined }
+    const flight = new Flight(complete)
     flights.push(flight)
-    runFork(write).addObserver((exit) => land(flight, () => complete(exit)))
+    runFork(write).addObserver((exit) => land(flight, exit))
   }
 
-  const land = (flight: Flight, complete: () => void): void => {
-    flight.complete = complete
-    while (flights[0]?.complete !== undefined) flights.shift()!.complete!()
+  const land = <A>(flight: Flight<A>, result: A): void => {
+    flight.land(result)
+    while (flights[0]?.hasLanded === true) flights.shift()!.complete()
     schedule()
   }
 

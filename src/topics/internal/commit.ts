@@ -8,30 +8,11 @@ import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "../draft.ts"
+import type { AppendEntry } from "./entries.ts"
 import { makeIds } from "./ids.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
 export type Answer = ReadonlyArray<Message> | KeyConflict
-
-export const bytesOf = (drafts: ReadonlyArray<PendingDraft>): number => {
-  let bytes = 0
-  for (const draft of drafts) bytes += draft.bytes
-  return bytes
-}
-
-/** The store's requests for a commit: each draft gets its id, all get one creation time (milliseconds since 1970). */
-export const requestsOf = (
-  entries: ReadonlyArray<{ readonly drafts: ReadonlyArray<PendingDraft> }>,
-  createdAt: number,
-): ReadonlyArray<ReadonlyArray<Draft>> => {
-  let count = 0
-  for (const { drafts } of entries) count += drafts.length
-  const ids = makeIds(count)
-  let next = 0
-  return entries.map(({ drafts }) =>
-    drafts.map(({ topic, payload, headers, key }) => ({ topic, id: ids[next++]!, createdAt, headers, payload, key })),
-  )
-}
 
 /** A message that gets its place when the store has given it one. */
 interface Placeable extends Message {
@@ -39,27 +20,63 @@ interface Placeable extends Message {
   position: number
 }
 
+type Mutable<A> = { -readonly [Name in keyof A]: A[Name] }
+
 /**
- * The messages that a commit's drafts will be, without their places: made while the store is busy with the commit, so
- * that there is little left to do when it answers.
+ * A message that has no place yet. A plain object, but made by a constructor: V8 makes the objects of a literal in the
+ * old generation once enough of them have survived a collection, as messages on their way to the store do, and from
+ * then on collects them late, with all that they know (measured with 1,000 publishers: up to 0.5 µs a publish).
  */
-export const messagesOf = (
+const PlaceableMessage = function (
+  this: Mutable<Placeable>,
+  { headers, payload, topic }: PendingDraft,
   origin: NodeId,
-  requests: ReadonlyArray<ReadonlyArray<Draft>>,
-): ReadonlyArray<ReadonlyArray<Placeable>> =>
-  requests.map((drafts) =>
-    drafts.map(({ topic, id, createdAt, headers, payload }) => ({
-      topic,
-      origin,
-      offset: 0,
-      position: 0,
-      id,
-      createdAt,
-      headers,
-      payload,
-      deleted: false,
-    })),
-  )
+  id: string,
+  createdAt: number,
+) {
+  this.topic = topic
+  this.origin = origin
+  this.offset = 0
+  this.position = 0
+  this.id = id
+  this.createdAt = createdAt
+  this.headers = headers
+  this.payload = payload
+  this.deleted = false
+} as unknown as new (draft: PendingDraft, origin: NodeId, id: string, createdAt: number) => Placeable
+PlaceableMessage.prototype = Object.prototype
+
+/** A commit on its way out: what the store is asked for, and the messages that will come of it, without their places. */
+export interface Prepared {
+  readonly requests: ReadonlyArray<ReadonlyArray<Draft>>
+  readonly messages: ReadonlyArray<ReadonlyArray<Placeable>>
+}
+
+/**
+ * Prepares a commit: each message gets its id, all get one creation time (milliseconds since 1970). Without a key, a
+ * message is its own draft: one object on the way of each publish instead of two.
+ */
+export const prepare = (entries: ReadonlyArray<AppendEntry>, origin: NodeId, createdAt: number): Prepared => {
+  let count = 0
+  let hasKeys = false
+  for (const entry of entries) {
+    count += entry.count
+    if (entry.hasKeys) hasKeys = true
+  }
+  const ids = makeIds(count)
+  let next = 0
+  const toMessage = (draft: PendingDraft) => new PlaceableMessage(draft, origin, ids[next++]!, createdAt)
+  const messages = entries.map((entry) => entry.each(toMessage))
+  return { messages, requests: hasKeys ? entries.map((entry, i) => withKeys(entry, messages[i]!)) : messages }
+}
+
+const withKeys = (entry: AppendEntry, messages: ReadonlyArray<Message>): ReadonlyArray<Draft> => {
+  let next = 0
+  return entry.each(({ key }) => {
+    const { createdAt, headers, id, payload, topic } = messages[next++]!
+    return { topic, id, createdAt, headers, payload, key }
+  })
+}
 
 /** What came of a commit: an answer for each request, what is newly stored in journal order, and the journal's end. */
 export const resultsOf = (
@@ -120,13 +137,13 @@ const conflictOf = ({ topic, key, offset }: AppendConflict): KeyConflict =>
 export const detach = (messages: ReadonlyArray<Message>): ReadonlyArray<Message> => {
   let bytes = 0
   for (const { payload } of messages) bytes += payload.byteLength
-  const slab = Buffer.allocUnsafeSlow(bytes)
+  const slab = new Uint8Array(bytes)
   let start = 0
   return messages.map((message) => {
-    const end = start + message.payload.byteLength
+    const { byteLength } = message.payload
     slab.set(message.payload, start)
-    const payload = slab.subarray(start, end)
-    start = end
+    const payload = new Uint8Array(slab.buffer, start, byteLength)
+    start += byteLength
     return { ...message, payload }
   })
 }
