@@ -25,15 +25,7 @@ import {
 } from "../../storage/LogStore.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
-import {
-  type AppendEntry,
-  type AppendError,
-  BatchEntry,
-  CallEntry,
-  type Entry,
-  type Resume,
-  SingleEntry,
-} from "./entries.ts"
+import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
 import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
@@ -127,6 +119,7 @@ const make = Effect.fnUntraced(function* () {
   let whenIdle: (() => void) | undefined
 
   const enqueue = (entry: Entry): void => {
+    if (isClosing) return entry.fail(closing())
     waiting.push(entry)
     schedule()
   }
@@ -254,12 +247,6 @@ const make = Effect.fnUntraced(function* () {
     schedule()
   }
 
-  const submit = <A>(makeEntry: (resume: Resume<A>) => AppendEntry): Effect.Effect<A, AppendError> =>
-    Effect.callback((resume) => {
-      if (isClosing) resume(Effect.fail(closing()))
-      else enqueue(makeEntry(resume))
-    })
-
   /** Any write but an append. `landed` runs in its turn, before the caller is answered. */
   const call = <A, E>(
     operation: string,
@@ -267,7 +254,6 @@ const make = Effect.fnUntraced(function* () {
     landed: (result: A) => void,
   ): Effect.Effect<A, E | Unavailable | OutcomeUnknown> =>
     Effect.callback((resume) => {
-      if (isClosing) return resume(Effect.fail(closing()))
       const start: CallEntry["start"] = (settle) =>
         runFork(write).addObserver((exit) =>
           settle(() => {
@@ -276,7 +262,7 @@ const make = Effect.fnUntraced(function* () {
             resume(commit.typed(exit, operation))
           }),
         )
-      enqueue(new CallEntry(start))
+      enqueue(new CallEntry(start, (error) => resume(Effect.fail(error))))
     })
 
   yield* Effect.addFinalizer(() =>
@@ -289,8 +275,8 @@ const make = Effect.fnUntraced(function* () {
   )
 
   return JournalWriter.of({
-    append: (drafts) => submit((resume: Resume<ReadonlyArray<Message>>) => new BatchEntry(drafts, resume)),
-    appendOne: (draft) => submit((resume: Resume<Message>) => new SingleEntry(draft, resume)),
+    append: (drafts) => Effect.callback((resume) => enqueue(new BatchEntry(drafts, resume))),
+    appendOne: (draft) => Effect.callback((resume) => enqueue(new SingleEntry(draft, resume))),
     accept: (log, messages) =>
       call("accept", store.accept(log, messages), ({ accepted }) => {
         if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)

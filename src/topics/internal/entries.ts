@@ -79,8 +79,8 @@ export class SingleEntry extends AppendEntry {
     return this.#draft.key !== undefined
   }
   override each<A>(make: (draft: PendingDraft) => A): ReadonlyArray<A> {
-    // Not a literal: V8 makes those in the old generation after a while (see `Flight` in JournalWriter).
-    return Array.of(make(this.#draft))
+    // Not a literal of the result: V8 would make it in the old generation after a while (see `Flight`).
+    return [this.#draft].map(make)
   }
   override succeed(messages: ReadonlyArray<Message>): void {
     this.#resume(Effect.succeed(messages[0]!))
@@ -94,9 +94,12 @@ export class SingleEntry extends AppendEntry {
 export class CallEntry extends WriteEntry {
   /** Starts the write; `settle` is called with a function that completes the caller, in its turn. */
   readonly start: (settle: (complete: () => void) => void) => void
-  constructor(start: CallEntry["start"]) {
+  /** Fails it where it cannot be started any more. */
+  readonly fail: (error: Unavailable) => void
+  constructor(start: CallEntry["start"], fail: CallEntry["fail"]) {
     super()
     this.start = start
+    this.fail = fail
   }
 }
 
