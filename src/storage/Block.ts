@@ -7,9 +7,9 @@
  * instead of 2.7 ms, fsync included). Which log the messages belong to, and where they are in it and in the journal,
  * stands beside the block.
  *
- *     byte 0      version of this layout, 1
- *     byte 1      flags: what differs from message to message
- *     bytes 4-7   CRC-32 of everything behind it, because databases keep no checksums of what they store
+ *     bytes 0-3   CRC-32 of everything behind it, because databases keep no checksums of what they store
+ *     byte 4      version of this layout, 1
+ *     byte 5      flags: what differs from message to message
  *     bytes 8-11  number of messages
  *     then        creation times (float64), lengths of ids (in UTF-16 units), payloads and headers (uint32), marks of
  *                 tombstones (uint8): each once if it is the same for all, else for each message;
@@ -37,7 +37,7 @@ export class DamagedBlock extends Error {
 }
 
 const layoutVersion = 1
-const checkedFrom = 8
+const checkedFrom = 4
 const columnsFrom = 12
 
 const timesVary = 1
@@ -113,7 +113,7 @@ export class BlockWriter {
     const count = contents.length
     const starts = layout(flags, count)
     const view = new DataView(data.buffer, data.byteOffset, data.byteLength)
-    view.setUint32(0, layoutVersion | (flags << 8), true)
+    view.setUint32(4, layoutVersion | (flags << 8), true)
     view.setUint32(8, count, true)
     const times = (flags & timesVary) === 0 ? 1 : count
     for (let i = 0; i < times; i++) view.setFloat64(starts.times + 8 * i, contents[i]!.createdAt, true)
@@ -141,7 +141,7 @@ export class BlockWriter {
       data.set(payload, at)
       at += payload.byteLength
     }
-    view.setUint32(4, crc32(data.subarray(checkedFrom)), true)
+    view.setUint32(0, crc32(data.subarray(checkedFrom)), true)
   }
 
   /** Ends the block and gives its bytes. */
@@ -202,13 +202,13 @@ export class Block {
     const { buffer, byteLength, byteOffset } = stored
     const data = Buffer.from(buffer, byteOffset, byteLength)
     const view = new DataView(buffer, byteOffset, byteLength)
-    if (byteLength < columnsFrom || view.getUint32(4, true) !== crc32(data.subarray(checkedFrom))) {
+    if (byteLength < columnsFrom || view.getUint32(0, true) !== crc32(data.subarray(checkedFrom))) {
       throw new DamagedBlock("its checksum does not fit")
     }
-    if (data[0] !== layoutVersion || view.getUint32(8, true) !== count) {
+    if (data[4] !== layoutVersion || view.getUint32(8, true) !== count) {
       throw new DamagedBlock(`it is not a block of ${count} messages in layout ${layoutVersion}`)
     }
-    const flags = data[1]!
+    const flags = data[5]!
     const starts = layout(flags, count)
     this.count = count
     this.flags = flags

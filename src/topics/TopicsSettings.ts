@@ -26,7 +26,7 @@ export const defaultTopicsSettings: TopicsSettings = {
   commitBytesMax: 8 * 1024 * 1024,
   commitsInFlightMax: 2,
   feedBatchesMax: 1024,
-  feedBytesMax: 32 * 1024 * 1024,
+  feedBytesMax: 24 * 1024 * 1024,
   pageMessagesMax: 1000,
   pageBytesMax: 1024 * 1024,
 }

@@ -131,6 +131,30 @@ describe("a SQLite store's file", () => {
     }),
   )
 
+  it.live("says of a block whose bytes have changed that it is damaged, and still gives the others", () =>
+    Effect.gen(function* () {
+      const path = yield* freshPath
+      const use = <A, E>(effect: Effect.Effect<A, E, LogStore>) => Effect.provide(effect, layerOnLoop({ path }))
+      const read = (topic: string) =>
+        Effect.flatMap(LogStore, (store) =>
+          store.readLog({ topic, origin: store.info.node }, 1, { rows: 10, bytes: 1000 }),
+        )
+      const sound = draft("sound", "1")
+      yield* use(Effect.flatMap(LogStore, (store) => store.append([[draft("harmed", "2"), sound]])))
+      const database = new DatabaseSync(path)
+      const content = database.prepare("SELECT content FROM millrace_blocks WHERE last_position = 1").get()?.["content"]
+      if (!(content instanceof Uint8Array)) throw new Error("there is no such block")
+      content[content.length - 1]! ^= 1
+      database.prepare("UPDATE millrace_blocks SET content = ? WHERE last_position = 1").run(content)
+      database.close()
+      expect((yield* use(read("sound"))).map(({ id }) => id)).toEqual([sound.id])
+      expect(yield* use(Effect.flip(read("harmed")))).toMatchObject({
+        _tag: "StorageFailed",
+        message: "the block that ends at position 1 is damaged: its checksum does not fit",
+      })
+    }),
+  )
+
   it.live("is refused where it cannot be written", () =>
     Effect.gen(function* () {
       const directory = yield* temporaryDirectory

@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoredContent } from "../AcceptPlan.ts"
-import { Block } from "../Block.ts"
+import { Block, DamagedBlock } from "../Block.ts"
 import type { Session } from "./Session.ts"
 
 /**
@@ -30,6 +30,20 @@ export const messagesOf = (row: BlockRow): number => row[3] as number
 export const contentOf = (row: BlockRow): Uint8Array | null => row[4] as Uint8Array | null
 export const firstPositionOf = (row: BlockRow): number => lastPositionOf(row) - messagesOf(row) + 1
 export const firstOffsetOf = (row: BlockRow): number => lastOffsetOf(row) - messagesOf(row) + 1
+
+/**
+ * A row's block.
+ *
+ * @throws DamagedBlock which says where it is
+ */
+export const openBlock = (row: BlockRow, content: Uint8Array): Block => {
+  try {
+    return new Block(content, messagesOf(row))
+  } catch (error) {
+    if (!(error instanceof DamagedBlock)) throw error
+    throw new DamagedBlock(`the block that ends at position ${lastPositionOf(row)} is damaged: ${error.message}`)
+  }
+}
 
 const allColumns = "last_position, log, last_offset, messages, content"
 const selectAtPosition = `SELECT ${allColumns} FROM millrace_blocks
@@ -55,7 +69,7 @@ export const locate = (
     for (let i = 0; i < positions.length;) {
       const [row] = yield* session.values(selectAtPosition, [positions[i]])
       if (row === undefined) break
-      const block = new Block(contentOf(row)!, messagesOf(row))
+      const block = openBlock(row, contentOf(row)!)
       for (; i < positions.length && positions[i]! <= lastPositionOf(row); i++) {
         const position = positions[i]!
         const index = position - firstPositionOf(row)
@@ -76,7 +90,7 @@ export const contentsAt = (
     for (let i = 0; i < offsets.length;) {
       const [row] = yield* session.values(selectAtOffset, [log, offsets[i]])
       if (row === undefined) break
-      const block = new Block(contentOf(row)!, messagesOf(row))
+      const block = openBlock(row, contentOf(row)!)
       for (; i < offsets.length && offsets[i]! <= lastOffsetOf(row); i++) {
         found.set(offsets[i]!, block.content(offsets[i]! - firstOffsetOf(row)))
       }
@@ -101,7 +115,7 @@ export const blockAt = (
 ): Effect.Effect<PlacedBlock | undefined, SqlError> =>
   Effect.map(session.values(selectAtOffset, [log, offset]), ([row]) => {
     if (row === undefined) return undefined
-    const block = new Block(contentOf(row)!, messagesOf(row))
+    const block = openBlock(row, contentOf(row)!)
     return {
       firstOffset: firstOffsetOf(row),
       lastOffset: lastOffsetOf(row),

@@ -7,7 +7,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Message } from "../../domain/Message.ts"
-import { Block, blockMessagesMax } from "../Block.ts"
+import { blockMessagesMax } from "../Block.ts"
 import type { PageLimit } from "../LogStore.ts"
 import {
   type BlockRow,
@@ -16,7 +16,7 @@ import {
   firstPositionOf,
   lastPositionOf,
   logNumberOf,
-  messagesOf,
+  openBlock,
 } from "./Blocks.ts"
 import type { LogTable } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
@@ -104,7 +104,7 @@ export class MessagePage {
 
   private addBlock(row: BlockRow, content: Uint8Array): void {
     const { limit, messages, start } = this
-    const block = new Block(content, messagesOf(row))
+    const block = openBlock(row, content)
     const { origin, topic } = this.logs.get(logNumberOf(row)).log
     const firstPosition = firstPositionOf(row)
     const firstOffset = firstOffsetOf(row)

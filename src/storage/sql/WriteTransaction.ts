@@ -122,7 +122,7 @@ const failed = <A, E>(
     ),
     Effect.catchDefect((defect) =>
       defect instanceof DamagedBlock
-        ? Effect.fail(new StorageFailed({ operation, message: `a stored block is damaged: ${defect.message}` }))
+        ? Effect.fail(new StorageFailed({ operation, message: defect.message }))
         : Effect.die(defect),
     ),
   )
