@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { matches } from "../../domain/TopicFilter.ts"
-import type { JournalFilter, LogStore, PageLimit } from "../../storage/LogStore.ts"
+import type { Draft, JournalFilter, LogStore, PageLimit } from "../../storage/LogStore.ts"
 import type { LogStoreSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { withStore } from "./withStore.ts"
@@ -184,6 +184,23 @@ export const readTests = (options: LogStoreSuiteOptions): void => {
           expect(first.scannedTo).toBeLessThan(first.end)
           expect(first.scannedTo).toBeGreaterThan(0)
           expect(texts(yield* readPages(store, 0, filter, unlimited))).toEqual(texts(ends))
+        }),
+      ),
+    )
+
+    it.live("misses nothing, and repeats nothing, where a batch lies across the end of such a stretch", () =>
+      withStore(options, (store) =>
+        Effect.gen(function* () {
+          const wanted: Array<Draft> = []
+          for (let i = 0; i < 25; i++) {
+            const batch = Array.from({ length: 300 }, (_, j) => draft(`wanted/${i % 12}`, `${i} ${j}`))
+            yield* store.append([batch, Array.from({ length: 700 }, () => draft("noise", ""))])
+            wanted.push(...batch)
+          }
+          const filter = { topics: "wanted/+", origin: undefined }
+          for (const after of [0, 150]) {
+            expect(texts(yield* readPages(store, after, filter, unlimited))).toEqual(texts(wanted.slice(after)))
+          }
         }),
       ),
     )
