@@ -2,7 +2,9 @@
  * Where a command finds its node: `--url`, else `MILLRACE_URL`, else what the node of `./millrace-data` says of itself,
  * else the default address. And the topics of that node.
  */
-import { Effect, type Layer, Option } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as EndpointsFile from "../node/EndpointsFile.ts"
 import { layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"

@@ -4,7 +4,9 @@
  * A reader that has gone (`millrace fetch … | head -1`) is not a failure: writing then ends with `OutputClosed`, which
  * the program turns into a quiet end.
  */
-import { Effect, Predicate, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 
 export class OutputClosed extends Schema.TaggedError<OutputClosed>("millrace/OutputClosed")("OutputClosed", {}) {}
 

@@ -4,7 +4,8 @@
  * Only where it does not mix with output: stderr is a terminal, and stdout is not one. It is drawn at most ten times a
  * second, and wiped out at the end.
  */
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 
 export interface Progress {
   readonly add: (messages: number) => void

@@ -1,7 +1,8 @@
 /**
  * What is written on the command line, checked: each function gives the value, or a sentence on what it takes.
  */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Topic from "../domain/Topic.ts"

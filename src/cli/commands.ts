@@ -2,7 +2,8 @@
  * The commands with their flags and arguments. What a command does is loaded when it is called: `publish` has no use
  * for a database, nor `serve` for reading lines.
  */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { Argument, Command, Completions, Flag } from "effect/cli"
 import { type SettingName, settings } from "../node/NodeConfig.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"

@@ -1,7 +1,8 @@
 /**
  * `delete`: drops the payloads of a range of the node's own log; their places stay.
  */
-import { Effect, type Option } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import { Topics } from "../topics/Topics.ts"
 import * as Arguments from "./arguments.ts"
 import * as Connection from "./Connection.ts"

@@ -2,7 +2,12 @@
  * What effect/cli asks of its surroundings. Our commands take no files and ask no questions, so hardly anything: this
  * stands in for the platform package, whose loading would cost more time than all the rest of a command.
  */
-import { Effect, FileSystem, Layer, Path, Stdio, Terminal } from "effect"
+import * as Effect from "effect/Effect"
+import * as FileSystem from "effect/FileSystem"
+import * as Layer from "effect/Layer"
+import * as Path from "effect/Path"
+import * as Stdio from "effect/Stdio"
+import * as Terminal from "effect/Terminal"
 import { CliConfig, CliOutput, GlobalFlag } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
 import * as Output from "./Output.ts"

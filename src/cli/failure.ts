@@ -2,7 +2,9 @@
  * How a command that did not succeed ends: one plain sentence for stderr, and an exit code. 1 means that it failed, 2
  * that it was called wrongly.
  */
-import { Cause, Option, Predicate } from "effect"
+import * as Cause from "effect/Cause"
+import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { CliError } from "effect/cli"
 import { Unavailable } from "../domain/errors.ts"
 

@@ -1,7 +1,8 @@
 /**
  * `fetch`: messages of one log that are stored now, page by page.
  */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { type FetchOptions, Topics } from "../topics/Topics.ts"
 import * as Arguments from "./arguments.ts"
 import * as Connection from "./Connection.ts"

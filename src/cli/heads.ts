@@ -1,7 +1,8 @@
 /**
  * `heads`: every log that the node has, and the offset of its last message.
  */
-import { Effect, type Option } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import * as NodeId from "../domain/NodeId.ts"
 import { Topics } from "../topics/Topics.ts"
 import * as Connection from "./Connection.ts"

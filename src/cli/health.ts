@@ -2,7 +2,8 @@
  * `health`, whether a node answers and which, and `ready`, whether it can do its work now. Both end with exit code 1
  * where it does not.
  */
-import { Effect, type Option } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
 import * as NodeId from "../domain/NodeId.ts"
 import { Topics } from "../topics/Topics.ts"
 import * as Connection from "./Connection.ts"

@@ -3,7 +3,10 @@
  *
  * SIGINT and SIGTERM interrupt the command, which closes whatever it holds; a second one ends the program at once.
  */
-import { Cause, Effect, Exit, Option } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { Command } from "effect/cli"
 import { root } from "./commands.ts"
 import * as Environment from "./environment.ts"

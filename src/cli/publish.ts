@@ -1,7 +1,8 @@
 /**
  * `publish`: one message from the command line or from standard input, or one for each line of it.
  */
-import { Effect, Option } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { maxMessageBytes } from "../node/NodeConfig.ts"
 import { Topics } from "../topics/Topics.ts"
 import * as Arguments from "./arguments.ts"

@@ -9,20 +9,18 @@
  * keep it from being stored twice. Run again with the same prefix and input soon enough (`defaultKeyWindow`), the
  * whole command can be repeated too.
  */
-import {
-  Cause,
-  Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Latch,
-  Option,
-  Queue,
-  Result,
-  Schedule,
-  Schema,
-  type Scope,
-} from "effect"
+import * as Cause from "effect/Cause"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Result from "effect/Result"
+import * as Schedule from "effect/Schedule"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import type { Message } from "../domain/Message.ts"
 import { maxMessageBytes } from "../node/NodeConfig.ts"
 import { type PublishDraft, type PublishError, Topics } from "../topics/Topics.ts"

@@ -2,7 +2,10 @@
  * `serve`: runs a node until it is told to stop.
  */
 import module from "node:module"
-import { Duration, Effect, Layer, Logger } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import * as ConfigSources from "../node/ConfigSources.ts"
 import * as Node from "../node/Node.ts"
 import type { NodeConfig, SettingName } from "../node/NodeConfig.ts"

@@ -1,7 +1,9 @@
 /**
  * `subscribe`: what is stored, then what comes, until it is interrupted or `--limit` is reached.
  */
-import { Effect, Option, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import * as TopicFilter from "../domain/TopicFilter.ts"
 import { type SubscribeOptions, Topics } from "../topics/Topics.ts"
 import * as Arguments from "./arguments.ts"

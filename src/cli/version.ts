@@ -2,7 +2,7 @@
  * The version of the package that this program came in.
  */
 import { readFileSync } from "node:fs"
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 

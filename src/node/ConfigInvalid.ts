@@ -1,7 +1,7 @@
 /**
  * A setting that cannot be: which one, where it was written, and what it takes.
  */
-import { Schema } from "effect"
+import * as Schema from "effect/Schema"
 
 /** `setting` is where the value came from, as its writer knows it: `--grpc`, `MILLRACE_GRPC`, `"grpc" in FILE`. */
 export class ConfigInvalid extends Schema.TaggedError<ConfigInvalid>("millrace/ConfigInvalid")("ConfigInvalid", {

@@ -6,7 +6,10 @@
  * is an error, so that a slip of the pen is not silently a default.
  */
 import { readFileSync } from "node:fs"
-import { Effect, Predicate, Result, Schema } from "effect"
+import * as Effect from "effect/Effect"
+import * as Predicate from "effect/Predicate"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"

@@ -3,7 +3,7 @@
  */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
 
 /**

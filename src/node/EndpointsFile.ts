@@ -5,7 +5,10 @@
 import { randomUUID } from "node:crypto"
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { Effect, Option, Schema, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
 
 /** URLs of what is served; a listener that is off is absent. */

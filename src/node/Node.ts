@@ -5,7 +5,8 @@
  * What a configuration does not ask for is not even loaded: starting is mostly reading code.
  */
 import { join } from "node:path"
-import { Effect, Layer } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"

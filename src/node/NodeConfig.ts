@@ -4,7 +4,14 @@
  *
  * Where the strings come from is in `ConfigSources`; what is made of them is in `Node`.
  */
-import { ByteSize, Duration, Effect, Option, Result, Schema, SchemaIssue, SchemaTransformation } from "effect"
+import * as ByteSize from "effect/ByteSize"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as SchemaIssue from "effect/SchemaIssue"
+import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Address from "./Address.ts"
 

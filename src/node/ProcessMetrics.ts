@@ -3,7 +3,10 @@
  * (`topics/internal/metrics`); all of it is in effect's registry, and read from there.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks"
-import { type Context, Effect, Metric, type Scope } from "effect"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
 
 /** How often the event loop is looked at: its delay is what a look comes later than that. */
 const resolutionMillis = 10

@@ -1,7 +1,7 @@
 /**
  * A node that runs: where it listens, and what it says of itself when it is ready.
  */
-import { Context } from "effect"
+import * as Context from "effect/Context"
 
 export interface NodeReport {
   /** `tenant/line/device` */

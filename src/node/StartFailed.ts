@@ -1,7 +1,8 @@
 /**
  * A node that cannot start for a reason outside its configuration and its store: a directory, a port.
  */
-import { Predicate, Schema } from "effect"
+import * as Predicate from "effect/Predicate"
+import * as Schema from "effect/Schema"
 
 export class StartFailed extends Schema.TaggedError<StartFailed>("millrace/StartFailed")("StartFailed", {
   message: Schema.String,

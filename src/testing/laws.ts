@@ -13,7 +13,10 @@
  * it.live("keeps the order", () => Laws.ordering({ layer: MyTopics.layer }))
  * ```
  */
-import { Cause, Effect, Exit, Schema } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import { type Fault, check, faults, format } from "./history.ts"
 import { type Program, programs } from "./program.ts"

@@ -1,7 +1,7 @@
 /**
  * Topics in memory, for tests: nothing to set up, nothing left behind.
  */
-import { Layer } from "effect"
+import * as Layer from "effect/Layer"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import type { LogStore } from "../storage/LogStore.ts"
 import * as Memory from "../storage/memory/index.ts"

@@ -2,7 +2,10 @@
  * A subscriber of a random program: it remembers what it saw, goes on where it was when the topics are opened again,
  * and knows from when on it must see everything.
  */
-import { Deferred, Effect, Exit, Stream } from "effect"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Stream from "effect/Stream"
 import type { Cursor } from "../domain/Cursor.ts"
 import * as LogId from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"

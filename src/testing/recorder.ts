@@ -1,7 +1,9 @@
 /**
  * The writing side of a random program: does what a step says, and notes what came of it.
  */
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as LogId from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"

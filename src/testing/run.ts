@@ -1,7 +1,12 @@
 /**
  * Runs a random program against topics and writes its history.
  */
-import { Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import { randomUUID } from "node:crypto"
 import type * as LogId from "../domain/LogId.ts"
 import { noHeaders } from "../domain/Message.ts"

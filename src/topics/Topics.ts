@@ -4,7 +4,10 @@
  * Where the topics are — in this process, or in a node elsewhere — is decided by the layer that provides this service:
  * `Topics.layer` over a storage, or `GrpcTopics.layer` for a URL. Both keep the same promises.
  */
-import { Context, type Effect, type Option, type Stream } from "effect"
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type * as Stream from "effect/Stream"
 import type { Cursor } from "../domain/Cursor.ts"
 import type {
   CursorInvalid,

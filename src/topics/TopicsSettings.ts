@@ -1,7 +1,7 @@
 /**
  * What can be tuned of the topics of a node. Sizes in bytes.
  */
-import { Context } from "effect"
+import * as Context from "effect/Context"
 
 export interface TopicsSettings {
   /** The largest message: payload, topic and headers together. By default 3.5 MiB, so that every msgbus.v1 peer can take it. */

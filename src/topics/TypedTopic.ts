@@ -9,7 +9,10 @@
  * yield* Placed.publish({ id: 1, total: 9.5 })
  * ```
  */
-import { Effect, Result, Schema, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
 import { InvalidArgument } from "../domain/errors.ts"
 import type { Message } from "../domain/Message.ts"
 import { type PublishError, type PublishOptions, type SubscribeError, type SubscribeOptions, Topics } from "./Topics.ts"

@@ -1,7 +1,8 @@
 /**
  * Topics in this process, over a storage.
  */
-import { Effect, Layer } from "effect"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { InvalidArgument, NotPermitted } from "../domain/errors.ts"
 import type { LogId } from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"

@@ -2,7 +2,7 @@
  * How much may wait to be stored, for all clients of a server together: whoever comes when there is no room waits for
  * its turn, first come first served. So no number of clients makes a node hold more than this.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { NoRoom } from "./errorCodec.ts"
 
 /** Bytes of drafts that are under way at most; one alone may be larger. */

@@ -4,7 +4,11 @@
  * It connects when it is first used. Where no node answers, an operation fails with `Unavailable` and a sentence that
  * names the URL; once connected, subscriptions and publishes with keys outlive the loss of the connection.
  */
-import { Duration, Effect, Layer, Option, Stream } from "effect"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"

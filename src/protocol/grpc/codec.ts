@@ -4,7 +4,7 @@
  * Plain functions on arrays; what comes from outside is checked here, once. Messages are made as plain objects with
  * their type's name, which is what the protobuf library itself works on.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { InvalidArgument } from "../../domain/errors.ts"
 import { type Message, makeHeaders, noPayload } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"

@@ -20,7 +20,8 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import { fromStatus, type TopicsError } from "./errorCodec.ts"
 import { Lines } from "./Lines.ts"

@@ -1,7 +1,9 @@
 /**
  * `millrace.v1.TopicsService` over the service `Topics`: the same operations, in batches.
  */
-import { Effect, Option, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { Cursor } from "../../domain/Cursor.ts"
 import { InvalidArgument } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"

@@ -6,7 +6,9 @@
  * does not know.
  */
 import { status } from "@grpc/grpc-js"
-import { Effect, Option, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import { InvalidArgument, NotPermitted } from "../../domain/errors.ts"
 import { contentBytes, type Message } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"

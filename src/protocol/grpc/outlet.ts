@@ -2,7 +2,7 @@
  * The sending side of one streaming call: messages go out in order, and whoever sends waits while too many bytes are on
  * their way. A reader that has stopped reading so costs its node the outlet's room and nothing more.
  */
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 
 /** What an outlet needs of a gRPC call. */
 interface WritableCall<A> {

@@ -2,7 +2,7 @@
  * What goes out in publish requests and what comes back in their answers: plain functions of the client's side.
  */
 import { toBinary } from "@bufbuild/protobuf"
-import { Effect } from "effect"
+import * as Effect from "effect/Effect"
 import { MessageTooLarge, OutcomeUnknown } from "../../domain/errors.ts"
 import { contentBytes, makeHeaders, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"

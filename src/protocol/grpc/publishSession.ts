@@ -6,7 +6,10 @@
  * was read is finished and the sender learns which request was the last.
  */
 import type { ServerDuplexStream } from "@grpc/grpc-js"
-import { Cause, type Effect, Exit, Result } from "effect"
+import * as Cause from "effect/Cause"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Result from "effect/Result"
 import { InvalidArgument, OutcomeUnknown } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"

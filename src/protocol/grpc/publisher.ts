@@ -9,7 +9,8 @@
  * Plain code on arrays; an Effect begins and ends at each publish.
  */
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
-import { Effect, type Scope } from "effect"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"

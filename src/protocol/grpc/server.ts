@@ -5,7 +5,11 @@
  * are under way be answered within the drain deadline, then closes what is left; nothing of it stays behind.
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js"
-import { Context, Duration, Effect, Layer, Schema } from "effect"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as net from "node:net"
 import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"

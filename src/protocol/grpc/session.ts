@@ -21,7 +21,11 @@ import {
   type ServerDuplexStream,
   status,
 } from "@grpc/grpc-js"
-import { Cause, Effect, Exit, type Fiber, Result } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Result from "effect/Result"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import { type FailureStatus, statusCode, toStatus, type ServedError } from "./errorCodec.ts"
 import * as Outlet from "./outlet.ts"

@@ -7,7 +7,9 @@
  */
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js"
 import { status } from "@grpc/grpc-js"
-import { Effect, Random, Stream } from "effect"
+import * as Effect from "effect/Effect"
+import * as Random from "effect/Random"
+import * as Stream from "effect/Stream"
 import { CursorInvalid, InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { SubscribeError, SubscribeOptions } from "../../topics/Topics.ts"

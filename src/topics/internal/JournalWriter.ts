@@ -11,7 +11,11 @@
  * A write that has not gone to the store yet can be taken back; once it has, an interrupted caller does not know its
  * outcome. Plain code: Effect comes in at the edges, because a fiber per message is what a publish costs already.
  */
-import { Clock, Context, Effect, Exit, Layer } from "effect"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
 import { type KeyConflict, OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
 import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"

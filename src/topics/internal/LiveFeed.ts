@@ -13,7 +13,11 @@
  *
  * A subscriber that notices goes back to storage (see `handover`), so memory is bounded and nothing is lost.
  */
-import { Context, Effect, Layer, PubSub, type Scope } from "effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as PubSub from "effect/PubSub"
+import type * as Scope from "effect/Scope"
 import * as Message from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import { TopicTrie } from "../../domain/TopicTrie.ts"

@@ -2,7 +2,9 @@
  * A group commit's way out and back: from waiting drafts to the store's requests, and from its result to an answer for
  * each publisher and the messages for the live feed. Plain code over whole batches.
  */
-import { Cause, Effect, Exit } from "effect"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"

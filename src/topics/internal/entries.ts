@@ -4,7 +4,8 @@
  * A caller that is interrupted while its write still waits has taken it back. It is recognised by its fiber being done:
  * a finalizer for each publish, which would tell at once, costs as much as the rest of the publish.
  */
-import { Effect, Fiber } from "effect"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type { KeyConflict, OutcomeUnknown, StorageFailed, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { PendingDraft } from "../draft.ts"

@@ -1,7 +1,8 @@
 /**
  * What the topics count of themselves. Updated per commit or per page, never per message.
  */
-import { type Context, Metric } from "effect"
+import type * as Context from "effect/Context"
+import * as Metric from "effect/Metric"
 
 const published = Metric.counter("millrace_messages_stored_total", {
   description: "Messages stored: published here or replicated",

@@ -2,7 +2,12 @@
  * A subscription as a Stream: replay from storage, then live from the feed, and back where it falls behind. What to
  * give out when is `handover`'s to say; here is where it comes from.
  */
-import { Cause, type Context, Effect, Fiber, type Scope, Stream } from "effect"
+import * as Cause from "effect/Cause"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import * as Cursor from "../../domain/Cursor.ts"
 import { CursorInvalid, InvalidArgument, type StorageFailed, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
