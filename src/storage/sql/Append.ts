@@ -14,7 +14,7 @@ import { locate } from "./Blocks.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { Session, Statement } from "./Session.ts"
 import { addRows, grouped } from "./Statements.ts"
-import type { Written } from "./WriteTransaction.ts"
+import type { Planned, Written } from "./WriteTransaction.ts"
 
 export interface AppendContext {
   readonly node: NodeId
@@ -57,19 +57,17 @@ export const append = (
     }
   })
 
-/** Appends encoded blocks, which have no keys. */
-export const appendBlocks = (
-  session: Session,
+/** What appending encoded blocks, which have no keys, will write. */
+export const planBlocks = (
   { journal, node }: AppendContext,
   blocks: ReadonlyArray<DraftBlock>,
-): Effect.Effect<Written<ReadonlyArray<BlockPlace>>, SqlError> =>
-  Effect.suspend(() => {
-    const write = new JournalWrite(journal)
-    const value = blocks.map(({ content, messages, topic }) =>
-      write.addBlock(write.log({ topic, origin: node }), messages, content),
-    )
-    return Effect.as(session.runAll(write.statements()), { value, committed: () => write.committed() })
-  })
+): Planned<ReadonlyArray<BlockPlace>> => {
+  const write = new JournalWrite(journal)
+  const value = blocks.map(({ content, messages, topic }) =>
+    write.addBlock(write.log({ topic, origin: node }), messages, content),
+  )
+  return { value, statements: write.statements(), committed: () => write.committed() }
+}
 
 type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>
 

@@ -32,6 +32,29 @@ export interface BatchConnection extends Connection {
 const isBatchConnection = (connection: Connection): connection is BatchConnection =>
   "executeAll" in connection && typeof connection.executeAll === "function"
 
+/** What became of a transaction that was not committed. */
+export interface TransactionFailure {
+  readonly error: SqlError
+  readonly at: "statement" | "commit"
+  /** Why it could not be rolled back, if so. */
+  readonly rollbackError: SqlError | undefined
+}
+
+/**
+ * A client that can run a whole transaction in one go, as `SqliteClient` can: a commit of one message then is one step
+ * of Effect instead of dozens, which takes a third off the time that it takes altogether.
+ */
+export interface SynchronousClient extends SqlClient {
+  /**
+   * Begins, runs the statements and commits; rolls back where one of them fails. Gives nothing where it was committed,
+   * and does nothing where somebody is in the middle of a transaction.
+   */
+  readonly transactNow: (begin: string, statements: ReadonlyArray<Statement>) => TransactionFailure | "busy" | undefined
+}
+
+export const isSynchronous = (client: SqlClient): client is SynchronousClient =>
+  "transactNow" in client && typeof client.transactNow === "function"
+
 /** Runs an effect with a connection that nobody else uses meanwhile. */
 export const withSession = <A, E>(
   client: SqlClient,

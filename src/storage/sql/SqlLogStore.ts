@@ -14,7 +14,7 @@ import type { NodeId } from "../../domain/NodeId.ts"
 import { defaultKeyWindow, type Durability, type KeyWindow, type LogStore } from "../LogStore.ts"
 import { sortHeads } from "../LogSelection.ts"
 import { accept } from "./Accept.ts"
-import { append, appendBlocks } from "./Append.ts"
+import { append, planBlocks } from "./Append.ts"
 import type { Dialect } from "./Dialect.ts"
 import { type Identity, prepare, readIdentity } from "./Format.ts"
 import { LogPlaces } from "./LogPlaces.ts"
@@ -82,7 +82,7 @@ export const make = (
     return {
       info: { node, incarnation, durability, backend: dialect.name },
       append: (requests) => transaction.write("append", (session) => append(session, context, requests)),
-      appendBlocks: (blocks) => transaction.write("append", (session) => appendBlocks(session, context, blocks)),
+      appendBlocks: (blocks) => transaction.writeAll("append", () => planBlocks(context, blocks)),
       accept: (log, messages) => transaction.write("accept", (session) => accept(session, journal, log, messages)),
       tombstone: (request) => transaction.write("tombstone", (session) => tombstone(session, node, journal, request)),
       readLog: (log, from, limit) =>

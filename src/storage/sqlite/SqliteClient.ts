@@ -17,7 +17,7 @@ import * as SqlClient from "effect/sql/SqlClient"
 import { classifySqliteError, SqlError } from "effect/sql/SqlError"
 import * as Statement from "effect/sql/Statement"
 import * as Stream from "effect/Stream"
-import type { BatchConnection } from "../sql/Session.ts"
+import type { BatchConnection, SynchronousClient } from "../sql/Session.ts"
 
 export interface SqliteClientConfig {
   readonly filename: string
@@ -32,7 +32,7 @@ export interface SqliteClientConfig {
 /** Opens the file and closes it with the scope. */
 export const make = (
   config: SqliteClientConfig,
-): Effect.Effect<SqlClient.SqlClient, SqlError, Scope.Scope | Reactivity.Reactivity> =>
+): Effect.Effect<SynchronousClient, SqlError, Scope.Scope | Reactivity.Reactivity> =>
   Effect.gen(function* () {
     const database = yield* Effect.acquireRelease(open(config), (database) => Effect.sync(() => database.close()))
     const semaphore = yield* Semaphore.make(1)
@@ -42,7 +42,7 @@ export const make = (
       semaphore,
       isTransaction: () => database.isTransaction,
     })
-    return yield* SqlClient.make({
+    const client = yield* SqlClient.make({
       ...acquirers,
       compiler: Statement.makeCompilerSqlite(),
       driver: "sqlite-node",
@@ -50,6 +50,7 @@ export const make = (
       prepareTransactionControls: true,
       releaseSavepoint: (name) => `RELEASE SAVEPOINT ${name}`,
     })
+    return Object.assign(client, { transactNow: makeTransactNow(database, connection) })
   })
 
 /** A client on a file, closed with the layer's scope. */
@@ -79,7 +80,35 @@ interface Prepared {
 // What SQLite cannot bind it refuses by itself, with an error that becomes an SqlError.
 const bindable = (params: ReadonlyArray<unknown>) => params as ReadonlyArray<SQLInputValue>
 
-const makeConnection = (database: DatabaseSync, cacheSize: number): BatchConnection => {
+/** A connection whose statements can also be run without an Effect around them. */
+interface DirectConnection extends BatchConnection {
+  /** Throws what node:sqlite throws. */
+  readonly runNow: (sql: string, params: ReadonlyArray<unknown>) => void
+}
+
+const makeTransactNow =
+  (database: DatabaseSync, { runNow }: DirectConnection): SynchronousClient["transactNow"] =>
+  (begin, statements) => {
+    if (database.isTransaction) return "busy"
+    const tryRun = (run: () => void): SqlError | undefined => {
+      try {
+        run()
+        return undefined
+      } catch (error) {
+        return toSqlError(error, "execute")
+      }
+    }
+    const failed = tryRun(() => {
+      runNow(begin, [])
+      for (const [sql, params] of statements) runNow(sql, params)
+    })
+    const error = failed ?? tryRun(() => runNow("COMMIT", []))
+    if (error === undefined) return undefined
+    const rollbackError = database.isTransaction ? tryRun(() => runNow("ROLLBACK", [])) : undefined
+    return { error, at: failed === undefined ? "commit" : "statement", rollbackError }
+  }
+
+const makeConnection = (database: DatabaseSync, cacheSize: number): DirectConnection => {
   const cache = new Map<string, Prepared>()
 
   const prepare = (sql: string, arrays: boolean): Prepared => {
@@ -110,6 +139,10 @@ const makeConnection = (database: DatabaseSync, cacheSize: number): BatchConnect
     return rows as ReadonlyArray<ReadonlyArray<unknown>>
   }
 
+  const runNow = (sql: string, params: ReadonlyArray<unknown>): void => {
+    prepare(sql, false).statement.run(...bindable(params))
+  }
+
   return {
     execute: (sql, params, transformRows) =>
       attempt("execute", () => transform(objects(prepare(sql, false), params), transformRows)),
@@ -125,8 +158,9 @@ const makeConnection = (database: DatabaseSync, cacheSize: number): BatchConnect
       }),
     executeAll: (statements) =>
       attempt("execute", () => {
-        for (const [sql, params] of statements) prepare(sql, false).statement.run(...bindable(params))
+        for (const [sql, params] of statements) runNow(sql, params)
       }),
+    runNow,
     executeStream: (sql, params, transformRows) =>
       Stream.fromIterableEffect(
         attempt("execute", () => transform(objects(prepare(sql, false), params), transformRows)),
