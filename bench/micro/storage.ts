@@ -1,6 +1,6 @@
 /**
- * Stores of logs against bare `node:sqlite` doing the same work: the same tables and indexes, one prepared statement a
- * row, 1,000 rows of 100 bytes a commit, WAL with synchronous=FULL.
+ * Stores of logs against bare `node:sqlite` with the same messages: a row each, 1,000 rows of 100 bytes a commit, WAL
+ * with synchronous=FULL.
  *
  *     node bench/micro/storage.ts [rounds] [name…]
  *
@@ -10,15 +10,14 @@ import { randomUUID } from "node:crypto"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { StoreUnusable } from "../../src/domain/errors.ts"
 import { noHeaders } from "../../src/domain/Message.ts"
 import { type Draft, LogStore } from "../../src/storage/LogStore.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
-import { sqliteDialect } from "../../src/storage/sql/SqliteDialect.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import { BareSqlite } from "../baselines/bareSqlite.ts"
 
 const batchRows = 1000
 const batches = 100
@@ -43,50 +42,20 @@ const draft = (topic: string, key?: string): Draft => ({
 
 const batch = () => Array.from({ length: batchRows }, () => draft("t"))
 
+const payloads = Array.from({ length: batchRows }, () => payload)
+
 /** What a user would write with node:sqlite alone. */
 const bare = (directory: string, rates: Rates): void => {
-  const database = new DatabaseSync(join(directory, "bare.db"))
-  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-  for (const statement of sqliteDialect.migrations.flat()) database.exec(statement)
-  database.exec("INSERT INTO millrace_logs VALUES (1, 't', 'tenant', 'default', 'device', 0)")
-  const insert = database.prepare(
-    "INSERT INTO millrace_messages (position, log, log_offset, id, created_at, deleted, headers, payload) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-  )
-  const head = database.prepare("UPDATE millrace_logs SET head = ? WHERE log = 1")
-  const end = database.prepare("UPDATE millrace_journal SET last_position = ?")
-  let position = 0
+  const database = new BareSqlite(join(directory, "bare.db"))
+  const ids = payloads.map(() => randomUUID())
   let since = performance.now()
-  for (let batch = 0; batch < batches; batch++) {
-    database.exec("BEGIN IMMEDIATE")
-    for (let i = 0; i < batchRows; i++) {
-      position += 1
-      insert.run(position, 1, position, randomUUID(), now, 0, null, payload)
-    }
-    head.run(position)
-    end.run(position)
-    database.exec("COMMIT")
-  }
+  for (let batch = 0; batch < batches; batch++) database.commit(payloads, ids)
   rates.set("append", perSecond(rows, since))
-
-  const page = database.prepare(
-    "SELECT position, log, log_offset, id, created_at, deleted, headers, payload FROM millrace_messages WHERE position > ? ORDER BY position LIMIT 1000",
-  )
   since = performance.now()
-  for (let after = 0, read = 0; read < rows; read += batchRows) {
-    const found = page.all(after)
-    after = found.at(-1)!["position"] as number
-  }
+  database.readPages(batchRows, rows, "objects")
   rates.set("read", perSecond(rows, since))
-
   since = performance.now()
-  for (let i = 0; i < 300; i++) {
-    database.exec("BEGIN IMMEDIATE")
-    position += 1
-    insert.run(position, 1, position, randomUUID(), now, 0, null, payload)
-    head.run(position)
-    end.run(position)
-    database.exec("COMMIT")
-  }
+  for (let i = 0; i < 300; i++) database.commit([payload], ids)
   rates.set("lone", perSecond(300, since))
   database.close()
 }

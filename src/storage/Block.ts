@@ -143,20 +143,30 @@ export class BlockWriter {
     }
     view.setUint32(0, crc32(data.subarray(checkedFrom)), true)
   }
+}
 
-  /** Ends the block and gives its bytes. */
-  encode(): Buffer {
-    const data = Buffer.allocUnsafeSlow(this.finish())
-    this.writeTo(data)
-    return data
-  }
+/** Blocks one after another in a buffer of their own, and the length of each. */
+export const encodeBlocks = (
+  writers: ReadonlyArray<BlockWriter>,
+): { readonly bytes: Buffer<ArrayBuffer>; readonly lengths: ReadonlyArray<number> } => {
+  let total = 0
+  const lengths = writers.map((writer) => {
+    const length = writer.finish()
+    total += length
+    return length
+  })
+  // Not from the pool, which could not be transferred, and not filled with zeros first.
+  const bytes = Buffer.allocUnsafeSlow(total)
+  let at = 0
+  for (let i = 0; i < writers.length; i++) writers[i]!.writeTo(bytes.subarray(at, (at += lengths[i]!)))
+  return { bytes, lengths }
 }
 
 /** Messages that go into one block as they are: those of a block that was read and changed. */
 export const encodeBlock = (contents: ReadonlyArray<BlockContent>): Uint8Array => {
   const writer = new BlockWriter()
   for (const content of contents) if (!writer.add(content)) throw new Error("these are too many for one block")
-  return writer.encode()
+  return encodeBlocks([writer]).bytes
 }
 
 /** About how long headers are, in bytes. */

@@ -10,6 +10,7 @@ import {
   BlockWriter,
   DamagedBlock,
   encodeBlock,
+  encodeBlocks,
 } from "../../src/storage/Block.ts"
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("", "\0", "ü€😀", "__proto__"))
@@ -82,6 +83,6 @@ describe("a block", () => {
     expect(large.count).toBe(8)
     const huge = new BlockWriter()
     expect([huge.add(message(4 * blockBytesMax)), huge.add(message(1))]).toEqual([true, false])
-    expect(new Block(huge.encode(), 1).bytes(0)).toBe(4 * blockBytesMax)
+    expect(new Block(encodeBlocks([huge]).bytes, 1).bytes(0)).toBe(4 * blockBytesMax)
   })
 })

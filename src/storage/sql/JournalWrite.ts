@@ -4,7 +4,7 @@
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
-import { type BlockContent, BlockWriter } from "../Block.ts"
+import { type BlockContent, BlockWriter, encodeBlocks } from "../Block.ts"
 import type { BlockPlace } from "../LogStore.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
 import type { Statement } from "./Session.ts"
@@ -132,10 +132,10 @@ export class JournalWrite {
       const { origin, topic } = log.log
       params.push(log.number, topic, origin.tenant, origin.line, origin.device, head)
     })
+    const encoded = this.encode()
     addRows(list, insertBlocks, blocks.length, (params, row) => {
-      const { content, lastOffset, lastPosition, log, messages } = blocks[row]!
-      const bytes = content instanceof BlockWriter ? content.encode() : content
-      params.push(lastPosition, log.row.number, lastOffset, messages, bytes)
+      const { lastOffset, lastPosition, log, messages } = blocks[row]!
+      params.push(lastPosition, log.row.number, lastOffset, messages, encoded[row])
     })
     const moved = touched.filter((log) => !log.isNew && log.head !== log.row.head)
     addRows(list, updateHeads, moved.length, (params, row) => {
@@ -143,6 +143,18 @@ export class JournalWrite {
     })
     if (end > state.end) list.push([updateEnd, [end]])
     return list
+  }
+
+  /** The blocks' bytes, encoded in one buffer as far as they are not encoded yet. */
+  private encode(): ReadonlyArray<Uint8Array> {
+    const { blocks } = this
+    const writers = blocks.flatMap(({ content }) => (content instanceof BlockWriter ? [content] : []))
+    const { bytes, lengths } = encodeBlocks(writers)
+    let at = 0
+    let next = 0
+    return blocks.map(({ content }) =>
+      content instanceof BlockWriter ? bytes.subarray(at, (at += lengths[next++]!)) : content,
+    )
   }
 
   /** Takes over what was written; to be called once, after the commit. */

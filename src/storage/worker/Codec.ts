@@ -6,7 +6,7 @@
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Headers, Message } from "../../domain/Message.ts"
-import { Block, BlockWriter } from "../Block.ts"
+import { Block, BlockWriter, encodeBlocks } from "../Block.ts"
 import type { AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
 import {
   headersAt,
@@ -82,11 +82,7 @@ export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): Packe
       }
     }
   }
-  const lengths = writers.map((writer) => writer.finish())
-  // Not from the pool, which could not be transferred, and not filled with zeros first.
-  const bytes = Buffer.allocUnsafeSlow(lengths.reduce((total, length) => total + length, 0))
-  let at = 0
-  writers.forEach((writer, i) => writer.writeTo(bytes.subarray(at, (at += lengths[i]!))))
+  const { bytes, lengths } = encodeBlocks(writers)
   return {
     sizes: areSingle ? undefined : Uint32Array.from(requests, (request) => request.length),
     blocks: writers.length,
