@@ -8,6 +8,7 @@ import { DatabaseSync } from "node:sqlite"
 export class BareSqlite {
   readonly #database: DatabaseSync
   readonly #insert
+  readonly #insertBatch
   readonly #head
   readonly #end
   readonly #page
@@ -32,6 +33,7 @@ export class BareSqlite {
         payload BLOB NOT NULL
       ) STRICT;
       CREATE UNIQUE INDEX messages_by_offset ON messages (log, log_offset);
+      CREATE TABLE batches (position INTEGER PRIMARY KEY, content BLOB NOT NULL) STRICT;
       INSERT INTO journal VALUES (1, 0);
       INSERT INTO logs VALUES (1, 'bench', 0);
     `)
@@ -39,6 +41,7 @@ export class BareSqlite {
       `INSERT INTO messages (position, log, log_offset, id, created_at, deleted, headers, payload)
        VALUES (?, 1, ?, ?, ?, 0, NULL, ?)`,
     )
+    this.#insertBatch = this.#database.prepare("INSERT INTO batches (content) VALUES (?)")
     this.#head = this.#database.prepare("UPDATE logs SET head = ? WHERE log = 1")
     this.#end = this.#database.prepare("UPDATE journal SET last_position = ? WHERE one = 1")
     this.#page = this.#database.prepare(
@@ -57,6 +60,13 @@ export class BareSqlite {
     }
     this.#head.run(this.#position)
     this.#end.run(this.#position)
+    this.#database.exec("COMMIT")
+  }
+
+  /** Inserts a whole batch as one value in one commit: the least that a database can be made to do. */
+  commitBatch(content: Uint8Array): void {
+    this.#database.exec("BEGIN IMMEDIATE")
+    this.#insertBatch.run(content)
     this.#database.exec("COMMIT")
   }
 

@@ -17,6 +17,8 @@ const batchSize = 1000
 const batch = Array.from({ length: batchSize }, () => ({ topic: "bench", payload }))
 const payloads = batch.map((draft) => draft.payload)
 const ids = batch.map(() => randomUUID())
+/** Payloads and ids of a batch. */
+const batchBytes = Buffer.alloc(batchSize * (payload.length + 36), "x")
 
 /** Topics over a new file. */
 class Bus {
@@ -76,7 +78,7 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
   const bus = new Bus()
   const [bare, closeBare] = makeBare()
   const replayed = 2 * count
-  const against = "bare node:sqlite, 1,000 rows a commit"
+  const against = "bare node:sqlite, a row a message, 1,000 rows a commit"
   const compare = async (pair: Pair) => report(await comparePair("topics", pair, times))
 
   await compare({
@@ -92,6 +94,16 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
     against,
     ours: () => rate(count, () => bus.run((topics) => publishBatches(topics, count))),
     baseline: () => rate(count, () => bareCommits(bare, count)),
+  })
+  await compare({
+    name: "publishAll, against bytes",
+    unit: "messages/s",
+    against: "bare node:sqlite, the bytes of 1,000 messages as one value a commit",
+    ours: () => rate(count, () => bus.run((topics) => publishBatches(topics, count))),
+    baseline: () =>
+      rate(count, () => {
+        for (let i = 0; i < count; i += batchSize) bare.commitBatch(batchBytes)
+      }),
   })
   await compare({
     name: "publish lone latency",
