@@ -1,9 +1,9 @@
 /** The store in memory keeps the contract of stores. */
 import * as Effect from "effect/Effect"
 import { layer, makeDisk } from "../../src/storage/memory/index.ts"
-import { logStoreSuite } from "../../src/testing/logStoreSuite.ts"
+import { storageSuite } from "../../src/testing/storageSuite.ts"
 
-logStoreSuite("memory", {
+storageSuite("memory", {
   programs: 300,
   makePlace: Effect.sync(() => {
     const disk = makeDisk()

@@ -2,10 +2,10 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { layerOnLoop } from "../../src/storage/sqlite/index.ts"
-import { logStoreSuite } from "../../src/testing/logStoreSuite.ts"
+import { storageSuite } from "../../src/testing/storageSuite.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
-logStoreSuite("sqlite on the loop", {
+storageSuite("sqlite on the loop", {
   makePlace: Effect.map(temporaryDirectory, (directory) => ({
     open: (options) => layerOnLoop({ ...options, path: join(directory, "store.db") }),
   })),

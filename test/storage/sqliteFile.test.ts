@@ -123,9 +123,9 @@ describe("a SQLite store's file", () => {
       const error = yield* refused(path)
       expect(error).toMatchObject({
         reason: "newer format",
-        message: `${path} has format 99, and this version of millrace knows formats up to 1`,
+        message: `${path} has format 99, and this version of millrace knows formats up to 2`,
       })
-      database.exec("UPDATE millrace_meta SET value = '1' WHERE name = 'format'")
+      database.exec("UPDATE millrace_meta SET value = '2' WHERE name = 'format'")
       database.close()
       yield* open(path)
     }),

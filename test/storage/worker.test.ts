@@ -13,7 +13,7 @@ import { vi } from "vitest"
 import { OffsetConflict, OffsetGap, StoreUnusable } from "../../src/domain/errors.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { layer, preload } from "../../src/storage/worker/index.ts"
-import { logStoreSuite } from "../../src/testing/logStoreSuite.ts"
+import { storageSuite } from "../../src/testing/storageSuite.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
@@ -23,7 +23,7 @@ vi.setConfig({ testTimeout: 30_000 })
 const memory = new URL("../../src/storage/memory/index.ts", import.meta.url)
 const odd = new URL("backends/odd.ts", import.meta.url)
 
-logStoreSuite("memory in a worker", {
+storageSuite("memory in a worker", {
   programs: 4,
   keepsData: false,
   makePlace: Effect.succeed({ open: (options) => layer({ module: memory, options }) }),

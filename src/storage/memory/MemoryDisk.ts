@@ -10,6 +10,7 @@ import type { LogId } from "../../domain/LogId.ts"
 import { key as logKey } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
+import type { QueueItem } from "../../domain/QueueItem.ts"
 import type { KeyedMessage } from "../AppendPlan.ts"
 import type { OffsetRange } from "../OffsetRanges.ts"
 
@@ -18,6 +19,12 @@ export interface MemoryLog {
   readonly log: LogId
   readonly positions: Array<number>
   tombstones: ReadonlyArray<OffsetRange>
+}
+
+/** One queue: its items by sequence, in that order. */
+export interface MemoryQueue {
+  readonly items: Map<number, QueueItem>
+  lastSequence: number
 }
 
 export interface MemoryDisk {
@@ -31,6 +38,8 @@ export interface MemoryDisk {
   readonly logs: Map<string, MemoryLog>
   /** Remembered keys, the oldest first, by log and key. */
   readonly keys: Map<string, KeyedMessage>
+  /** By name. */
+  readonly queues: Map<string, MemoryQueue>
 }
 
 /** An empty disk, with an incarnation of its own. */
@@ -41,6 +50,7 @@ export const makeDisk = (): MemoryDisk => ({
   journal: [],
   logs: new Map(),
   keys: new Map(),
+  queues: new Map(),
 })
 
 /** The log, made where it does not exist. */
@@ -58,4 +68,11 @@ export const openLog = (disk: MemoryDisk, log: LogId): MemoryLog => {
 export const messageAt = (disk: MemoryDisk, log: MemoryLog, offset: number): Message | undefined => {
   const position = log.positions[offset - 1]
   return position === undefined ? undefined : disk.journal[position - 1]
+}
+
+/** The queue, made where it does not exist. */
+export const openQueue = (disk: MemoryDisk, name: string): MemoryQueue => {
+  let queue = disk.queues.get(name)
+  if (queue === undefined) disk.queues.set(name, (queue = { items: new Map(), lastSequence: 0 }))
+  return queue
 }

@@ -1,6 +1,6 @@
 /**
- * Logs in memory: `layer` provides a `LogStore` whose messages live as long as the process, or as long as the `disk`
- * they are on.
+ * Logs and queues in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
+ * as the `disk` it is on.
  *
  * A disk is held by one store at a time, as a file would be; a second one is refused.
  */
@@ -9,9 +9,12 @@ import * as Layer from "effect/Layer"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { resolveNode } from "../Identity.ts"
-import { defaultKeyWindow, type KeyWindow, LogStore } from "../LogStore.ts"
+import { defaultKeyWindow, type KeyWindow, type LogStore } from "../LogStore.ts"
 import { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
+import type { QueueStore } from "../QueueStore.ts"
+import { toContext } from "../Stores.ts"
 import * as MemoryLogStore from "./MemoryLogStore.ts"
+import * as MemoryQueueStore from "./MemoryQueueStore.ts"
 
 export { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
 
@@ -24,9 +27,8 @@ export interface MemoryOptions {
 }
 
 /** A store in memory. Fails as `StoreUnusable` where the disk is another node's or is held. */
-export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore, StoreUnusable> =>
-  Layer.effect(
-    LogStore,
+export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+  Layer.effectContext(
     Effect.gen(function* () {
       const disk = options.disk ?? makeDisk()
       const node = resolveNode("this memory", disk.node, options.node)
@@ -37,7 +39,10 @@ export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore, StoreU
         }),
       )
       disk.node = node
-      return MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow)
+      return toContext({
+        logs: MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow),
+        queues: MemoryQueueStore.make(disk),
+      })
     }),
   )
 

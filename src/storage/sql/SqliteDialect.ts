@@ -50,6 +50,28 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     ) STRICT`,
     `CREATE UNIQUE INDEX millrace_keys_by_name ON millrace_keys (log, name)`,
   ],
+  [
+    `CREATE TABLE millrace_queues (
+      queue INTEGER PRIMARY KEY,
+      name TEXT NOT NULL UNIQUE,
+      depth INTEGER NOT NULL,
+      last_sequence INTEGER NOT NULL
+    ) STRICT`,
+    `CREATE TABLE millrace_queue_items (
+      queue INTEGER NOT NULL,
+      sequence INTEGER NOT NULL,
+      id TEXT NOT NULL,
+      attempts INTEGER NOT NULL,
+      created_at INTEGER NOT NULL,
+      topic TEXT NOT NULL,
+      source TEXT NOT NULL,
+      target TEXT,
+      headers TEXT,
+      death TEXT,
+      payload BLOB NOT NULL,
+      PRIMARY KEY (queue, sequence)
+    ) STRICT, WITHOUT ROWID`,
+  ],
 ]
 
 /**

@@ -6,7 +6,7 @@ import { preload as preloadThread } from "../worker/spawn.ts"
 
 /** The module that storage threads load. */
 export const backend = new URL(
-  import.meta.url.endsWith(".ts") ? "./SqliteLogStore.ts" : "./SqliteLogStore.js",
+  import.meta.url.endsWith(".ts") ? "./SqliteStores.ts" : "./SqliteStores.js",
   import.meta.url,
 )
 

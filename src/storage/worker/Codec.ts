@@ -27,7 +27,7 @@ import {
 } from "./Columns.ts"
 
 /** What stored messages and those of other nodes have in common. */
-interface PackedContent {
+export interface PackedContent {
   readonly count: number
   readonly ids: TextColumn
   readonly createdAt: NumberColumn
@@ -42,7 +42,7 @@ interface Content {
   readonly payload: Uint8Array
 }
 
-const packContent = (records: ReadonlyArray<Content>): PackedContent => ({
+export const packContent = (records: ReadonlyArray<Content>): PackedContent => ({
   count: records.length,
   ids: packText(records.map((record) => record.id)),
   createdAt: packNumbers(records.map((record) => record.createdAt)),

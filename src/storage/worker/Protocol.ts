@@ -9,6 +9,8 @@ import * as Schema from "effect/Schema"
 import { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed, StoreUnusable } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
+import type { PackedItems, PackedOperations } from "./QueueCodec.ts"
+import type { QueueResult, QueueState } from "../QueueStore.ts"
 import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
@@ -18,7 +20,7 @@ export interface OpenRequest {
   readonly options: unknown
 }
 
-/** A call of the store, by the name of the operation. */
+/** A call of a store, by the name of the operation. */
 export type Operation =
   | { readonly operation: "append"; readonly requests: PackedDrafts }
   | { readonly operation: "accept"; readonly log: LogId; readonly messages: PackedReplicas }
@@ -34,6 +36,9 @@ export type Operation =
   | { readonly operation: "heads" }
   | { readonly operation: "end" }
   | { readonly operation: "check" }
+  | { readonly operation: "apply"; readonly operations: PackedOperations }
+  | { readonly operation: "items"; readonly queue: string; readonly after: number; readonly limit: PageLimit }
+  | { readonly operation: "queues" }
 
 /** What each operation answers. */
 export interface Answers {
@@ -48,10 +53,13 @@ export interface Answers {
   readonly heads: ReadonlyArray<LogHead>
   readonly end: number
   readonly check: undefined
+  readonly apply: ReadonlyArray<QueueResult>
+  readonly items: PackedItems
+  readonly queues: ReadonlyArray<QueueState>
 }
 
 export type OperationName = Operation["operation"]
-export type WriteOperation = "append" | "accept" | "tombstone"
+export type WriteOperation = "append" | "accept" | "tombstone" | "apply"
 export type ReadOperation = Exclude<OperationName, WriteOperation>
 
 /** From the client to the thread. */

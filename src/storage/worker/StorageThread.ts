@@ -31,7 +31,7 @@ interface Pending {
 }
 
 const isWrite = (operation: OperationName): boolean =>
-  operation === "append" || operation === "accept" || operation === "tombstone"
+  operation === "append" || operation === "accept" || operation === "tombstone" || operation === "apply"
 
 export class StorageThread {
   readonly info: StoreInfo

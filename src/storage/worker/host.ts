@@ -4,7 +4,6 @@
  */
 import { parentPort, workerData } from "node:worker_threads"
 import * as Cause from "effect/Cause"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
@@ -12,8 +11,11 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
-import { LogStore } from "../LogStore.ts"
+import type { LogStore } from "../LogStore.ts"
+import type { QueueStore } from "../QueueStore.ts"
+import { fromContext, type Stores } from "../Stores.ts"
 import { packMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
+import { packItems, unpackOperations } from "./QueueCodec.ts"
 import {
   type Answers,
   type CallError,
@@ -29,9 +31,9 @@ import type { ThreadData } from "./spawn.ts"
 
 /** What a backend's module exports to run in a thread. */
 interface BackendModule {
-  readonly layer: (options: unknown) => Layer.Layer<LogStore, StoreUnusable>
+  readonly layer: (options: unknown) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
   /** Opens the same store to read, beside the one that writes. */
-  readonly layerReader?: (options: unknown) => Layer.Layer<LogStore, StoreUnusable>
+  readonly layerReader?: (options: unknown) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
 }
 
 const port = parentPort!
@@ -40,7 +42,7 @@ const loading = import(module) as Promise<BackendModule>
 const scope = Scope.makeUnsafe()
 /** Calls that are not answered yet. */
 const underWay = new Map<number, Fiber.Fiber<Answer, CallError>>()
-let store: LogStore["Service"] | undefined
+let stores: Stores | undefined
 
 const reply = (response: Response, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
   port.postMessage(response, transfer)
@@ -50,8 +52,8 @@ const open = async ({ options, role }: OpenRequest): Promise<void> => {
   const layer = role === "reader" && backend.layerReader !== undefined ? backend.layerReader : backend.layer
   const exit = await Effect.runPromiseExit(Layer.buildWithScope(layer(options), scope))
   if (Exit.isSuccess(exit)) {
-    store = Context.get(exit.value, LogStore)
-    reply({ type: "opened", info: store.info })
+    stores = fromContext(exit.value)
+    reply({ type: "opened", info: stores.logs.info })
     return
   }
   const error = Exit.findErrorOption(exit)
@@ -66,46 +68,55 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
-const perform = (store: LogStore["Service"], call: Operation): Effect.Effect<Answer, CallError> => {
+const perform = ({ logs, queues }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
-      return call.requests.keys === undefined && store.appendBlocks !== undefined
-        ? Effect.map(store.appendBlocks(unpackBlocks(call.requests)), (places) => ({
+      return call.requests.keys === undefined && logs.appendBlocks !== undefined
+        ? Effect.map(logs.appendBlocks(unpackBlocks(call.requests)), (places) => ({
             answer: { places: packPlaces(places) },
           }))
-        : Effect.map(store.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
+        : Effect.map(logs.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
     case "accept":
-      return Effect.map(store.accept(call.log, unpackReplicas(call.messages)), (result) => {
+      return Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => {
         const accepted = packMessages(result.accepted)
         return { answer: { accepted, head: result.head }, transfer: [accepted.payloads.bytes] }
       })
     case "tombstone":
-      return Effect.map(store.tombstone(call.request), ({ deleted, marker }) => ({
+      return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
       }))
     case "readLog":
-      return Effect.map(store.readLog(call.log, call.from, call.limit), (messages) => {
+      return Effect.map(logs.readLog(call.log, call.from, call.limit), (messages) => {
         const answer = packMessages(messages)
         return { answer, transfer: [answer.payloads.bytes] }
       })
     case "readJournal":
-      return Effect.map(store.readJournal(call.after, call.filter, call.limit), (page) => {
+      return Effect.map(logs.readJournal(call.after, call.filter, call.limit), (page) => {
         const messages = packMessages(page.messages)
         return { answer: { messages, scannedTo: page.scannedTo, end: page.end }, transfer: [messages.payloads.bytes] }
       })
     case "head":
-      return Effect.map(store.head(call.log), (head) => ({ answer: Option.getOrElse(head, () => 0) }))
+      return Effect.map(logs.head(call.log), (head) => ({ answer: Option.getOrElse(head, () => 0) }))
     case "heads":
-      return Effect.map(store.heads, (answer) => ({ answer }))
+      return Effect.map(logs.heads, (answer) => ({ answer }))
     case "end":
-      return Effect.map(store.end, (answer) => ({ answer }))
+      return Effect.map(logs.end, (answer) => ({ answer }))
     case "check":
-      return Effect.as(store.check, { answer: undefined })
+      return Effect.as(logs.check, { answer: undefined })
+    case "apply":
+      return Effect.map(queues.apply(unpackOperations(call.operations)), (answer) => ({ answer }))
+    case "items":
+      return Effect.map(queues.items(call.queue, call.after, call.limit), (items) => {
+        const answer = packItems(items)
+        return { answer, transfer: [answer.payloads.bytes] }
+      })
+    case "queues":
+      return Effect.map(queues.queues, (answer) => ({ answer }))
   }
 }
 
-const answer = (store: LogStore["Service"], call: number, operation: Operation): void => {
-  const fiber = Effect.runFork(Effect.suspend(() => perform(store, operation)))
+const answer = (stores: Stores, call: number, operation: Operation): void => {
+  const fiber = Effect.runFork(Effect.suspend(() => perform(stores, operation)))
   underWay.set(call, fiber)
   fiber.addObserver((exit) => {
     underWay.delete(call)
@@ -127,7 +138,7 @@ port.on("message", (request: Request) => {
     case "open":
       return void open(request.open)
     case "call":
-      return answer(store!, request.call, request.operation)
+      return answer(stores!, request.call, request.operation)
     case "interrupt":
       return underWay.get(request.call)?.interruptUnsafe()
     case "close":

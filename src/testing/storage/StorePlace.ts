@@ -7,6 +7,7 @@ import type * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { KeyWindow, LogStore } from "../../storage/LogStore.ts"
+import type { QueueStore } from "../../storage/QueueStore.ts"
 
 export interface OpenOptions {
   readonly node?: NodeId | undefined
@@ -16,10 +17,10 @@ export interface OpenOptions {
 /** Where one store's data lives: a directory, a disk in memory, a database. */
 export interface StorePlace {
   /** A store on this data. Opened again only after the one before it was closed. */
-  readonly open: (options: OpenOptions) => Layer.Layer<LogStore, StoreUnusable>
+  readonly open: (options: OpenOptions) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
 }
 
-export interface LogStoreSuiteOptions {
+export interface StorageSuiteOptions {
   /** A new, empty place; removed when the scope closes. */
   readonly makePlace: Effect.Effect<StorePlace, never, Scope.Scope>
   /** Whether the data outlives a store that is closed, by default true. Where it does not, nothing is opened twice. */

@@ -4,14 +4,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { makeHeaders } from "../../domain/Message.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { withStore } from "./withStore.ts"
 
 const log = { topic: "t", origin: otherNode }
 
-export const acceptTests = (options: LogStoreSuiteOptions): void => {
+export const acceptTests = (options: StorageSuiteOptions): void => {
   describe("accept", () => {
     it.live("stores messages as the other node numbered them, beside one's own", () =>
       withStore(options, (store) =>

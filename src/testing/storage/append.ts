@@ -5,14 +5,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { makeHeaders } from "../../domain/Message.ts"
 import { itReopens } from "./itReopens.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, ownNode, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { withPlace, withStore, opened } from "./withStore.ts"
 
 const everything = { topics: "#", origin: undefined }
 
-export const appendTests = (options: LogStoreSuiteOptions): void => {
+export const appendTests = (options: StorageSuiteOptions): void => {
   describe("append", () => {
     it.live("numbers each log 1, 2, 3 … and the journal in batch order", () =>
       withStore(options, (store) =>

@@ -5,11 +5,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { defaultNodeId, format } from "../../domain/NodeId.ts"
 import { itReopens } from "./itReopens.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode } from "./fixtures.ts"
 import { opened, withPlace } from "./withStore.ts"
 
-export const identityTests = (options: LogStoreSuiteOptions): void => {
+export const identityTests = (options: StorageSuiteOptions): void => {
   describe("a store", () => {
     itReopens(options, "keeps its node and its incarnation", () =>
       withPlace(options, (place) =>

@@ -4,13 +4,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { itReopens } from "./itReopens.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, ownNode } from "./fixtures.ts"
 import { opened, withPlace, withStore } from "./withStore.ts"
 
 const keyed = (i: number) => [draft(`t/${i % 3}`, `line ${i}`, { key: `line-${i}` })]
 
-export const keyTests = (options: LogStoreSuiteOptions): void => {
+export const keyTests = (options: StorageSuiteOptions): void => {
   describe("a key", () => {
     it.live("makes a repeat give the first message's place", () =>
       withStore(options, (store) =>

@@ -10,7 +10,7 @@ import * as fc from "fast-check"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { makeHeaders } from "../../domain/Message.ts"
 import { type Draft, type KeyWindow, LogStore, type PageLimit, type ReplicatedMessage } from "../../storage/LogStore.ts"
-import type { LogStoreSuiteOptions, StorePlace } from "./StorePlace.ts"
+import type { StorageSuiteOptions, StorePlace } from "./StorePlace.ts"
 import { otherNode, ownNode } from "./fixtures.ts"
 import { readPages } from "./reads.ts"
 import { observe, StorageModel } from "./StorageModel.ts"
@@ -114,7 +114,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ type: "reopen" as const }) },
 )
 
-export const programTests = (options: LogStoreSuiteOptions): void => {
+export const programTests = (options: StorageSuiteOptions): void => {
   describe("any program", () => {
     it("gives what the model gives", { timeout: 120_000 }, () =>
       fc.assert(

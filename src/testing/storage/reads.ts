@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { matches } from "../../domain/TopicFilter.ts"
 import type { Draft, JournalFilter, LogStore, PageLimit } from "../../storage/LogStore.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { withStore } from "./withStore.ts"
 
@@ -42,7 +42,7 @@ const lengths = (messages: ReadonlyArray<{ readonly payload: Uint8Array }>): Rea
 /** Topic 0 is frequent, the others come now and then and in stretches. */
 const unevenTopic = (i: number): number => (i % 7 === 0 ? Math.floor(i / 50) % 30 : i % 3 === 0 ? i % 30 : 0)
 
-export const readTests = (options: LogStoreSuiteOptions): void => {
+export const readTests = (options: StorageSuiteOptions): void => {
   describe("reading", () => {
     it.live("finds an empty store empty", () =>
       withStore(options, (store) =>

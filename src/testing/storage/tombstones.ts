@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { DeleteMarker } from "../../domain/DeleteMarker.ts"
 import { itReopens } from "./itReopens.ts"
-import type { LogStoreSuiteOptions } from "./StorePlace.ts"
+import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { observe } from "./StorageModel.ts"
 import { opened, withPlace, withStore } from "./withStore.ts"
@@ -15,7 +15,7 @@ const own = { topic: "t", origin: ownNode }
 const foreign = { topic: "t", origin: otherNode }
 const markers = { topic: "$msgbus.delete", origin: ownNode }
 
-export const tombstoneTests = (options: LogStoreSuiteOptions): void => {
+export const tombstoneTests = (options: StorageSuiteOptions): void => {
   describe("tombstone", () => {
     it.live("drops payloads and headers, and leaves places, ids and times", () =>
       withStore(options, (store) =>

@@ -4,7 +4,8 @@
 import * as Effect from "effect/Effect"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { LogStore } from "../../storage/LogStore.ts"
-import type { LogStoreSuiteOptions, OpenOptions, StorePlace } from "./StorePlace.ts"
+import { QueueStore } from "../../storage/QueueStore.ts"
+import type { StorageSuiteOptions, OpenOptions, StorePlace } from "./StorePlace.ts"
 import { ownNode } from "./fixtures.ts"
 
 type Store = LogStore["Service"]
@@ -17,9 +18,22 @@ export const opened = <A, E>(
 ): Effect.Effect<A, E | StoreUnusable> =>
   Effect.flatMap(LogStore, use).pipe(Effect.provide(place.open({ node: ownNode, ...options })))
 
+/** The same for its store of queues. */
+export const openedQueues = <A, E>(
+  place: StorePlace,
+  use: (queues: QueueStore["Service"]) => Effect.Effect<A, E>,
+): Effect.Effect<A, E | StoreUnusable> =>
+  Effect.flatMap(QueueStore, use).pipe(Effect.provide(place.open({ node: ownNode })))
+
+/** A new place, and a store of queues on it for the time of an effect. */
+export const withQueues = <A, E>(
+  { makePlace }: StorageSuiteOptions,
+  use: (queues: QueueStore["Service"]) => Effect.Effect<A, E>,
+): Effect.Effect<A, E | StoreUnusable> => Effect.scoped(Effect.flatMap(makePlace, (place) => openedQueues(place, use)))
+
 /** A new place, and a store on it for the time of an effect. */
 export const withStore = <A, E>(
-  { makePlace }: LogStoreSuiteOptions,
+  { makePlace }: StorageSuiteOptions,
   use: (store: Store) => Effect.Effect<A, E>,
   options: OpenOptions = {},
 ): Effect.Effect<A, E | StoreUnusable> =>
@@ -27,6 +41,6 @@ export const withStore = <A, E>(
 
 /** A new place, for tests that open it more than once. */
 export const withPlace = <A, E>(
-  { makePlace }: LogStoreSuiteOptions,
+  { makePlace }: StorageSuiteOptions,
   use: (place: StorePlace) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E> => Effect.scoped(Effect.flatMap(makePlace, use))

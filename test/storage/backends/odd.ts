@@ -13,7 +13,7 @@ const odd = (change: (store: Store) => Partial<Store>) =>
   Layer.effect(
     LogStore,
     Effect.map(LogStore, (store) => ({ ...store, ...change(store) })),
-  ).pipe(Layer.provide(memory()))
+  ).pipe(Layer.provideMerge(memory()))
 
 /** Holds up the thread. */
 const block = (millis: number): void => {

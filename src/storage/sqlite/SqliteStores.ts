@@ -1,6 +1,6 @@
 /**
- * Opens a store of logs in a SQLite file, on the thread that calls: the file is held, the pragmas are set and checked,
- * and the store of `storage/sql` runs over a connection of its own.
+ * Opens the stores in a SQLite file, on the thread that calls: the file is held, the pragmas are set and checked, and the
+ * stores of `storage/sql` run over a connection of their own.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -10,9 +10,11 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { type KeyWindow, LogStore } from "../LogStore.ts"
+import type { KeyWindow, LogStore } from "../LogStore.ts"
+import type { QueueStore } from "../QueueStore.ts"
 import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
-import * as SqlLogStore from "../sql/SqlLogStore.ts"
+import * as SqlStores from "../sql/SqlStores.ts"
+import { toContext } from "../Stores.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { hold, notWritable } from "./StoreFile.ts"
 
@@ -27,35 +29,33 @@ export interface SqliteOptions {
 }
 
 /** The store that writes. Held by one process; closed with the scope. */
-export const layer = (options: SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
-  Layer.effect(
-    LogStore,
+export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+  Layer.effectContext(
     Effect.gen(function* () {
       const file = yield* hold(options.path)
       const durability = options.durability ?? "fsync"
       const client = yield* openClient(options.path, { filename: file.path })
       yield* setUp(client, options.path, durability)
-      return yield* SqlLogStore.make(client, sqliteDialect, {
-        name: options.path,
-        node: options.node,
-        keyWindow: options.keyWindow,
-        durability,
-        obstacle: file.problem,
-      })
+      return toContext(
+        yield* SqlStores.make(client, sqliteDialect, {
+          name: options.path,
+          node: options.node,
+          keyWindow: options.keyWindow,
+          durability,
+          obstacle: file.problem,
+        }),
+      )
     }),
   )
 
 /** A store that only reads, beside one that writes and was open before. */
-export const layerReader = (options: SqliteOptions): Layer.Layer<LogStore, StoreUnusable> =>
-  Layer.effect(
-    LogStore,
+export const layerReader = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+  Layer.effectContext(
     Effect.gen(function* () {
       const client = yield* openClient(options.path, { filename: options.path, readonly: true })
-      return yield* SqlLogStore.make(client, sqliteDialect, {
-        name: options.path,
-        durability: "memory",
-        readonly: true,
-      })
+      return toContext(
+        yield* SqlStores.make(client, sqliteDialect, { name: options.path, durability: "memory", readonly: true }),
+      )
     }),
   )
 

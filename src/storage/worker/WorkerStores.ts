@@ -1,5 +1,5 @@
 /**
- * A store of logs whose backend runs in threads of its own: one that writes, and readers beside it, so that replay
+ * Stores whose backend runs in threads of its own: one that writes, and readers beside it, so that replay
  * never waits for a commit to reach the disk.
  */
 import * as Effect from "effect/Effect"
@@ -7,8 +7,11 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { LogStore } from "../LogStore.ts"
+import type { QueueStore } from "../QueueStore.ts"
+import type { Stores } from "../Stores.ts"
 import { packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
 import type { Operation, ReadOperation } from "./Protocol.ts"
+import { packOperations, unpackItems } from "./QueueCodec.ts"
 import { StorageThread } from "./StorageThread.ts"
 
 export interface WorkerOptions {
@@ -27,7 +30,7 @@ export const make = ({
   module,
   options,
   readers = 0,
-}: WorkerOptions): Effect.Effect<LogStore["Service"], StoreUnusable, Scope.Scope> =>
+}: WorkerOptions): Effect.Effect<Stores, StoreUnusable, Scope.Scope> =>
   Effect.gen(function* () {
     const writer = yield* StorageThread.open(module, { role: "writer", options })
     const reading: Array<StorageThread> = []
@@ -45,7 +48,7 @@ export const make = ({
         return thread.call<Name>(operation)
       })
 
-    return {
+    const logs: LogStore["Service"] = {
       info: writer.info,
       append: (requests) =>
         Effect.suspend(() => {
@@ -88,4 +91,15 @@ export const make = ({
         }),
       ),
     }
+    const queues: QueueStore["Service"] = {
+      apply: (operations) =>
+        Effect.suspend(() => {
+          const packed = packOperations(operations)
+          return writer.call<"apply">({ operation: "apply", operations: packed }, [packed.items.payloads.bytes])
+        }),
+      items: (queue, after, limit) =>
+        Effect.map(read<"items">({ operation: "items", queue, after, limit }), unpackItems),
+      queues: read<"queues">({ operation: "queues" }),
+    }
+    return { logs, queues }
   })

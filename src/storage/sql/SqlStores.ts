@@ -1,5 +1,5 @@
 /**
- * The store of logs over any `SqlClient`: opens it, and puts its operations together.
+ * The stores of logs and of queues over any `SqlClient`: opens them, and puts their operations together.
  *
  * One store writes; it keeps the logs, their heads and the journal's end in memory, as of its last commit. A store
  * that only reads beside it asks the database for what it does not know.
@@ -12,6 +12,7 @@ import { StorageFailed, StoreUnusable } from "../../domain/errors.ts"
 import type { LogHead } from "../../domain/LogId.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { defaultKeyWindow, type Durability, type KeyWindow, type LogStore } from "../LogStore.ts"
+import type { Stores } from "../Stores.ts"
 import { sortHeads } from "../LogSelection.ts"
 import { accept } from "./Accept.ts"
 import { append, planBlocks } from "./Append.ts"
@@ -22,10 +23,12 @@ import { LogSelector } from "./LogSelector.ts"
 import { LogTable } from "./LogTable.ts"
 import { readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
+import { QueueTable } from "./QueueTable.ts"
+import * as SqlQueueStore from "./SqlQueueStore.ts"
 import { tombstone } from "./Tombstone.ts"
 import { WriteTransaction } from "./WriteTransaction.ts"
 
-export interface SqlLogStoreOptions {
+export interface SqlStoreOptions {
   /** What the store is called in errors, a path for example. */
   readonly name: string
   /** Whose store it is; absent: the remembered node, or the default one for a new store. */
@@ -44,12 +47,13 @@ const strength: Readonly<Record<Durability, number>> = { memory: 0, os: 1, fsync
 export const make = (
   client: SqlClient,
   dialect: Dialect,
-  options: SqlLogStoreOptions,
-): Effect.Effect<LogStore["Service"], StoreUnusable> =>
+  options: SqlStoreOptions,
+): Effect.Effect<Stores, StoreUnusable> =>
   Effect.gen(function* () {
     const readonly = options.readonly === true
     const keyWindow = options.keyWindow ?? defaultKeyWindow
     const logs = new LogTable()
+    const queues = new QueueTable()
     const durability = yield* unusable(options.name, readDurability(client, dialect))
     const wanted = options.durability ?? "fsync"
     if (strength[durability] < strength[wanted]) {
@@ -69,6 +73,7 @@ export const make = (
             ? yield* readIdentity(session, dialect, options.name)
             : yield* prepareInTransaction(session, dialect, options)
           yield* logs.catchUp(session)
+          if (!readonly) yield* queues.load(session)
           const [[keys] = []] = yield* session.values("SELECT count(*) FROM millrace_keys", [])
           return { identity, end: yield* readEnd(session), keys: keys as number }
         }),
@@ -79,7 +84,7 @@ export const make = (
     const context = { node, keyWindow, journal, keys: { count: opened.keys } }
     const reading = { dialect, logs, selector: new LogSelector(logs), places: new LogPlaces(), catchesUp: readonly }
 
-    return {
+    const logStore: LogStore["Service"] = {
       info: { node, incarnation, durability, backend: dialect.name },
       append: (requests) => transaction.write("append", (session) => append(session, context, requests)),
       appendBlocks: (blocks) => transaction.writeAll("append", () => planBlocks(context, blocks)),
@@ -107,6 +112,7 @@ export const make = (
         )
       }),
     }
+    return { logs: logStore, queues: SqlQueueStore.make(transaction, queues) }
   })
 
 const selectHead =
@@ -137,7 +143,7 @@ const readDurability = (client: SqlClient, dialect: Dialect): Effect.Effect<Dura
 const prepareInTransaction = (
   session: Session,
   dialect: Dialect,
-  { name, node }: SqlLogStoreOptions,
+  { name, node }: SqlStoreOptions,
 ): Effect.Effect<Identity, SqlError | StoreUnusable> =>
   Effect.uninterruptible(
     Effect.gen(function* () {

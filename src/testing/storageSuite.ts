@@ -1,7 +1,7 @@
 /**
- * The conformance suite of stores of logs: every promise of `storage/LogStore` as a test, for any backend.
+ * The conformance suite of storage backends: every promise of `storage/LogStore` and `storage/QueueStore` as a test.
  *
- *     logStoreSuite("memory", {
+ *     storageSuite("memory", {
  *       makePlace: Effect.sync(() => {
  *         const disk = makeDisk()
  *         return { open: (options) => layer({ ...options, disk }) }
@@ -16,14 +16,15 @@ import { appendTests } from "./storage/append.ts"
 import { identityTests } from "./storage/identity.ts"
 import { keyTests } from "./storage/keys.ts"
 import { programTests } from "./storage/programs.ts"
+import { queueTests } from "./storage/queues.ts"
 import { readTests } from "./storage/reads.ts"
-import type { LogStoreSuiteOptions } from "./storage/StorePlace.ts"
+import type { StorageSuiteOptions } from "./storage/StorePlace.ts"
 import { tombstoneTests } from "./storage/tombstones.ts"
 
-export type { LogStoreSuiteOptions, OpenOptions, StorePlace } from "./storage/StorePlace.ts"
+export type { StorageSuiteOptions, OpenOptions, StorePlace } from "./storage/StorePlace.ts"
 
 /** Registers the suite's tests under a name. */
-export const logStoreSuite = (name: string, options: LogStoreSuiteOptions): void => {
+export const storageSuite = (name: string, options: StorageSuiteOptions): void => {
   describe(`${name} as a LogStore`, () => {
     appendTests(options)
     keyTests(options)
@@ -33,4 +34,5 @@ export const logStoreSuite = (name: string, options: LogStoreSuiteOptions): void
     identityTests(options)
     programTests(options)
   })
+  describe(`${name} as a QueueStore`, () => queueTests(options))
 }
