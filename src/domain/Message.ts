@@ -75,3 +75,15 @@ export const contentBytes = (topic: string, payload: Uint8Array, headers: Header
  */
 export const residentBytes = (message: Message): number =>
   280 + message.payload.byteLength + (message.headers === noHeaders ? 0 : 400)
+
+/** What is wrong with headers as somebody gave them, as a sentence without a full stop, or `undefined`. */
+export const headersProblem = (headers: Readonly<Record<string, unknown>> | undefined): string | undefined => {
+  if (headers === undefined) return undefined
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (name === "" || !name.isWellFormed() || typeof value !== "string" || !value.isWellFormed()) {
+      return `a header has a name and a value of well-formed Unicode, unlike ${JSON.stringify(name)}`
+    }
+  }
+  return undefined
+}

@@ -6,7 +6,7 @@ import { nameProblem } from "./Name.ts"
 import type { Headers } from "./Message.ts"
 import type { NodeId } from "./NodeId.ts"
 
-/** The longest name of a queue, in bytes of UTF-8. */
+/** The longest name of a queue, in bytes of UTF-8, that of its dead queue included. */
 export const queueBytesMax = 1024
 
 const deadSuffix = ".dead"
@@ -16,7 +16,7 @@ export const deadQueueOf = (queue: string): string => `${queue}${deadSuffix}`
 
 /** What is wrong with a queue's name, as a sentence without a full stop, or `undefined`. */
 export const queueProblem = (queue: string): string | undefined =>
-  nameProblem("queue", queue, queueBytesMax - deadSuffix.length)
+  nameProblem("queue", queue, queue.endsWith(deadSuffix) ? queueBytesMax : queueBytesMax - deadSuffix.length)
 
 /** How an item came into a dead queue. */
 export interface Death {

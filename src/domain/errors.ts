@@ -61,6 +61,12 @@ export class CursorInvalid extends Schema.TaggedError<CursorInvalid>("millrace/C
   message: Schema.String,
 }) {}
 
+/** The queue has a taker already. */
+export class QueueTaken extends Schema.TaggedError<QueueTaken>("millrace/QueueTaken")("QueueTaken", {
+  queue: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** The store could not do it, and nothing has changed. */
 export class StorageFailed extends Schema.TaggedError<StorageFailed>("millrace/StorageFailed")("StorageFailed", {
   operation: Schema.String,

@@ -84,15 +84,6 @@ const optionsError = (options: PublishOptions | undefined): InvalidArgument | un
     const wrong = nameProblem("key", options.key, keyBytesMax)
     if (wrong !== undefined) return new InvalidArgument({ argument: "key", message: wrong })
   }
-  if (options.headers === undefined) return undefined
-  for (const name of Object.keys(options.headers)) {
-    const value: unknown = options.headers[name]
-    if (name === "" || !name.isWellFormed() || typeof value !== "string" || !value.isWellFormed()) {
-      return new InvalidArgument({
-        argument: "headers",
-        message: `a header has a name and a value of well-formed Unicode, unlike ${JSON.stringify(name)}`,
-      })
-    }
-  }
-  return undefined
+  const wrong = Message.headersProblem(options.headers)
+  return wrong === undefined ? undefined : new InvalidArgument({ argument: "headers", message: wrong })
 }

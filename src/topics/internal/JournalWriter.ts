@@ -27,6 +27,7 @@ import {
   type TombstoneRequest,
   type TombstoneResult,
 } from "../../storage/LogStore.ts"
+import { failureOf } from "../../storage/failure.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
@@ -200,7 +201,7 @@ const make = Effect.fnUntraced(function* () {
     send(store.append(requests), (exit) => {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
-        const error = commit.errorOf(exit.cause, "publish")
+        const error = failureOf(exit.cause, "publish")
         for (const entry of entries) entry.fail(error)
         return
       }

@@ -2,12 +2,12 @@
  * A group commit's way out and back: from waiting drafts to the store's requests, and from its result to an answer for
  * each publisher and the messages for the live feed. Plain code over whole batches.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { KeyConflict, OutcomeUnknown } from "../../domain/errors.ts"
+import { KeyConflict, type OutcomeUnknown } from "../../domain/errors.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
+import { failureOf } from "../../storage/failure.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "../draft.ts"
 import type { AppendEntry } from "./entries.ts"
@@ -150,14 +150,6 @@ export const detach = (messages: ReadonlyArray<Message>): ReadonlyArray<Message>
   })
 }
 
-/** The typed error of a failed write. A defect of the store leaves the outcome unknown. */
-export const errorOf = <E>(cause: Cause.Cause<E>, operation: string): E | OutcomeUnknown => {
-  const failure = Cause.findErrorOption(cause)
-  return failure._tag === "Some"
-    ? failure.value
-    : new OutcomeUnknown({ operation, message: `the store failed unexpectedly: ${Cause.pretty(cause)}` })
-}
-
 /** The exit of a write, with every failure typed. */
 export const typed = <A, E>(exit: Exit.Exit<A, E>, operation: string): Effect.Effect<A, E | OutcomeUnknown> =>
-  Exit.isSuccess(exit) ? exit : Effect.fail(errorOf(exit.cause, operation))
+  Exit.isSuccess(exit) ? exit : Effect.fail(failureOf(exit.cause, operation))

@@ -1,0 +1,4 @@
+/** Work queues: the service, and its layer over a storage. */
+export * from "./layer.ts"
+export * from "./Queues.ts"
+export * from "./QueuesSettings.ts"

@@ -1,0 +1,133 @@
+/**
+ * The one writer of a store's queues: operations that wait at the same time share a commit, and take effect in the order
+ * in which they came. An operation that has not gone to the store yet can be taken back; once it has, an interrupted
+ * caller does not know its outcome.
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import { type OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import { failureOf } from "../../storage/failure.ts"
+import { type QueueOperation, type QueueResult, QueueStore } from "../../storage/QueueStore.ts"
+import { QueuesSettings } from "../QueuesSettings.ts"
+
+type WriteError = StorageFailed | OutcomeUnknown | Unavailable
+
+/** The result of an operation of one type. */
+type ResultOf<Type extends QueueOperation["type"]> = Extract<QueueResult, { readonly type: Type }>
+
+interface Entry {
+  readonly operation: QueueOperation
+  readonly bytes: number
+  readonly resume: (result: Effect.Effect<QueueResult, WriteError>) => void
+  isAbandoned: boolean
+}
+
+export class QueueWriter extends Context.Service<
+  QueueWriter,
+  {
+    /** Applies an operation; `bytes` is about what it holds in memory while it waits. */
+    readonly apply: <Type extends QueueOperation["type"]>(
+      operation: QueueOperation & { readonly type: Type },
+      bytes?: number,
+    ) => Effect.Effect<ResultOf<Type>, WriteError>
+    /** Calls a listener with the queues that a commit has added to, until the listener is removed by what is given back. */
+    readonly onEnqueued: (listener: (queues: ReadonlySet<string>) => void) => () => void
+  }
+>()("millrace/queues/QueueWriter") {
+  static readonly layer = Layer.effect(
+    QueueWriter,
+    Effect.suspend(() => make()),
+  )
+}
+
+const make = Effect.fnUntraced(function* () {
+  const store = yield* QueueStore
+  const settings = yield* QueuesSettings
+  const runFork = Effect.runForkWith(yield* Effect.context())
+  const listeners = new Set<(queues: ReadonlySet<string>) => void>()
+  let waiting: Array<Entry> = []
+  let isCommitting = false
+  let isScheduled = false
+  let isClosing = false
+  let whenIdle: (() => void) | undefined
+
+  /** Not at once: operations that are started together shall share the commit. */
+  const schedule = (): void => {
+    if (isScheduled) return
+    isScheduled = true
+    queueMicrotask(() => {
+      isScheduled = false
+      pump()
+    })
+  }
+
+  const takeBatch = (): ReadonlyArray<Entry> => {
+    const live = waiting.filter((entry) => !entry.isAbandoned)
+    let count = 0
+    let bytes = 0
+    for (const entry of live) {
+      bytes += entry.bytes
+      if (count > 0 && (count === settings.commitOperationsMax || bytes > settings.commitBytesMax)) break
+      count += 1
+    }
+    waiting = live.slice(count)
+    return live.slice(0, count)
+  }
+
+  const pump = (): void => {
+    if (isCommitting) return
+    const batch = takeBatch()
+    if (batch.length === 0) return whenIdle?.()
+    isCommitting = true
+    runFork(store.apply(batch.map(({ operation }) => operation))).addObserver((exit) => {
+      isCommitting = false
+      if (Exit.isSuccess(exit)) tell(batch, exit.value)
+      else {
+        const error = Effect.fail(failureOf(exit.cause, "queue"))
+        for (const { resume } of batch) resume(error)
+      }
+      schedule()
+    })
+  }
+
+  const tell = (batch: ReadonlyArray<Entry>, results: ReadonlyArray<QueueResult>): void => {
+    const added = new Set<string>()
+    batch.forEach(({ operation }) => {
+      if (operation.type === "enqueue") added.add(operation.item.queue)
+      else if (operation.type === "redrive") added.add(operation.queue)
+    })
+    batch.forEach(({ resume }, i) => resume(Effect.succeed(results[i]!)))
+    if (added.size > 0) for (const listener of listeners) listener(added)
+  }
+
+  yield* Effect.addFinalizer(() =>
+    Effect.callback<void>((resume) => {
+      isClosing = true
+      // What was accepted is finished; nothing new is.
+      if (!isCommitting && waiting.length === 0) return resume(Effect.void)
+      whenIdle = () => resume(Effect.void)
+    }),
+  )
+
+  const apply = (operation: QueueOperation, bytes = 256): Effect.Effect<QueueResult, WriteError> =>
+    Effect.callback((resume) => {
+      if (isClosing) return resume(Effect.fail(new Unavailable({ message: "the node is closing" })))
+      const entry: Entry = { operation, bytes, resume, isAbandoned: false }
+      waiting.push(entry)
+      schedule()
+      return Effect.sync(() => {
+        entry.isAbandoned = true
+      })
+    })
+
+  return QueueWriter.of({
+    // A result is of the type that its operation has.
+    apply: apply as QueueWriter["Service"]["apply"],
+    onEnqueued: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  })
+})
