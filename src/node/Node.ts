@@ -1,5 +1,5 @@
 /**
- * A node, put together from its configuration: storage, topics, admin endpoint, gRPC, `endpoints.json`, in this order;
+ * A node, put together from its configuration: storage, topics and queues, admin endpoint, gRPC, `endpoints.json`, in this order;
  * closing the scope takes it apart in the opposite one. Nothing of it stays behind.
  *
  * What a configuration does not ask for is not even loaded: starting is mostly reading code.
@@ -10,7 +10,9 @@ import * as Layer from "effect/Layer"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
+import * as Queues from "../queues/index.ts"
 import type { LogStore } from "../storage/LogStore.ts"
+import type { QueueStore } from "../storage/QueueStore.ts"
 import * as Topics from "../topics/index.ts"
 import { AdminServer } from "./AdminServer.ts"
 import * as DataDirectory from "./DataDirectory.ts"
@@ -28,7 +30,10 @@ export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListen
 const databasePath = (config: NodeConfig, directory: string): string | undefined =>
   config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, databaseName)) : undefined
 
-const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer<LogStore, StoreUnusable> =>
+const storageLayer = (
+  config: NodeConfig,
+  path: string | undefined,
+): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
   Layer.unwrap(
     path === undefined
       ? Effect.map(
@@ -46,20 +51,22 @@ const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer
         ),
   )
 
-/** The topics of a node as configured, with nothing that listens. */
-const topicsLayer = (
+/** The topics and queues of a node as configured, with nothing that listens. */
+const servicesLayer = (
   config: NodeConfig,
   path: string | undefined,
-): Layer.Layer<Topics.Topics, StoreUnusable | StorageFailed> =>
-  Topics.layer.pipe(
-    Layer.provide(storageLayer(config, path)),
-    Layer.provide(
-      Layer.succeed(Topics.TopicsSettings, {
-        ...Topics.defaultTopicsSettings,
-        messageBytesMax: config["max-message"],
-      }),
-    ),
+): Layer.Layer<Topics.Topics | Queues.Queues, StoreUnusable | StorageFailed> => {
+  const bytesMax = config["max-message"]
+  const topics = Layer.provide(
+    Topics.layer,
+    Layer.succeed(Topics.TopicsSettings, { ...Topics.defaultTopicsSettings, messageBytesMax: bytesMax }),
   )
+  const queues = Layer.provide(
+    Queues.layer,
+    Layer.succeed(Queues.QueuesSettings, { ...Queues.defaultQueuesSettings, itemBytesMax: bytesMax }),
+  )
+  return Layer.provide(Layer.merge(topics, queues), storageLayer(config, path))
+}
 
 /** Serves gRPC, if it is to be served, and is the URL. */
 const startGrpc = (config: NodeConfig) =>
@@ -98,14 +105,14 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
   return RunningNode.of(report)
 })
 
-/** A running node, and its topics for use in the same process. */
-export const layer = (config: NodeConfig): Layer.Layer<RunningNode | Topics.Topics, NodeError> =>
+/** A running node, and its topics and queues for use in the same process. */
+export const layer = (config: NodeConfig): Layer.Layer<RunningNode | Topics.Topics | Queues.Queues, NodeError> =>
   Layer.unwrap(
     Effect.map(DataDirectory.prepare(config.data), (directory) => {
       const path = databasePath(config, directory)
       return Layer.effect(RunningNode, start(config, directory, path)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
-        Layer.provideMerge(topicsLayer(config, path)),
+        Layer.provideMerge(servicesLayer(config, path)),
       )
     }),
   )

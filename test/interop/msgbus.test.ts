@@ -5,20 +5,12 @@ import { expect, it, vi } from "@effect/vitest"
 import { status } from "@grpc/grpc-js"
 import { Deferred, Effect, Logger, Queue, Schedule, Stream } from "effect"
 import { CursorInvalid, OutcomeUnknown, StorageFailed } from "../../src/domain/errors.ts"
-import { restartable, type RestartableNode, type TestNodeOptions } from "../protocol/grpc/TestNode.ts"
+import type { RestartableNode } from "../protocol/grpc/TestNode.ts"
 import * as MsgbusClient from "./MsgbusClient.ts"
+import { empty, open, other, own } from "./MsgbusNode.ts"
 
 // Real sockets on a machine that may be busy with other things.
 vi.setConfig({ testTimeout: 30_000 })
-
-const own = { tenant_id: "tenant", bl_name: "default", device_id: "device" }
-const other = { tenant_id: "tenant", bl_name: "default", device_id: "other" }
-const empty = { tenant_id: "", bl_name: "", device_id: "" }
-
-const open = Effect.fnUntraced(function* (options: TestNodeOptions = {}) {
-  const node = yield* restartable(options)
-  return { node, client: yield* MsgbusClient.make(`127.0.0.1:${node.port}`) }
-})
 
 /** Publishes the numbers from 1 to `count`. */
 const fill = (node: RestartableNode, topic: string, count: number) =>
@@ -259,15 +251,6 @@ it.live("storage failures are INTERNAL, NOT_READY, and for a subscription UNAVAI
     expect(yield* client.call("Ready")).toMatchObject({ ready: false, status: "NOT_READY", error: "the disk is full" })
     // The defect is logged at the node, which is right, and of no interest here.
   }).pipe(Effect.provide(Logger.layer([]))),
-)
-
-it.live("queues are not there yet: UNIMPLEMENTED", () =>
-  Effect.gen(function* () {
-    const { client } = yield* open()
-    for (const method of ["EnqueueFifo", "PeekFifo", "AckFifo", "RejectFifo"]) {
-      expect(yield* Effect.flip(client.call(method, { queue: "q" }))).toMatchObject({ code: status.UNIMPLEMENTED })
-    }
-  }),
 )
 
 it.live("when there is no room before the deadline: RESOURCE_EXHAUSTED, and nothing stored", () =>

@@ -73,15 +73,16 @@ export const msgbusNode = (node: NodeId.NodeId): MsgbusNode => ({
 })
 
 /** A node from msgbus.v1, checked; none where it is absent or all its parts are empty, which means the node asked. */
-export const msgbusOrigin = (
-  origin: MsgbusNode | undefined,
+export const msgbusNamed = (
+  argument: string,
+  node: MsgbusNode | undefined,
 ): Effect.Effect<NodeId.NodeId | undefined, InvalidArgument> => {
-  if (origin === undefined || (origin.tenantId === "" && origin.blName === "" && origin.deviceId === "")) {
+  if (node === undefined || (node.tenantId === "" && node.blName === "" && node.deviceId === "")) {
     return Effect.succeed(undefined)
   }
   return Effect.mapError(
-    NodeId.check({ tenant: origin.tenantId, line: origin.blName, device: origin.deviceId }),
-    (wrong) => new InvalidArgument({ argument: "origin", message: wrong.message }),
+    NodeId.check({ tenant: node.tenantId, line: node.blName, device: node.deviceId }),
+    (wrong) => new InvalidArgument({ argument, message: wrong.message }),
   )
 }
 

@@ -35,8 +35,17 @@ export class NoRoom {
   readonly message = "the node has more to store than it can keep waiting: nothing was stored, try again later"
 }
 
+/** There is no front to look at. */
+export class QueueEmpty {
+  readonly _tag = "QueueEmpty"
+  readonly message: string
+  constructor(queue: string) {
+    this.message = `the queue ${JSON.stringify(queue)} is empty`
+  }
+}
+
 /** Every error that a call is answered with. */
-export type ServedError = TopicsError | NoRoom
+export type ServedError = TopicsError | NoRoom | QueueEmpty
 
 /** The trailing metadata entry that carries an error. */
 export const errorKey = "millrace-error-bin"
@@ -59,6 +68,8 @@ export const statusCode = (error: ServedError): status => {
     case "MessageTooLarge":
     case "NoRoom":
       return status.RESOURCE_EXHAUSTED
+    case "QueueEmpty":
+      return status.NOT_FOUND
     case "KeyConflict":
       return status.ALREADY_EXISTS
     case "CursorInvalid":
@@ -111,6 +122,8 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
         case: "outcomeUnknown",
         value: { $typeName: "millrace.v1.OutcomeUnknown", operation: sentence(error.operation) },
       }
+    case "QueueEmpty":
+      return { case: undefined }
     case "Unavailable":
     case "NoRoom":
       return { case: "unavailable", value: { $typeName: "millrace.v1.Unavailable" } }

@@ -2,8 +2,7 @@
  * `msgbus.v1.MsgbusService` over the service `Topics`: one log at a time, exact for the clients and peers that speak it.
  *
  * An absent or all-empty origin is the node itself; writing with any other is PERMISSION_DENIED. A topic is a name and
- * never a filter. What belongs to queues is not built yet and answers UNIMPLEMENTED, as does any method that the server
- * does not know.
+ * never a filter. Queues are beside it, in `msgbusQueues`.
  */
 import { status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
@@ -48,7 +47,7 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
 
   /** Whose log is meant: by default the node's own. */
   const originOf = (origin: NodeMessage | undefined): Effect.Effect<NodeId.NodeId, InvalidArgument> =>
-    Effect.map(codec.msgbusOrigin(origin), (named) => named ?? node)
+    Effect.map(codec.msgbusNamed("origin", origin), (named) => named ?? node)
 
   const checkWrite = (
     operation: string,

@@ -9,12 +9,15 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as net from "node:net"
+import { Queues } from "../../queues/Queues.ts"
 import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
 import * as MillraceService from "./millraceService.ts"
+import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as Session from "./session.ts"
 
@@ -87,7 +90,10 @@ const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<numbe
   return Effect.andThen(probe(address, options), bound)
 }
 
-/** Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with. */
+/**
+ * Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with, and over the queues where
+ * they are provided: without them, the methods for queues are UNIMPLEMENTED.
+ */
 export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer, GrpcListenFailed, Topics> =>
   Layer.effect(
     GrpcServer,
@@ -113,6 +119,8 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       )
       const admission = new Admission()
       MsgbusService.register(sessions, { topics, node, admission })
+      const queues = yield* Effect.serviceOption(Queues)
+      if (Option.isSome(queues)) MsgbusQueues.register(sessions, { queues: queues.value, node, admission })
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 
       const close = Effect.gen(function* () {

@@ -5,6 +5,7 @@ import { Context, Effect, Exit, Layer, Scope } from "effect"
 import type { NodeId } from "../../../src/domain/NodeId.ts"
 import { GrpcServer, type GrpcServerOptions, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
 import type { GrpcTopicsOptions } from "../../../src/protocol/grpc/index.ts"
+import * as Queues from "../../../src/queues/index.ts"
 import * as Memory from "../../../src/storage/memory/index.ts"
 import { layer as layerLocalTopics, Topics } from "../../../src/topics/index.ts"
 
@@ -17,14 +18,12 @@ export interface TestNodeOptions extends Partial<GrpcServerOptions> {
 
 /** A served node: `Topics` as in its own process, and the server. */
 export const layerNode = (options: TestNodeOptions = {}) => {
-  const topics = layerLocalTopics.pipe(
-    Layer.provide(
-      Memory.layer({
-        ...(options.disk === undefined ? {} : { disk: options.disk }),
-        ...(options.node === undefined ? {} : { node: options.node }),
-      }),
-    ),
-  )
+  const storage = Memory.layer({
+    ...(options.disk === undefined ? {} : { disk: options.disk }),
+    ...(options.node === undefined ? {} : { node: options.node }),
+  })
+  const topics = Layer.provide(layerLocalTopics, storage)
+  const queues = Layer.provide(Queues.layer, storage)
   const { decorate } = options
   const decorated =
     decorate === undefined
@@ -33,7 +32,10 @@ export const layerNode = (options: TestNodeOptions = {}) => {
           Topics,
           Effect.map(Topics, (service) => decorate(service)),
         ).pipe(Layer.provide(topics))
-  return layerServer({ host: "127.0.0.1", port: 0, ...options }).pipe(Layer.provideMerge(decorated))
+  return layerServer({ host: "127.0.0.1", port: 0, ...options }).pipe(
+    Layer.provide(queues),
+    Layer.provideMerge(decorated),
+  )
 }
 
 /** A node's topics as a client sees them, and nothing else of it. */
