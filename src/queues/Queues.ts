@@ -62,6 +62,9 @@ export interface TakeOptions {
   readonly backoff?: ((attempts: number) => Duration.Input) | undefined
 }
 
+/** Why a queue cannot be read. */
+export type QueueReadError = InvalidArgument | StorageFailed | Unavailable
+
 /** Why a queue cannot be written. */
 export type QueueWriteError = InvalidArgument | StorageFailed | OutcomeUnknown | Unavailable
 
@@ -76,13 +79,10 @@ export class Queues extends Context.Service<
     ) => Effect.Effect<QueueItem, QueueWriteError | NotPermitted | MessageTooLarge>
 
     /** The front, which stays there; none where the queue is empty. */
-    readonly peek: (queue: string) => Effect.Effect<Option.Option<QueueItem>, InvalidArgument | StorageFailed>
+    readonly peek: (queue: string) => Effect.Effect<Option.Option<QueueItem>, QueueReadError>
 
     /** Items in their order, which stay where they are. */
-    readonly items: (
-      queue: string,
-      options?: ItemsOptions,
-    ) => Effect.Effect<ReadonlyArray<QueueItem>, InvalidArgument | StorageFailed>
+    readonly items: (queue: string, options?: ItemsOptions) => Effect.Effect<ReadonlyArray<QueueItem>, QueueReadError>
 
     /** Removes the front, if it has this id; gives whether it had. */
     readonly ack: (queue: string, id: string) => Effect.Effect<boolean, QueueWriteError>
@@ -105,6 +105,6 @@ export class Queues extends Context.Service<
     ) => Effect.Effect<never, QueueWriteError | QueueTaken, R>
 
     /** All queues that anything was ever enqueued to, sorted by name. */
-    readonly queues: Effect.Effect<ReadonlyArray<QueueState>, StorageFailed>
+    readonly queues: Effect.Effect<ReadonlyArray<QueueState>, StorageFailed | Unavailable>
   }
 >()("millrace/queues/Queues") {}

@@ -14,10 +14,10 @@ import { type QueueItem, queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { type ItemDraft, QueueStore } from "../storage/QueueStore.ts"
-import { take } from "./internal/taking.ts"
 import { QueueWriter } from "./internal/QueueWriter.ts"
 import { type EnqueueOptions, Queues } from "./Queues.ts"
 import { QueuesSettings } from "./QueuesSettings.ts"
+import { take } from "./taking.ts"
 
 /** Items that one call gives at most. */
 const itemsMax = 10_000

@@ -1,15 +1,21 @@
 /** Work queues in a process: what each operation does, and what a taker does with failures, interruption and time. */
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { deadQueueOf } from "../../src/domain/QueueItem.ts"
+import { GrpcServer, layerQueues } from "../../src/protocol/grpc/index.ts"
 import * as Queues from "../../src/queues/index.ts"
 import { layer as memory } from "../../src/storage/memory/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import { layerNode } from "../protocol/grpc/TestNode.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 
 const inMemory = Queues.layer.pipe(Layer.provide(memory()))
+/** The queues of a node, as a client sees them. */
+const remote = Layer.unwrap(
+  Effect.map(Layer.build(layerNode()), (services) => layerQueues({ url: Context.get(services, GrpcServer).url })),
+)
 const text = (item: { readonly payload: Uint8Array }): string => Buffer.from(item.payload).toString()
 
 /** The queue's items as text, the front first. */
@@ -42,6 +48,7 @@ describe.each([
       Queues.layer.pipe(Layer.provide(Sqlite.layer({ path: join(directory, "queues.db") }))),
     ),
   ],
+  ["of a node elsewhere", Effect.succeed(remote)],
 ])("a queue %s", (_, makeLayer) => {
   const test = (name: string, body: () => Effect.Effect<unknown, unknown, Queues.Queues>) =>
     it.live(name, () => Effect.scoped(Effect.flatMap(makeLayer, (layer) => Effect.provide(body(), layer))), 20_000)
@@ -162,6 +169,51 @@ describe("a taker", () => {
       yield* Fiber.interrupt(taker.fiber)
       const [dead] = yield* queues.items(deadQueueOf("jobs"))
       expect(dead?.death).toMatchObject({ reason: "a bug" })
+    }))
+})
+
+describe("a taker of a node elsewhere", () => {
+  const test = (name: string, body: () => Effect.Effect<unknown, unknown, Queues.Queues>) =>
+    it.live(name, () => Effect.provide(body(), remote), 20_000)
+
+  test("does items in order, tries failed ones again, and puts them aside in the end", () =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      for (const work of ["a", "bad", "b"]) yield* queues.enqueue("jobs", work)
+      const taker = yield* taking("jobs", (work) => (work === "bad" ? Effect.fail("no") : Effect.void), {
+        attemptsMax: 2,
+        backoff: () => "20 millis",
+      })
+      const calls = []
+      for (let i = 0; i < 4; i++) calls.push(yield* taker.next)
+      expect(calls).toEqual(["a 0", "bad 0", "bad 1", "b 0"])
+      yield* queues.enqueue("jobs", "c")
+      expect(yield* taker.next).toBe("c 0")
+      yield* Fiber.interrupt(taker.fiber)
+      const [dead] = yield* queues.items(deadQueueOf("jobs"))
+      expect(dead?.death).toMatchObject({ attempts: 2, reason: "no" })
+    }))
+
+  test("is the only one, and makes room when it goes, with its item as it was", () =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      yield* queues.enqueue("jobs", "a")
+      const first = yield* taking("jobs", () => Effect.never)
+      yield* first.next
+      expect(yield* Effect.flip(queues.take("jobs", () => Effect.void))).toMatchObject({
+        _tag: "QueueTaken",
+        queue: "jobs",
+      })
+      yield* Fiber.interrupt(first.fiber)
+      // The node hears a moment later that the first is gone.
+      const second = yield* Effect.retry(
+        Effect.gen(function* () {
+          const taker = yield* taking("jobs", () => Effect.never)
+          return yield* Effect.raceFirst(taker.next, Effect.flatMap(Fiber.join(taker.fiber), Effect.fail))
+        }),
+        { times: 100, schedule: Schedule.spaced("20 millis") },
+      )
+      expect(second).toBe("a 0")
     }))
 })
 

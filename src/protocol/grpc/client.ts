@@ -16,9 +16,9 @@ import * as Topic from "../../domain/Topic.ts"
 import * as TopicFilter from "../../domain/TopicFilter.ts"
 import { isDraftError, makeDrafter, type PendingDraft } from "../../topics/draft.ts"
 import { type PublishError, Topics } from "../../topics/Topics.ts"
+import { never } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
-import type { TopicsError } from "./errorCodec.ts"
 import { type Draft, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
 import * as Publisher from "./publisher.ts"
 import type { ReconnectEvent } from "./ReconnectEvent.ts"
@@ -61,21 +61,10 @@ const draftMessage = ({ topic, payload, headers, key }: PendingDraft): Draft => 
   ...(key === undefined ? {} : { key }),
 })
 
-/** Rules out the errors that a call cannot have: a node that answers with one is not to be understood. */
-const never =
-  <Tag extends Exclude<TopicsError["_tag"], "Unavailable">>(...tags: ReadonlyArray<Tag>) =>
-  <A>(
-    effect: Effect.Effect<A, TopicsError>,
-  ): Effect.Effect<A, Exclude<TopicsError, { readonly _tag: Tag }> | Unavailable> =>
-    Effect.mapError(effect, (error) =>
-      tags.some((tag) => tag === error._tag)
-        ? new Unavailable({ message: `the node gave an answer that does not belong here: ${error.message}` })
-        : (error as Exclude<TopicsError, { readonly _tag: Tag }>),
-    )
-
+const notOfTopics = "QueueTaken"
 const writeOnly = ["NotPermitted", "MessageTooLarge", "KeyConflict", "CursorInvalid", "OutcomeUnknown"] as const
 
-const reading = never(...writeOnly)
+const reading = never(...writeOnly, notOfTopics)
 
 /** The topics of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
 export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, InvalidArgument> =>
@@ -170,6 +159,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
             "MessageTooLarge",
             "KeyConflict",
             "CursorInvalid",
+            notOfTopics,
           )(
             connection.write(method.deleteRange, {
               $typeName: "millrace.v1.DeleteRangeRequest",
@@ -202,6 +192,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         check: Effect.asVoid(
           never(
             "InvalidArgument",
+            notOfTopics,
             ...writeOnly,
           )(connection.read(method.check, { $typeName: "millrace.v1.CheckRequest" })),
         ),

@@ -23,7 +23,7 @@ import {
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
-import { fromStatus, type TopicsError } from "./errorCodec.ts"
+import { fromStatus, type BusError } from "./errorCodec.ts"
 import { Lines } from "./Lines.ts"
 import { deserializer, path, serializer } from "./wire.ts"
 
@@ -83,17 +83,17 @@ export interface Connection {
   readonly read: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
-  ) => Effect.Effect<MessageShape<O>, TopicsError>
+  ) => Effect.Effect<MessageShape<O>, BusError>
   /** A call that writes: where it may have arrived and no answer came, its outcome is unknown. */
   readonly write: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
-  ) => Effect.Effect<MessageShape<O>, TopicsError>
+  ) => Effect.Effect<MessageShape<O>, BusError>
   /** All answers of a call that ends by itself. */
   readonly readAll: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
-  ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, TopicsError>
+  ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, BusError>
   readonly openStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
@@ -125,9 +125,9 @@ export const make = Effect.fnUntraced(function* ({
   /** Makes a call, and once more where it failed only because its connection had died meanwhile. */
   const attempt = <A>(
     isRead: boolean,
-    lost: (failure: ServiceError) => TopicsError,
+    lost: (failure: ServiceError) => BusError,
     start: (client: Client, done: (failure: ServiceError | null, value?: A) => void) => { cancel(): void },
-  ): Effect.Effect<A, TopicsError> =>
+  ): Effect.Effect<A, BusError> =>
     Effect.callback((resume) => {
       let call: { cancel(): void }
       const begin = (isFirst: boolean): void => {
@@ -154,8 +154,8 @@ export const make = Effect.fnUntraced(function* ({
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
     isRead: boolean,
-    lost: (failure: ServiceError) => TopicsError,
-  ): Effect.Effect<MessageShape<O>, TopicsError> =>
+    lost: (failure: ServiceError) => BusError,
+  ): Effect.Effect<MessageShape<O>, BusError> =>
     attempt(isRead, lost, (client, done) =>
       client.makeUnaryRequest(
         path(method),

@@ -13,13 +13,14 @@ import {
   MessageTooLarge,
   NotPermitted,
   OutcomeUnknown,
+  QueueTaken,
   StorageFailed,
   Unavailable,
 } from "../../domain/errors.ts"
 import { type Error as ErrorMessage, ErrorSchema } from "./gen/millrace/v1/topics_pb.ts"
 
-/** Every error that the service `Topics` can fail with. */
-export type TopicsError =
+/** Every error that the services `Topics` and `Queues` can fail with. */
+export type BusError =
   | InvalidArgument
   | NotPermitted
   | MessageTooLarge
@@ -27,6 +28,7 @@ export type TopicsError =
   | CursorInvalid
   | StorageFailed
   | OutcomeUnknown
+  | QueueTaken
   | Unavailable
 
 /** Too much waits to be stored already. It travels as `Unavailable`, which it is, with a status that says more. */
@@ -45,7 +47,7 @@ export class QueueEmpty {
 }
 
 /** Every error that a call is answered with. */
-export type ServedError = TopicsError | NoRoom | QueueEmpty
+export type ServedError = BusError | NoRoom | QueueEmpty
 
 /** The trailing metadata entry that carries an error. */
 export const errorKey = "millrace-error-bin"
@@ -73,6 +75,7 @@ export const statusCode = (error: ServedError): status => {
     case "KeyConflict":
       return status.ALREADY_EXISTS
     case "CursorInvalid":
+    case "QueueTaken":
       return status.FAILED_PRECONDITION
     case "StorageFailed":
     case "OutcomeUnknown":
@@ -122,6 +125,8 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
         case: "outcomeUnknown",
         value: { $typeName: "millrace.v1.OutcomeUnknown", operation: sentence(error.operation) },
       }
+    case "QueueTaken":
+      return { case: "queueTaken", value: { $typeName: "millrace.v1.QueueTaken", queue: sentence(error.queue) } }
     case "QueueEmpty":
       return { case: undefined }
     case "Unavailable":
@@ -138,7 +143,7 @@ export const encode = (error: ServedError): ErrorMessage => ({
 })
 
 /** The error that a message says, or `undefined` where it is of a kind that this version does not know. */
-export const decode = ({ message, kind }: ErrorMessage): TopicsError | undefined => {
+export const decode = ({ message, kind }: ErrorMessage): BusError | undefined => {
   switch (kind.case) {
     case "invalidArgument":
       return new InvalidArgument({ argument: kind.value.argument, message })
@@ -159,6 +164,8 @@ export const decode = ({ message, kind }: ErrorMessage): TopicsError | undefined
       return new StorageFailed({ operation: kind.value.operation, message })
     case "outcomeUnknown":
       return new OutcomeUnknown({ operation: kind.value.operation, message })
+    case "queueTaken":
+      return new QueueTaken({ queue: kind.value.queue, message })
     case "unavailable":
       return new Unavailable({ message })
     case undefined:
@@ -183,7 +190,7 @@ export const toStatus = (error: ServedError, code: status = statusCode(error)): 
 }
 
 /** The node's own error in a failed call, or `undefined` where it did not send one. */
-export const fromStatus = (failure: ServiceError): TopicsError | undefined => {
+export const fromStatus = (failure: ServiceError): BusError | undefined => {
   const [bytes] = failure.metadata.get(errorKey)
   if (!Buffer.isBuffer(bytes)) return undefined
   try {

@@ -81,7 +81,8 @@ export const result = (
     const outcome = outcomes[first + i]
     if (outcome === undefined || outcome.error !== undefined) {
       const error = outcome?.error === undefined ? undefined : decode(outcome.error)
-      if (error !== undefined && error._tag !== "CursorInvalid") return Effect.fail(error)
+      if (error !== undefined && error._tag !== "CursorInvalid" && error._tag !== "QueueTaken")
+        return Effect.fail(error)
       return Effect.fail(
         new OutcomeUnknown({
           operation: "publish",

@@ -19,6 +19,7 @@ import { Admission } from "./Admission.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
+import * as QueuesService from "./queuesService.ts"
 import * as Session from "./session.ts"
 
 /** The endpoint could not be listened on. */
@@ -120,7 +121,10 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       const admission = new Admission()
       MsgbusService.register(sessions, { topics, node, admission })
       const queues = yield* Effect.serviceOption(Queues)
-      if (Option.isSome(queues)) MsgbusQueues.register(sessions, { queues: queues.value, node, admission })
+      if (Option.isSome(queues)) {
+        MsgbusQueues.register(sessions, { queues: queues.value, node, admission })
+        QueuesService.register(sessions, { queues: queues.value, admission })
+      }
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 
       const close = Effect.gen(function* () {

@@ -9,20 +9,23 @@ import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Cause from "effect/Cause"
 import * as Option from "effect/Option"
-import type { StorageFailed } from "../../domain/errors.ts"
-import type { QueueItem } from "../../domain/QueueItem.ts"
-import type { Queues, QueueWriteError, TakeOptions } from "../Queues.ts"
-import type { QueueWriter } from "./QueueWriter.ts"
+import type { StorageFailed } from "../domain/errors.ts"
+import type { QueueItem } from "../domain/QueueItem.ts"
+import type { Queues, QueueWriteError, TakeOptions } from "./Queues.ts"
+import type { QueueWriter } from "./internal/QueueWriter.ts"
 
-const attemptsMaxDefault = 10
+/** Failed attempts after which an item is dead. */
+export const attemptsMaxDefault = 10
 
 /** 100 ms, and twice as long each time, up to 30 seconds. */
-const backoffDefault = (attempts: number): Duration.Input => Math.min(100 * 2 ** Math.min(attempts - 1, 20), 30_000)
+export const backoffDefault = (attempts: number): Duration.Input =>
+  Math.min(100 * 2 ** Math.min(attempts - 1, 20), 30_000)
 
 /** The longest reason that is kept, in UTF-16 units. */
 const reasonLengthMax = 1000
 
-const reasonOf = (cause: Cause.Cause<unknown>): string => {
+/** What a failed handler said, for the dead queue. */
+export const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   const text = error instanceof Error ? error.message : typeof error === "string" ? error : Cause.pretty(cause)
   return text.slice(0, reasonLengthMax).toWellFormed()
