@@ -1,13 +1,14 @@
 /**
  * Where a command finds its node: `--url`, else `MILLRACE_URL`, else what the node of `./millrace-data` says of itself,
- * else the default address. And the topics of that node.
+ * else the default address. And the topics and queues of that node.
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as EndpointsFile from "../node/EndpointsFile.ts"
-import { layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
+import { layerQueues, layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
+import type { Queues } from "../queues/Queues.ts"
 import type { Topics } from "../topics/Topics.ts"
 import { tell } from "./Output.ts"
 
@@ -42,3 +43,7 @@ const tellReconnect = (event: ReconnectEvent): Effect.Effect<void> => {
  */
 export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidArgument> =>
   layerTopics({ url: findUrl(url), onReconnect: tellReconnect, repeatFor: 0 })
+
+/** The queues of the node at the URL. */
+export const layerOfQueues = (url: Option.Option<string>): Layer.Layer<Queues, InvalidArgument> =>
+  layerQueues({ url: findUrl(url) })

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import { queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
 import * as TopicFilter from "../domain/TopicFilter.ts"
 import { UsageError } from "./UsageError.ts"
@@ -13,6 +14,8 @@ const checked = (text: string, problem: string | undefined): Effect.Effect<strin
   problem === undefined ? Effect.succeed(text) : Effect.fail(new UsageError({ message: problem }))
 
 export const topic = (text: string) => checked(text, Topic.problem(text))
+
+export const queue = (text: string) => checked(text, queueProblem(text))
 
 export const topicFilter = (text: string) => checked(text, TopicFilter.problem(text))
 

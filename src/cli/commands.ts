@@ -7,24 +7,12 @@ import * as Option from "effect/Option"
 import { Argument, Command, Completions, Flag } from "effect/cli"
 import { type SettingName, settings } from "../node/NodeConfig.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
+import { json, lazily, text, url } from "./flags.ts"
 import * as Output from "./Output.ts"
+import { queue } from "./queueCommands.ts"
 
-const url = Flag.String("url").pipe(
-  Flag.withMetavar("URL"),
-  Flag.withDescription("node to talk to; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051"),
-  Flag.optional,
-)
-const json = Flag.Boolean("json").pipe(Flag.withDescription("one JSON object a line"), Flag.withDefault(false))
-const text = (name: string, metavar: string, description: string) =>
-  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
 const origin = (whose: string) => text("origin", "tenant/line/device", `only messages of this node; else ${whose}`)
 const topic = Argument.String("TOPIC").pipe(Argument.withDescription("a topic, such as orders/eu"))
-
-/** A handler that is loaded when it runs. */
-const lazily =
-  <Input, A, E>(load: () => Promise<(input: Input) => Effect.Effect<A, E>>) =>
-  (input: Input): Effect.Effect<A, E> =>
-    Effect.flatMap(Effect.promise(load), (handler) => handler(input))
 
 const setting = (name: SettingName) => {
   const { about, takes, initial } = settings[name]
@@ -174,5 +162,5 @@ const whole = (): Command.Command.Any => root
 /** The whole command line. */
 export const root = Command.make("millrace").pipe(
   Command.withDescription("A local-first message bus: durable, replayable topics in a file beside your app."),
-  Command.withSubcommands([serve, publish, subscribe, fetch, heads, deleteRange, health, ready, completion]),
+  Command.withSubcommands([serve, publish, subscribe, fetch, heads, deleteRange, queue, health, ready, completion]),
 )

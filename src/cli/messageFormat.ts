@@ -1,10 +1,11 @@
 /**
- * Messages as they are printed: a payload and a newline, byte for byte; or one JSON object a line.
+ * Messages and items of queues as they are printed: a payload and a newline, byte for byte; or one JSON object a line.
  */
 import { isUtf8 } from "node:buffer"
 import * as LogId from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import type { QueueItem } from "../domain/QueueItem.ts"
 
 const newline = Buffer.from("\n")
 
@@ -27,15 +28,29 @@ export const storedObject = (message: Message) => ({
   deleted: message.deleted,
 })
 
-/** All of a message: `text` where the payload is valid UTF-8, else `base64`. A deleted message's text is empty. */
-export const messageObject = (message: Message) => {
-  const { buffer, byteOffset, byteLength } = message.payload
+/** A payload: `text` where it is valid UTF-8, else `base64`. */
+const payloadObject = ({ buffer, byteLength, byteOffset }: Uint8Array) => {
   const payload = Buffer.from(buffer, byteOffset, byteLength)
-  return {
-    ...storedObject(message),
-    ...(isUtf8(payload) ? { text: payload.toString("utf8") } : { base64: payload.toString("base64") }),
-  }
+  return isUtf8(payload) ? { text: payload.toString("utf8") } : { base64: payload.toString("base64") }
 }
+
+/** All of a message. A deleted message's text is empty. */
+export const messageObject = (message: Message) => ({ ...storedObject(message), ...payloadObject(message.payload) })
+
+/** All of an item of a queue. */
+export const itemObject = (item: QueueItem) => ({
+  queue: item.queue,
+  id: item.id,
+  sequence: item.sequence,
+  attempts: item.attempts,
+  topic: item.topic,
+  source: NodeId.format(item.source),
+  ...(item.target === undefined ? {} : { target: NodeId.format(item.target) }),
+  createdAt: item.createdAt,
+  headers: item.headers,
+  ...(item.death === undefined ? {} : { death: item.death }),
+  ...payloadObject(item.payload),
+})
 
 const lines = (objects: ReadonlyArray<object>): string => {
   let text = ""

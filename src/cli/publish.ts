@@ -3,13 +3,13 @@
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import { maxMessageBytes } from "../node/NodeConfig.ts"
 import { Topics } from "../topics/Topics.ts"
 import * as Arguments from "./arguments.ts"
 import * as Connection from "./Connection.ts"
 import { logName, storedObject } from "./messageFormat.ts"
 import * as Output from "./Output.ts"
 import { publishLines } from "./publishLines.ts"
+import { readStandardInput } from "./standardInput.ts"
 import { UsageError } from "./UsageError.ts"
 
 export interface PublishInput {
@@ -38,27 +38,13 @@ const checkCombination = (input: PublishInput): Effect.Effect<void, UsageError> 
   return problem === undefined ? Effect.void : Effect.fail(new UsageError({ message: problem }))
 }
 
-const readAll = Effect.tryPromise({
-  try: async () => {
-    const chunks: Array<Buffer> = []
-    let bytes = 0
-    for await (const chunk of process.stdin) {
-      const piece = chunk as Buffer
-      bytes += piece.length
-      if (bytes > maxMessageBytes.max) throw new Error(`a payload is at most ${maxMessageBytes.max} bytes long`)
-      chunks.push(piece)
-    }
-    return Buffer.concat(chunks)
-  },
-  catch: (cause) => new UsageError({ message: `standard input: ${cause instanceof Error ? cause.message : cause}` }),
-})
-
 const publishOne = Effect.fnUntraced(function* (
   input: PublishInput,
   topic: string,
   headers: Readonly<Record<string, string>>,
 ) {
-  const payload = Option.isSome(input.payload) && input.payload.value !== "-" ? input.payload.value : yield* readAll
+  const payload =
+    Option.isSome(input.payload) && input.payload.value !== "-" ? input.payload.value : yield* readStandardInput
   const topics = yield* Topics
   const message = yield* topics.publish(topic, payload, { headers, key: Option.getOrUndefined(input.key) })
   yield* input.json ? Output.writeJson(storedObject(message)) : Output.write(`${logName(message)} ${message.offset}\n`)

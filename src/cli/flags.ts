@@ -1,0 +1,21 @@
+/**
+ * Flags that many commands share, and handlers that are loaded when they run.
+ */
+import * as Effect from "effect/Effect"
+import { Flag } from "effect/cli"
+
+export const url = Flag.String("url").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription("node to talk to; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051"),
+  Flag.optional,
+)
+export const json = Flag.Boolean("json").pipe(Flag.withDescription("one JSON object a line"), Flag.withDefault(false))
+/** An optional flag with a value. */
+export const text = (name: string, metavar: string, description: string) =>
+  Flag.String(name).pipe(Flag.withMetavar(metavar), Flag.withDescription(description), Flag.optional)
+
+/** A handler that is loaded when it runs. */
+export const lazily =
+  <Input, A, E>(load: () => Promise<(input: Input) => Effect.Effect<A, E>>) =>
+  (input: Input): Effect.Effect<A, E> =>
+    Effect.flatMap(Effect.promise(load), (handler) => handler(input))
