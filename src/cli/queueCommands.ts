@@ -81,7 +81,8 @@ const redrive = Command.make(
   lazily(async () => (await import("./queue.ts")).redrive),
 ).pipe(Command.withDescription("Move items from QUEUE.dead back to the end of QUEUE."))
 
-export const queue = Command.make("queue").pipe(
+/** The command `queue`; interrupting `take` is its proper end. */
+export const queue: Command.Command<"queue", {}, {}, unknown, ExitOnInterrupt> = Command.make("queue").pipe(
   Command.withDescription("Work queues: first in, first out, each item kept until it is done."),
   Command.withSubcommands([enqueue, peek, ack, reject, take, list, redrive]),
 )

@@ -34,6 +34,13 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     `  at ["id"]`,
   ],
   "resume.ts": ["invoice 1 for order 1", "invoice 2 for order 2", "started again", "invoice 3 for order 3"],
+  "work-queue.ts": [
+    "attempt 1: ada@example.org",
+    "attempt 1: nobody",
+    "attempt 2: nobody",
+    "attempt 1: bob@example.org",
+    "dead after 2 attempts: nobody is no address",
+  ],
   "location.ts": ["sensors/kitchen: 21.5", "sensors/cellar: 12.0"],
 }
 
