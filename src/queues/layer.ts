@@ -10,9 +10,9 @@ import { InvalidArgument, MessageTooLarge, NotPermitted, QueueTaken } from "../d
 import * as Message from "../domain/Message.ts"
 import { nameProblem } from "../domain/Name.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import { type QueueItem, queueProblem } from "../domain/QueueItem.ts"
+import { queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
-import { LogStore } from "../storage/LogStore.ts"
+import { LogStore, type PageLimit } from "../storage/LogStore.ts"
 import { type ItemDraft, QueueStore } from "../storage/QueueStore.ts"
 import { QueueWriter } from "./internal/QueueWriter.ts"
 import { type EnqueueOptions, Queues } from "./Queues.ts"
@@ -76,16 +76,7 @@ const make = Effect.gen(function* () {
     return { item, bytes }
   })
 
-  const peek = (queue: string) =>
-    Effect.map(store.items(queue, 0, { rows: 1, bytes: itemsBytesMax }), ([front]): Option.Option<QueueItem> =>
-      Option.fromNullishOr(front),
-    )
-
-  const ack: Queues["Service"]["ack"] = Effect.fnUntraced(function* (queue, id) {
-    yield* checkQueue(queue)
-    yield* checkId(id)
-    return (yield* writer.apply({ type: "ack", queue, id })).accepted
-  })
+  const front = (queue: string, limit: PageLimit) => store.items(queue, 0, limit)
 
   const reject: Queues["Service"]["reject"] = Effect.fnUntraced(function* (queue, id, options = {}) {
     const { attemptsMax, reason } = options
@@ -104,7 +95,11 @@ const make = Effect.gen(function* () {
       return { ...item, sequence, attempts: 0, death: undefined }
     }),
 
-    peek: (queue) => Effect.andThen(checkQueue(queue), peek(queue)),
+    peek: Effect.fnUntraced(function* (queue) {
+      yield* checkQueue(queue)
+      const [item] = yield* front(queue, { rows: 1, bytes: itemsBytesMax })
+      return Option.fromNullishOr(item)
+    }),
 
     items: Effect.fnUntraced(function* (queue, options = {}) {
       const { after = 0, limit = 100 } = options
@@ -114,7 +109,12 @@ const make = Effect.gen(function* () {
       return yield* store.items(queue, after, { rows: Math.min(limit, itemsMax), bytes: itemsBytesMax })
     }),
 
-    ack,
+    ack: Effect.fnUntraced(function* (queue, id) {
+      yield* checkQueue(queue)
+      yield* checkId(id)
+      return (yield* writer.apply({ type: "ack", queue, id })).accepted
+    }),
+
     reject,
 
     redrive: Effect.fnUntraced(function* (queue, max = Number.MAX_SAFE_INTEGER) {
@@ -136,7 +136,7 @@ const make = Effect.gen(function* () {
         if (options.attemptsMax !== undefined) yield* checkWhole("attemptsMax", options.attemptsMax, 1)
         return yield* Effect.acquireUseRelease(
           hold(taken, queue),
-          () => take({ writer, pollMillis: settings.pollMillis, peek, ack, reject }, queue, handler, options),
+          () => take({ writer, pollMillis: settings.pollMillis, front, reject }, queue, handler, options),
           () => Effect.sync(() => taken.delete(queue)),
         )
       }),
