@@ -19,6 +19,7 @@ export interface Suite {
 /** Loaded only where they run: a suite needs what it measures against. */
 const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   topics: () => import("./suites/topics.ts"),
+  queues: () => import("./suites/queues.ts"),
   grpc: () => import("./suites/grpc.ts"),
 }
 

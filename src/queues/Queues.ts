@@ -68,6 +68,9 @@ export type QueueReadError = InvalidArgument | StorageFailed | Unavailable
 /** Why a queue cannot be written. */
 export type QueueWriteError = InvalidArgument | StorageFailed | OutcomeUnknown | Unavailable
 
+/** Why an item cannot be enqueued. */
+export type EnqueueError = QueueWriteError | NotPermitted | MessageTooLarge
+
 export class Queues extends Context.Service<
   Queues,
   {
@@ -76,7 +79,7 @@ export class Queues extends Context.Service<
       queue: string,
       payload: Uint8Array | string,
       options?: EnqueueOptions,
-    ) => Effect.Effect<QueueItem, QueueWriteError | NotPermitted | MessageTooLarge>
+    ) => Effect.Effect<QueueItem, EnqueueError>
 
     /** The front, which stays there; none where the queue is empty. */
     readonly peek: (queue: string) => Effect.Effect<Option.Option<QueueItem>, QueueReadError>

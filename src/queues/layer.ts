@@ -10,12 +10,12 @@ import { InvalidArgument, MessageTooLarge, NotPermitted, QueueTaken } from "../d
 import * as Message from "../domain/Message.ts"
 import { nameProblem } from "../domain/Name.ts"
 import * as NodeId from "../domain/NodeId.ts"
-import { queueProblem } from "../domain/QueueItem.ts"
+import { type QueueItem, queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
 import { LogStore, type PageLimit } from "../storage/LogStore.ts"
 import { type ItemDraft, QueueStore } from "../storage/QueueStore.ts"
 import { QueueWriter } from "./internal/QueueWriter.ts"
-import { type EnqueueOptions, Queues } from "./Queues.ts"
+import { type EnqueueError, type EnqueueOptions, Queues } from "./Queues.ts"
 import { QueuesSettings } from "./QueuesSettings.ts"
 import { take } from "./taking.ts"
 
@@ -47,34 +47,34 @@ const make = Effect.gen(function* () {
   const { node } = (yield* LogStore).info
   const writer = yield* QueueWriter
   const settings = yield* QueuesSettings
+  const clock = yield* Clock.Clock
   const taken = new Set<string>()
 
-  const draft = Effect.fnUntraced(function* (
+  /** An item to be, with its size in bytes, or what is wrong with it. Plain code, because it runs for every item. */
+  const draft = (
     queue: string,
     payload: Uint8Array | string,
-    options: EnqueueOptions,
-  ): Effect.fn.Return<
-    { readonly item: ItemDraft; readonly bytes: number },
-    InvalidArgument | NotPermitted | MessageTooLarge
-  > {
-    const { target, topic = queue } = options
-    yield* checkQueue(queue)
-    yield* check("topic", options.topic === undefined ? undefined : Topic.problem(topic))
-    if (Topic.isReserved(topic)) {
-      return yield* new NotPermitted({
-        message: `topics that begin with "$" belong to the bus: ${JSON.stringify(topic)} cannot be enqueued`,
+    { headers, target, topic }: EnqueueOptions,
+    createdAt: number,
+  ): { readonly item: ItemDraft; readonly bytes: number } | InvalidArgument | NotPermitted | MessageTooLarge => {
+    const invalid = draftProblem(queue, { headers, target, topic })
+    if (invalid !== undefined) return invalid
+    const about = topic ?? queue
+    if (Topic.isReserved(about)) {
+      return new NotPermitted({
+        message: `topics that begin with "$" belong to the bus: ${JSON.stringify(about)} cannot be enqueued`,
       })
     }
-    if (target !== undefined) yield* check("target", NodeId.problem(target))
-    yield* check("headers", Message.headersProblem(options.headers))
-    const headers = Message.makeHeaders(options.headers)
     const content = typeof payload === "string" ? Buffer.from(payload) : payload
-    const bytes = Message.contentBytes(topic, content, headers)
-    if (bytes > settings.itemBytesMax) return yield* tooLarge(bytes, settings.itemBytesMax)
-    const createdAt = yield* Clock.currentTimeMillis
-    const item = { queue, id: randomUUID(), topic, source: node, target, createdAt, headers, payload: content }
-    return { item, bytes }
-  })
+    const plain = Message.makeHeaders(headers)
+    const bytes = Message.contentBytes(about, content, plain)
+    if (bytes > settings.itemBytesMax) return tooLarge(bytes, settings.itemBytesMax)
+    const id = randomUUID()
+    return {
+      item: { queue, id, topic: about, source: node, target, createdAt, headers: plain, payload: content },
+      bytes,
+    }
+  }
 
   const front = (queue: string, limit: PageLimit) => store.items(queue, 0, limit)
 
@@ -89,11 +89,18 @@ const make = Effect.gen(function* () {
   })
 
   return Queues.of({
-    enqueue: Effect.fnUntraced(function* (queue, payload, options = {}) {
-      const { bytes, item } = yield* draft(queue, payload, options)
-      const { sequence } = yield* writer.apply({ type: "enqueue", item }, bytes)
-      return { ...item, sequence, attempts: 0, death: undefined }
-    }),
+    enqueue: (queue, payload, options = {}) =>
+      Effect.suspend((): Effect.Effect<QueueItem, EnqueueError> => {
+        const drafted = draft(queue, payload, options, clock.currentTimeMillisUnsafe())
+        if ("_tag" in drafted) return Effect.fail(drafted)
+        const { bytes, item } = drafted
+        return Effect.map(writer.apply({ type: "enqueue", item }, bytes), ({ sequence }) => ({
+          ...item,
+          sequence,
+          attempts: 0,
+          death: undefined,
+        }))
+      }),
 
     peek: Effect.fnUntraced(function* (queue) {
       yield* checkQueue(queue)
@@ -144,6 +151,19 @@ const make = Effect.gen(function* () {
     queues: store.queues,
   })
 })
+
+const draftProblem = (queue: string, { headers, target, topic }: EnqueueOptions): InvalidArgument | undefined => {
+  const problems = {
+    queue: queueProblem(queue),
+    topic: topic === undefined ? undefined : Topic.problem(topic),
+    target: target === undefined ? undefined : NodeId.problem(target),
+    headers: Message.headersProblem(headers),
+  }
+  for (const [argument, message] of Object.entries(problems)) {
+    if (message !== undefined) return new InvalidArgument({ argument, message })
+  }
+  return undefined
+}
 
 const hold = (taken: Set<string>, queue: string): Effect.Effect<void, QueueTaken> =>
   Effect.suspend(() => {

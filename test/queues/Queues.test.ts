@@ -97,6 +97,40 @@ describe.each([
     }))
 })
 
+describe("takers that are interrupted and followed by others", () => {
+  it.live(
+    "do every item, in order, and none again but those that were not acknowledged yet",
+    () =>
+      Effect.gen(function* () {
+        const path = join(yield* temporaryDirectory, "queues.db")
+        const count = 2000
+        const seen: Array<number> = []
+        /** One life of the app: takes until it has done so many items, and is then cut off in the middle of one. */
+        const life = (items: number) =>
+          Effect.gen(function* () {
+            const queues = yield* Queues.Queues
+            const enough = yield* Deferred.make<void>()
+            let left = items
+            const handler = (item: { readonly payload: Uint8Array }) =>
+              Effect.suspend(() => {
+                if (left-- === 0) return Effect.andThen(Deferred.succeed(enough, undefined), Effect.never)
+                seen.push(Number(text(item)))
+                return Effect.void
+              })
+            yield* Effect.raceFirst(queues.take("jobs", handler), Deferred.await(enough))
+          }).pipe(Effect.provide(Queues.layer.pipe(Layer.provide(Sqlite.layer({ path })))))
+        yield* Effect.gen(function* () {
+          const queues = yield* Queues.Queues
+          for (let i = 1; i <= count + 1; i++) yield* Effect.forkChild(queues.enqueue("jobs", `${i}`))
+          while ((yield* queues.queues)[0]?.depth !== count + 1) yield* Effect.sleep("5 millis")
+        }).pipe(Effect.provide(Queues.layer.pipe(Layer.provide(Sqlite.layer({ path })))))
+        for (const items of [1, 250, 700, count - 951]) yield* life(items)
+        expect(seen).toEqual(Array.from({ length: count }, (_, i) => i + 1))
+      }).pipe(Effect.scoped),
+    30_000,
+  )
+})
+
 describe("a taker", () => {
   const test = (name: string, body: () => Effect.Effect<unknown, unknown, Queues.Queues>) =>
     it.effect(name, () => Effect.provide(body(), inMemory))

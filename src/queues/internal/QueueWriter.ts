@@ -6,9 +6,11 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { type OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
 import { failureOf } from "../../storage/failure.ts"
+import { Flight } from "../../storage/Flight.ts"
 import { type QueueOperation, type QueueResult, QueueStore } from "../../storage/QueueStore.ts"
 import { QueuesSettings } from "../QueuesSettings.ts"
 
@@ -17,11 +19,27 @@ type WriteError = StorageFailed | OutcomeUnknown | Unavailable
 /** The result of an operation of one type. */
 type ResultOf<Type extends QueueOperation["type"]> = Extract<QueueResult, { readonly type: Type }>
 
-interface Entry {
+type Resume = (result: Effect.Effect<QueueResult, WriteError>) => void
+
+/**
+ * An operation that waits. Whoever is interrupted meanwhile has taken it back: that is seen by its fiber being done,
+ * since a finalizer for each operation would cost as much as the rest of it.
+ */
+class Entry {
   readonly operation: QueueOperation
   readonly bytes: number
-  readonly resume: (result: Effect.Effect<QueueResult, WriteError>) => void
-  isAbandoned: boolean
+  readonly resume: Resume
+  readonly #caller = Fiber.getCurrent()
+
+  constructor(operation: QueueOperation, bytes: number, resume: Resume) {
+    this.operation = operation
+    this.bytes = bytes
+    this.resume = resume
+  }
+
+  get isAbandoned(): boolean {
+    return this.#caller?.pollUnsafe() !== undefined
+  }
 }
 
 export class QueueWriter extends Context.Service<
@@ -81,13 +99,19 @@ const make = Effect.fnUntraced(function* () {
     const batch = takeBatch()
     if (batch.length === 0) return whenIdle?.()
     isCommitting = true
-    runFork(store.apply(batch.map(({ operation }) => operation))).addObserver((exit) => {
+    const flight = new Flight<Exit.Exit<ReadonlyArray<QueueResult>, StorageFailed | OutcomeUnknown>>((exit) => {
+      if (Exit.isSuccess(exit)) return tell(batch, exit.value)
+      const error = Effect.fail(failureOf(exit.cause, "queue"))
+      for (const { resume } of batch) resume(error)
+    })
+    send(flight, store.apply(batch.map(({ operation }) => operation)))
+  }
+
+  const send = <A, E>(flight: Flight<Exit.Exit<A, E>>, write: Effect.Effect<A, E>): void => {
+    runFork(write).addObserver((exit) => {
       isCommitting = false
-      if (Exit.isSuccess(exit)) tell(batch, exit.value)
-      else {
-        const error = Effect.fail(failureOf(exit.cause, "queue"))
-        for (const { resume } of batch) resume(error)
-      }
+      flight.land(exit)
+      flight.complete()
       schedule()
     })
   }
@@ -114,12 +138,8 @@ const make = Effect.fnUntraced(function* () {
   const apply = (operation: QueueOperation, bytes = 256): Effect.Effect<QueueResult, WriteError> =>
     Effect.callback((resume) => {
       if (isClosing) return resume(Effect.fail(new Unavailable({ message: "the node is closing" })))
-      const entry: Entry = { operation, bytes, resume, isAbandoned: false }
-      waiting.push(entry)
+      waiting.push(new Entry(operation, bytes, resume))
       schedule()
-      return Effect.sync(() => {
-        entry.isAbandoned = true
-      })
     })
 
   return QueueWriter.of({

@@ -32,6 +32,16 @@ export type ItemRow = readonly [
 
 // What is parsed here was written here, so it is trusted.
 const nodeToText = ({ device, line, tenant }: NodeId): string => JSON.stringify([tenant, line, device])
+
+/** The same, for nodes of which there are few. */
+const rememberingText = (): ((node: NodeId) => string) => {
+  let last: NodeId | undefined
+  let text = ""
+  return (node) => {
+    if (node !== last) text = nodeToText((last = node))
+    return text
+  }
+}
 const nodeFromText = (text: string): NodeId => {
   const [tenant, line, device] = JSON.parse(text) as [string, string, string]
   return { tenant, line, device }
@@ -108,10 +118,11 @@ export const writeQueues = (
       statements.push([moveItem, [numberOf(to), to.sequence, attempts, text, numberOf(item), item.sequence]])
     }
   }
+  const sourceText = rememberingText()
   addRows(statements, insertItems, inserts.length, (params, row) => {
     const { attempts, death, item, place } = inserts[row]!
     const { createdAt, headers, id, payload, source, target, topic } = item
-    params.push(numberOf(place), place.sequence, id, attempts, createdAt, topic, nodeToText(source))
+    params.push(numberOf(place), place.sequence, id, attempts, createdAt, topic, sourceText(source))
     params.push(target === undefined ? null : nodeToText(target), headersToText(headers))
     params.push(death === undefined ? null : deathToText(death), payload)
   })

@@ -28,6 +28,7 @@ import {
   type TombstoneResult,
 } from "../../storage/LogStore.ts"
 import { failureOf } from "../../storage/failure.ts"
+import { Flight } from "../../storage/Flight.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
@@ -58,39 +59,6 @@ export class JournalWriter extends Context.Service<
     JournalWriter,
     Effect.suspend(() => make()),
   )
-}
-
-/**
- * A commit on its way. Commits are completed in the order in which they were sent, whenever the store answers.
- *
- * It lets go of everything when it is completed, for the fiber that ran it still knows it, in a list of observers. V8
- * makes such lists in the old generation once it has seen fibers that live long, and an old list keeps what it knows
- * from being collected young, dead or alive: with 1,000 publishers, collecting whole commits late took a third of the
- * CPU time.
- */
-class Flight<A> {
-  #complete: ((result: A) => void) | undefined
-  #result: { readonly value: A } | undefined
-
-  constructor(complete: (result: A) => void) {
-    this.#complete = complete
-  }
-
-  get hasLanded(): boolean {
-    return this.#result !== undefined
-  }
-
-  land(value: A): void {
-    this.#result = { value }
-  }
-
-  complete(): void {
-    const complete = this.#complete!
-    const { value } = this.#result!
-    this.#complete = undefined
-    this.#result = undefined
-    complete(value)
-  }
 }
 
 /** A second commit is sent, or a large one completed in halves, only where commits take less than this: it wins
