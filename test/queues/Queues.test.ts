@@ -1,6 +1,6 @@
 /** Work queues in a process: what each operation does, and what a taker does with failures, interruption and time. */
 import { join } from "node:path"
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schedule } from "effect"
 import { TestClock } from "effect/testing"
 import { deadQueueOf } from "../../src/domain/QueueItem.ts"
@@ -39,6 +39,9 @@ const taking = (
     const fiber = yield* Effect.forkChild(queues.take(queue, handler, options), { startImmediately: true })
     return { fiber, next: Queue.take(calls), count: Queue.size(calls) }
   })
+
+// Files and threads on a machine that may be busy with other things.
+vi.setConfig({ testTimeout: 30_000 })
 
 describe.each([
   ["in memory", Effect.succeed(inMemory)],
@@ -98,36 +101,55 @@ describe.each([
 })
 
 describe("takers that are interrupted and followed by others", () => {
-  it.live(
-    "do every item, in order, and none again but those that were not acknowledged yet",
-    () =>
-      Effect.gen(function* () {
-        const path = join(yield* temporaryDirectory, "queues.db")
-        const count = 2000
-        const seen: Array<number> = []
-        /** One life of the app: takes until it has done so many items, and is then cut off in the middle of one. */
-        const life = (items: number) =>
-          Effect.gen(function* () {
-            const queues = yield* Queues.Queues
-            const enough = yield* Deferred.make<void>()
-            let left = items
-            const handler = (item: { readonly payload: Uint8Array }) =>
-              Effect.suspend(() => {
-                if (left-- === 0) return Effect.andThen(Deferred.succeed(enough, undefined), Effect.never)
-                seen.push(Number(text(item)))
-                return Effect.void
-              })
-            yield* Effect.raceFirst(queues.take("jobs", handler), Deferred.await(enough))
-          }).pipe(Effect.provide(Queues.layer.pipe(Layer.provide(Sqlite.layer({ path })))))
-        yield* Effect.gen(function* () {
-          const queues = yield* Queues.Queues
-          for (let i = 1; i <= count + 1; i++) yield* Effect.forkChild(queues.enqueue("jobs", `${i}`))
-          while ((yield* queues.queues)[0]?.depth !== count + 1) yield* Effect.sleep("5 millis")
-        }).pipe(Effect.provide(Queues.layer.pipe(Layer.provide(Sqlite.layer({ path })))))
-        for (const items of [1, 250, 700, count - 951]) yield* life(items)
-        expect(seen).toEqual(Array.from({ length: count }, (_, i) => i + 1))
-      }).pipe(Effect.scoped),
-    30_000,
+  const count = 2000
+  const lives = [1, 250, 700, count - 951]
+
+  /** Takes until it has done so many items, and is then cut off in the middle of one. */
+  const takeSome = (items: number, seen: Array<number>) =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      const enough = yield* Deferred.make<void>()
+      let left = items
+      const handler = (item: { readonly payload: Uint8Array }) =>
+        Effect.suspend(() => {
+          if (left-- === 0) return Effect.andThen(Deferred.succeed(enough, undefined), Effect.never)
+          seen.push(Number(text(item)))
+          return Effect.void
+        })
+      yield* Effect.raceFirst(queues.take("jobs", handler), Deferred.await(enough))
+    })
+
+  const enqueueAll = Effect.gen(function* () {
+    const queues = yield* Queues.Queues
+    for (let i = 1; i <= count + 1; i++) yield* Effect.forkChild(queues.enqueue("jobs", `${i}`))
+    while ((yield* queues.queues)[0]?.depth !== count + 1) yield* Effect.sleep("5 millis")
+  })
+
+  const everyItemOnce = Array.from({ length: count }, (_, i) => i + 1)
+  const makeLayer = Effect.map(temporaryDirectory, (directory) =>
+    Queues.layer.pipe(Layer.provide(Sqlite.layer({ path: join(directory, "queues.db") }))),
+  )
+
+  it.live("do every item once and in order, one after the other in one app", () =>
+    Effect.gen(function* () {
+      const seen: Array<number> = []
+      const app = Effect.gen(function* () {
+        yield* enqueueAll
+        for (const items of lives) yield* takeSome(items, seen)
+      })
+      yield* Effect.provide(app, yield* makeLayer)
+      expect(seen).toEqual(everyItemOnce)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("do every item once and in order, where the app closes each time", () =>
+    Effect.gen(function* () {
+      const layer = Layer.fresh(yield* makeLayer)
+      const seen: Array<number> = []
+      yield* Effect.provide(enqueueAll, layer)
+      for (const items of lives) yield* Effect.provide(takeSome(items, seen), layer)
+      expect(seen).toEqual(everyItemOnce)
+    }).pipe(Effect.scoped),
   )
 })
 
