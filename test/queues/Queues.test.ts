@@ -319,6 +319,21 @@ describe("bad input to a queue", () => {
   )
 })
 
+describe("callers that never pause, over a store that answers at once", () => {
+  it.live("leave the event loop to others", () =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      const busy = Effect.forever(
+        Effect.flatMap(queues.enqueue("jobs", "a"), ({ id }) => queues.ack("jobs", id)),
+        { disableYield: true },
+      )
+      const fiber = yield* Effect.forkChild(busy)
+      yield* Effect.sleep("50 millis")
+      yield* Fiber.interrupt(fiber)
+    }).pipe(Effect.provide(inMemory)),
+  )
+})
+
 describe("queues that close", () => {
   it.live("finish what was asked for, and take nothing more", () =>
     Effect.gen(function* () {

@@ -60,6 +60,9 @@ export class QueueWriter extends Context.Service<
   )
 }
 
+/** Commits sent one after another before timers and sockets get their turn. */
+const turnsMax = 32
+
 const make = Effect.fnUntraced(function* () {
   const store = yield* QueueStore
   const settings = yield* QueuesSettings
@@ -68,17 +71,24 @@ const make = Effect.fnUntraced(function* () {
   let waiting: Array<Entry> = []
   let isCommitting = false
   let isScheduled = false
+  let turns = 0
   let isClosing = false
   let whenIdle: (() => void) | undefined
 
-  /** Not at once: operations that are started together shall share the commit. */
+  /**
+   * Not at once: operations that are started together shall share the commit. And now and then not before others had
+   * their turn: a store that answers at once, and callers that go on at once, would keep them from the event loop.
+   */
   const schedule = (): void => {
     if (isScheduled) return
     isScheduled = true
-    queueMicrotask(() => {
+    const run = () => {
       isScheduled = false
       pump()
-    })
+    }
+    if (++turns < turnsMax) return queueMicrotask(run)
+    turns = 0
+    setImmediate(run)
   }
 
   const takeBatch = (): ReadonlyArray<Entry> => {
