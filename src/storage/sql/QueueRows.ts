@@ -9,9 +9,9 @@ import type { QueueRow, QueueTable } from "./QueueTable.ts"
 import type { Statement } from "./Session.ts"
 import { addRows, grouped } from "./Statements.ts"
 
-/** The size of an item, in bytes. */
+/** Where an item is, and its size in bytes. */
 export const sizeColumns =
-  "octet_length(i.payload) + octet_length(i.topic) + coalesce(octet_length(i.headers), 0) AS size"
+  "i.sequence, octet_length(i.payload) + octet_length(i.topic) + coalesce(octet_length(i.headers), 0) AS size"
 
 /** The columns that `toItem` takes. */
 export const itemColumns =

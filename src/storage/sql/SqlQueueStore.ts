@@ -64,7 +64,7 @@ const rowsMax = 1024
 const selectSizes = `SELECT ${sizeColumns} FROM millrace_queues q JOIN millrace_queue_items i ON i.queue = q.queue
   WHERE q.name = ? AND i.sequence > ? ORDER BY i.sequence LIMIT ?`
 const selectItems = `SELECT ${itemColumns} FROM millrace_queues q JOIN millrace_queue_items i ON i.queue = q.queue
-  WHERE q.name = ? AND i.sequence > ? ORDER BY i.sequence LIMIT ?`
+  WHERE q.name = ? AND i.sequence > ? AND i.sequence <= ? ORDER BY i.sequence`
 
 const readItems = (
   session: Session,
@@ -75,15 +75,15 @@ const readItems = (
   Effect.gen(function* () {
     // How large items are comes first: a thousand of them may be 100 kB or 3.5 GB.
     const sizes = yield* session.values(selectSizes, [queue, after, Math.min(Math.max(limit.rows, 1), rowsMax)])
-    let count = 0
+    let last = after
     let bytes = 0
-    for (const [size] of sizes) {
+    for (const [sequence, size] of sizes) {
       bytes += size as number
-      if (count > 0 && bytes > limit.bytes) break
-      count += 1
+      if (last > after && bytes > limit.bytes) break
+      last = sequence as number
     }
-    if (count === 0) return []
-    const rows = yield* session.values(selectItems, [queue, after, count])
+    // No further than was looked at: the front may be gone since, and what follows may be of any size.
+    const rows = yield* session.values(selectItems, [queue, after, last])
     return rows.map((row) => toItem(queue, row as ItemRow))
   })
 
