@@ -191,6 +191,17 @@ describe("a taker", () => {
       expect(dead?.death).toMatchObject({ attempts: 3, reason: "no" })
     }))
 
+  test("of a dead queue gets what dies at once", () =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      const { id } = yield* queues.enqueue("jobs", "a")
+      const taker = yield* taking(deadQueueOf("jobs"), () => Effect.void)
+      yield* queues.reject("jobs", id, { attemptsMax: 1 })
+      // No time passes: nothing is found by looking again.
+      expect(yield* taker.next).toBe("a 0")
+      yield* Fiber.interrupt(taker.fiber)
+    }))
+
   test("leaves an item as it was when it is interrupted", () =>
     Effect.gen(function* () {
       const queues = yield* Queues.Queues

@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { type OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import { deadQueueOf } from "../../domain/QueueItem.ts"
 import { failureOf } from "../../storage/failure.ts"
 import { Flight } from "../../storage/Flight.ts"
 import { type QueueOperation, type QueueResult, QueueStore } from "../../storage/QueueStore.ts"
@@ -128,11 +129,13 @@ const make = Effect.fnUntraced(function* () {
 
   const tell = (batch: ReadonlyArray<Entry>, results: ReadonlyArray<QueueResult>): void => {
     const added = new Set<string>()
-    batch.forEach(({ operation }) => {
+    batch.forEach(({ operation, resume }, i) => {
+      const result = results[i]!
       if (operation.type === "enqueue") added.add(operation.item.queue)
       else if (operation.type === "redrive") added.add(operation.queue)
+      else if (result.type === "reject" && result.isDead) added.add(deadQueueOf(operation.queue))
+      resume(Effect.succeed(result))
     })
-    batch.forEach(({ resume }, i) => resume(Effect.succeed(results[i]!)))
     if (added.size > 0) for (const listener of listeners) listener(added)
   }
 
