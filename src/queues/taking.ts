@@ -62,7 +62,6 @@ export interface TakeSources {
 class Acknowledgements {
   readonly #writer: QueueWriter["Service"]
   readonly #queue: string
-  readonly #runFork = Effect.runFork
   readonly #settled = Latch.makeUnsafe(true)
   readonly #room = Latch.makeUnsafe(true)
   #count = 0
@@ -80,7 +79,7 @@ class Acknowledgements {
     this.#count += 1
     this.#settled.closeUnsafe()
     if (this.#count >= windowItems) this.#room.closeUnsafe()
-    this.#runFork(Effect.result(this.#writer.apply({ type: "ack", queue: this.#queue, id }))).addObserver((exit) => {
+    Effect.runFork(Effect.result(this.#writer.apply({ type: "ack", queue: this.#queue, id }))).addObserver((exit) => {
       if (Exit.isFailure(exit)) this.#failure ??= failureOf(exit.cause, "ack")
       else if (Result.isFailure(exit.value)) this.#failure ??= exit.value.failure
       else if (!exit.value.success.accepted) this.isOutOfStep = true

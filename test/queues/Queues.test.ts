@@ -121,8 +121,11 @@ describe("takers that are interrupted and followed by others", () => {
 
   const enqueueAll = Effect.gen(function* () {
     const queues = yield* Queues.Queues
-    for (let i = 1; i <= count + 1; i++) yield* Effect.forkChild(queues.enqueue("jobs", `${i}`))
-    while ((yield* queues.queues)[0]?.depth !== count + 1) yield* Effect.sleep("5 millis")
+    const payloads = Array.from({ length: count + 1 }, (_, i) => `${i + 1}`)
+    yield* Effect.forEach(payloads, (payload) => queues.enqueue("jobs", payload), {
+      concurrency: "unbounded",
+      discard: true,
+    })
   })
 
   const everyItemOnce = Array.from({ length: count }, (_, i) => i + 1)
