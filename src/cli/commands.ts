@@ -32,6 +32,7 @@ const serve = Command.make(
     grpc: setting("grpc"),
     admin: setting("admin"),
     drain: setting("drain"),
+    "stall-after": setting("stall-after"),
     log: setting("log"),
     insecure: settingSwitch("insecure"),
     json: settingSwitch("json"),

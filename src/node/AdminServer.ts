@@ -12,13 +12,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { Topics } from "../topics/index.ts"
+import { Readiness, sentence } from "../readiness/index.ts"
 import * as Address from "./Address.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
-
-/** How long the store may take to say that it is well. */
-const checkMillisMax = 2000
 
 interface Reply {
   readonly status: number
@@ -31,42 +28,26 @@ export class AdminServer extends Context.Service<
   {
     /** `http://HOST:PORT`; absent where the endpoint is off. */
     readonly url: string | undefined
-    /** What `/readyz` says until it is called with `undefined`. */
-    readonly setNotReady: (reason: string | undefined) => void
   }
 >()("millrace/node/AdminServer") {
-  static readonly layer = (address: Address.Address | "off"): Layer.Layer<AdminServer, StartFailed, Topics> =>
+  static readonly layer = (address: Address.Address | "off"): Layer.Layer<AdminServer, StartFailed, Readiness> =>
     Layer.effect(AdminServer, make(address))
 }
 
 const make = Effect.fnUntraced(function* (
   address: Address.Address | "off",
-): Effect.fn.Return<AdminServer["Service"], StartFailed, Topics | Scope.Scope> {
-  let notReady: string | undefined = "starting"
-  const setNotReady = (reason: string | undefined) => {
-    notReady = reason
-  }
-  if (address === "off") return AdminServer.of({ url: undefined, setNotReady })
+): Effect.fn.Return<AdminServer["Service"], StartFailed, Readiness | Scope.Scope> {
+  if (address === "off") return AdminServer.of({ url: undefined })
 
-  const topics = yield* Topics
+  const { current } = yield* Readiness
   const metrics = yield* ProcessMetrics.make
   const services = yield* Effect.context()
   const runFork = Effect.runForkWith(services)
 
-  const readiness: Effect.Effect<Reply> = Effect.suspend(() =>
-    notReady === undefined
-      ? topics.check.pipe(
-          Effect.timeout(checkMillisMax),
-          Effect.match({
-            onSuccess: () => ({ status: 200, body: "READY\n" }),
-            onFailure: (error) => ({
-              status: 503,
-              body: `NOT_READY ${Cause.isTimeoutError(error) ? `the store does not answer within ${checkMillisMax} ms` : error.message}\n`,
-            }),
-          }),
-        )
-      : Effect.succeed({ status: 503, body: `NOT_READY ${notReady}\n` }),
-  )
+  const readiness: Effect.Effect<Reply> = Effect.map(current, (state) => ({
+    status: state.ready ? 200 : 503,
+    body: `${sentence(state)}\n`,
+  }))
 
   const exposition: Effect.Effect<Reply> = Effect.gen(function* () {
     // It brings effect's HTTP router along, which takes longer to load than many a node to start.
@@ -100,7 +81,7 @@ const make = Effect.fnUntraced(function* (
   }
 
   const server = yield* Effect.acquireRelease(listen(handle, address), close)
-  return AdminServer.of({ url: `http://${Address.format(boundTo(server, address))}`, setNotReady })
+  return AdminServer.of({ url: `http://${Address.format(boundTo(server, address))}` })
 })
 
 const boundTo = (server: Server, asked: Address.Address): Address.Address => {

@@ -1,16 +1,18 @@
 /**
- * A node, put together from its configuration: storage, topics and queues, admin endpoint, gRPC, `endpoints.json`, in this order;
- * closing the scope takes it apart in the opposite one. Nothing of it stays behind.
+ * A node, put together from its configuration: storage, topics and queues, readiness, admin endpoint, gRPC,
+ * `endpoints.json`, in this order; closing the scope takes it apart in the opposite one. Nothing of it stays behind.
  *
  * What a configuration does not ask for is not even loaded: starting is mostly reading code.
  */
 import { join } from "node:path"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
 import * as Queues from "../queues/index.ts"
+import * as Readiness from "../readiness/index.ts"
 import type { LogStore } from "../storage/LogStore.ts"
 import type { QueueStore } from "../storage/QueueStore.ts"
 import * as Topics from "../topics/index.ts"
@@ -51,11 +53,22 @@ const storageLayer = (
         ),
   )
 
-/** The topics and queues of a node as configured, with nothing that listens. */
+/** The topics again, whose `check` says what the node says of itself; it is starting now. */
+const topicsOfNode = Layer.effect(
+  Topics.Topics,
+  Effect.gen(function* () {
+    const topics = yield* Topics.Topics
+    const readiness = yield* Readiness.Readiness
+    yield* readiness.hold("starting")
+    return Topics.Topics.of({ ...topics, check: readiness.check })
+  }),
+)
+
+/** The topics and queues of a node as configured, and whether they can be used, with nothing that listens. */
 const servicesLayer = (
   config: NodeConfig,
   path: string | undefined,
-): Layer.Layer<Topics.Topics | Queues.Queues, StoreUnusable | StorageFailed> => {
+): Layer.Layer<Topics.Topics | Queues.Queues | Readiness.Readiness, StoreUnusable | StorageFailed> => {
   const bytesMax = config["max-message"]
   const topics = Layer.provide(
     Topics.layer,
@@ -65,7 +78,14 @@ const servicesLayer = (
     Queues.layer,
     Layer.succeed(Queues.QueuesSettings, { ...Queues.defaultQueuesSettings, itemBytesMax: bytesMax }),
   )
-  return Layer.provide(Layer.merge(topics, queues), storageLayer(config, path))
+  const readiness = Layer.provide(
+    Readiness.layer,
+    Layer.succeed(Readiness.ReadinessSettings, { stallMillis: Duration.toMillis(config["stall-after"]) }),
+  )
+  return topicsOfNode.pipe(
+    Layer.provideMerge(Layer.mergeAll(topics, queues, readiness)),
+    Layer.provide(Readiness.watched(storageLayer(config, path))),
+  )
 }
 
 /** Serves gRPC, if it is to be served, and is the URL. */
@@ -84,6 +104,7 @@ const startGrpc = (config: NodeConfig) =>
 
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, path: string | undefined) {
   const admin = yield* AdminServer
+  const readiness = yield* Readiness.Readiness
   const grpc = yield* startGrpc(config)
   const listeners = {
     ...(grpc === undefined ? {} : { grpc }),
@@ -91,10 +112,7 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
   }
   const node = NodeId.format(config.node)
   yield* EndpointsFile.publish(directory, { node, ...listeners })
-  yield* Effect.acquireRelease(
-    Effect.sync(() => admin.setNotReady(undefined)),
-    () => Effect.sync(() => admin.setNotReady("stopping")),
-  )
+  yield* Effect.acquireRelease(readiness.hold(undefined), () => readiness.hold("stopping"))
   const report: NodeReport = {
     node,
     ...listeners,
@@ -106,7 +124,9 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
 })
 
 /** A running node, and its topics and queues for use in the same process. */
-export const layer = (config: NodeConfig): Layer.Layer<RunningNode | Topics.Topics | Queues.Queues, NodeError> =>
+export const layer = (
+  config: NodeConfig,
+): Layer.Layer<RunningNode | Topics.Topics | Queues.Queues | Readiness.Readiness, NodeError> =>
   Layer.unwrap(
     Effect.map(DataDirectory.prepare(config.data), (directory) => {
       const path = databasePath(config, directory)

@@ -162,6 +162,17 @@ export const settings = {
     parse: parseDuration,
     format: formatDuration,
   }),
+  "stall-after": setting(Schema.Duration, {
+    about:
+      "how long a commit, an answer of the store or a turn of the event loop may take before the node is not ready",
+    takes: "a time from 100ms on, such as 500ms, 5s or 1m",
+    initial: "5s",
+    parse: (text) => {
+      const duration = parseDuration(text)
+      return duration === undefined || Duration.toMillis(duration) < 100 ? undefined : duration
+    },
+    format: formatDuration,
+  }),
   log: oneOf("how the log is written to stderr", ["pretty", "json"]),
   insecure: flag("listen beyond this machine without TLS"),
   json: flag("print the ready line as JSON"),
@@ -180,6 +191,7 @@ export const NodeConfig = Schema.Struct({
   grpc: settings.grpc.schema,
   admin: settings.admin.schema,
   drain: settings.drain.schema,
+  "stall-after": settings["stall-after"].schema,
   log: settings.log.schema,
   insecure: settings.insecure.schema,
   json: settings.json.schema,

@@ -19,6 +19,7 @@ describe("serve --print-config", () => {
       grpc: "127.0.0.1:50051",
       admin: "127.0.0.1:9465",
       drain: "5s",
+      "stall-after": "5s",
       log: "pretty",
       insecure: "false",
       json: "false",

@@ -149,8 +149,12 @@ export interface NodeProcess {
 export const anyPorts = ["--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
 
 /** Starts a node in a directory and waits until it is ready. */
-export const startNode = async (cwd: string, args: ReadonlyArray<string> = []): Promise<NodeProcess> => {
-  const command = start(["serve", ...anyPorts, "--json", ...args], { cwd })
+export const startNode = async (
+  cwd: string,
+  args: ReadonlyArray<string> = [],
+  options: Omit<RunOptions, "cwd"> = {},
+): Promise<NodeProcess> => {
+  const command = start(["serve", ...anyPorts, "--json", ...args], { cwd, ...options })
   await command.until(({ stdout }) => stdout.includes("\n"))
   return { command, cwd, report: JSON.parse(command.stdout) as Record<string, string> }
 }

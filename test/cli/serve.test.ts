@@ -94,7 +94,7 @@ describe("serve", () => {
     const readiness = await fetch(`${report["admin"]}/readyz`)
     expect([readiness.status, await readiness.text()]).toEqual([
       503,
-      expect.stringMatching(/^NOT_READY .*millrace\.sqlite is gone\n$/),
+      expect.stringMatching(/^NOT_READY .*millrace\.sqlite is gone \(since \S+\)\n$/),
     ])
     expect((await command.stop()).code).toBe(0)
   })

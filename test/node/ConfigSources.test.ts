@@ -78,6 +78,7 @@ describe("ConfigSources", () => {
     ["grpc", "::1:50051", "HOST:PORT or off"],
     ["admin", ":9465", "HOST:PORT or off"],
     ["drain", "5", "a time such as 500ms, 5s or 1m"],
+    ["stall-after", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
     ["drain", "-5s", "a time such as 500ms, 5s or 1m"],
     ["log", "xml", "pretty or json"],
     ["insecure", "yes", "true or false"],

@@ -1,0 +1,83 @@
+/**
+ * A node says that it is not ready while its disk hangs, after its disk has failed, and when its event loop was held up;
+ * and that it is ready when that is over.
+ */
+import { describe, expect, it } from "vitest"
+import { Effect } from "effect"
+import { makeDirectory, type NodeProcess, run, start, startNode } from "../cli/program.ts"
+import * as FsyncFault from "./fsyncFault.ts"
+
+const stall = ["--stall-after", "400ms"]
+
+interface Answer {
+  readonly status: number
+  readonly text: string
+}
+
+const readyz = async ({ report }: NodeProcess): Promise<Answer> => {
+  const response = await fetch(`${report["admin"]}/readyz`)
+  return { status: response.status, text: await response.text() }
+}
+
+/** Asks until the answer is as wished. */
+const until = async (node: NodeProcess, wanted: (answer: Answer) => boolean): Promise<Answer> => {
+  while (true) {
+    const answer = await readyz(node)
+    if (wanted(answer)) return answer
+  }
+}
+const untilReady = (node: NodeProcess) => until(node, ({ status }) => status === 200)
+const untilNotReady = (node: NodeProcess) => until(node, ({ status }) => status === 503)
+
+const since = String.raw`\(since \d{4}-\d\d-\d\dT[\d:.]+Z\)\n`
+
+describe.skipIf(FsyncFault.obstacle !== undefined)("a node whose disk", () => {
+  it("hangs in a commit is not ready, and ready again when the disk goes on", async () => {
+    const cwd = makeDirectory()
+    const fault = await Effect.runPromise(FsyncFault.make(cwd))
+    const node = await startNode(cwd, stall, { env: fault.env })
+    expect(await untilReady(node)).toEqual({ status: 200, text: "READY\n" })
+    fault.set("hold")
+    const publish = start(["publish", "a", "hello"], { cwd, input: "" })
+    const { text } = await untilNotReady(node)
+    expect(text).toMatch(new RegExp(`^NOT_READY a commit has been under way for more than 0.4 s ${since}$`))
+    const asked = await run(["ready"], { cwd })
+    expect([asked.code, asked.stderr]).toEqual([1, expect.stringContaining("a commit has been under way")])
+    expect((await fetch(`${node.report["admin"]}/healthz`)).status).toBe(200)
+    fault.set("none")
+    expect((await publish.ended).code).toBe(0)
+    await untilReady(node)
+    expect((await node.command.stop()).code).toBe(0)
+  })
+
+  it("failed in a commit is not ready until it is started again", async () => {
+    const cwd = makeDirectory()
+    const fault = await Effect.runPromise(FsyncFault.make(cwd))
+    const node = await startNode(cwd, stall, { env: fault.env })
+    await untilReady(node)
+    fault.set("fail")
+    expect((await run(["publish", "a", "hello"], { cwd })).code).toBe(1)
+    const { status, text } = await readyz(node)
+    expect([status, text]).toEqual([
+      503,
+      expect.stringMatching(new RegExp(`^NOT_READY the store stopped writing; .* ${since}$`)),
+    ])
+    await node.command.stop()
+    const again = await startNode(cwd, stall)
+    expect(await untilReady(again)).toEqual({ status: 200, text: "READY\n" })
+    await again.command.stop()
+  })
+})
+
+describe("a node whose event loop", () => {
+  it("was held up says so for a while, and is ready again", async () => {
+    const node = await startNode(makeDirectory(), stall)
+    await untilReady(node)
+    node.command.process.kill("SIGSTOP")
+    const asked = until(node, ({ text }) => /the event loop (is|was) held up/.test(text))
+    setTimeout(() => node.command.process.kill("SIGCONT"), 1500)
+    expect((await asked).status).toBe(503)
+    await untilReady(node)
+    expect((await node.command.stop()).code).toBe(0)
+  })
+})
