@@ -15,7 +15,7 @@ import { tell } from "./Output.ts"
 export const defaultUrl = "grpc://127.0.0.1:50051"
 
 /** The data directory that a node has where nobody named another. */
-const defaultDirectory = "./millrace-data"
+export const defaultDirectory = "./millrace-data"
 
 /** The URL of the node to talk to. */
 export const findUrl = (flag: Option.Option<string>): string => {

@@ -152,6 +152,19 @@ const ready = Command.make(
   lazily(async () => (await import("./health.ts")).ready),
 ).pipe(Command.withDescription("Say whether the node can read and write now."))
 
+const doctor = Command.make(
+  "doctor",
+  {
+    path: Argument.String("PATH").pipe(
+      Argument.withDescription("a database or a data directory (default ./millrace-data, else the node of --url)"),
+      Argument.optional,
+    ),
+    url,
+    json,
+  },
+  lazily(async () => (await import("./doctor.ts")).doctor),
+).pipe(Command.withDescription("Examine a store, whether a node runs on it or not; nothing is changed."))
+
 const completion = Command.make(
   "completion",
   { shell: Argument.Literals("SHELL", ["bash", "zsh", "fish"]).pipe(Argument.withDescription("bash, zsh or fish")) },
@@ -163,5 +176,17 @@ const whole = (): Command.Command.Any => root
 /** The whole command line. */
 export const root = Command.make("millrace").pipe(
   Command.withDescription("A local-first message bus: durable, replayable topics in a file beside your app."),
-  Command.withSubcommands([serve, publish, subscribe, fetch, heads, deleteRange, queue, health, ready, completion]),
+  Command.withSubcommands([
+    serve,
+    publish,
+    subscribe,
+    fetch,
+    heads,
+    deleteRange,
+    queue,
+    health,
+    ready,
+    doctor,
+    completion,
+  ]),
 )

@@ -88,6 +88,8 @@ export class Unavailable extends Schema.TaggedError<Unavailable>("millrace/Unava
 export const StoreRefusal = Schema.Literals([
   "held",
   "not a database",
+  "damaged",
+  "incomplete",
   "newer format",
   "other identity",
   "not writable",

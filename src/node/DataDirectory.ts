@@ -6,6 +6,9 @@ import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
 
+/** The database of `--storage sqlite:`, in the data directory. */
+export const databaseName = "millrace.sqlite"
+
 /**
  * Makes a directory and those above it. Not by `mkdirSync` with `recursive`, which never returns where a directory is
  * there but takes no entries (`/proc`), as Node takes the ENOENT that comes of it for a missing parent.

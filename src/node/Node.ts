@@ -23,14 +23,11 @@ import type { NodeConfig } from "./NodeConfig.ts"
 import { type NodeReport, RunningNode } from "./RunningNode.ts"
 import type { StartFailed } from "./StartFailed.ts"
 
-/** The database of `--storage sqlite:`, in the data directory. */
-const databaseName = "millrace.sqlite"
-
 /** Why a node does not start. Each has a message of one sentence. */
 export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListenFailed
 
 const databasePath = (config: NodeConfig, directory: string): string | undefined =>
-  config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, databaseName)) : undefined
+  config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, DataDirectory.databaseName)) : undefined
 
 const storageLayer = (
   config: NodeConfig,

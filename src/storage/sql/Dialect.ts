@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Durability } from "../LogStore.ts"
+import type { Session } from "./Session.ts"
 
 /** What a failed statement of a write transaction leaves behind. */
 export type FailureKind =
@@ -29,6 +30,14 @@ export interface Dialect {
   /** What an acknowledged commit survives, as the connection is set up. */
   readonly durability: (connection: Connection) => Effect.Effect<Durability, SqlError>
   readonly failureKind: (error: SqlError, at: "statement" | "commit") => FailureKind
+  /** The names of all tables and indexes, and the statements that made them, where the database keeps those. */
+  readonly selectTables: string
+  /** What the database itself finds wrong with what it stores. */
+  readonly integrity: (session: Session) => Effect.Effect<ReadonlyArray<string>, SqlError>
+  /** Bytes that the database takes. */
+  readonly sizeBytes: (session: Session) => Effect.Effect<number, SqlError>
+  /** Whether an error says that what is stored is not what was written. */
+  readonly isDamage: (error: SqlError) => boolean
   /** Whether an error only says that there was no transaction to roll back. */
   readonly isNoTransaction: (error: SqlError) => boolean
 }

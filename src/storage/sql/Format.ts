@@ -7,6 +7,7 @@
  */
 import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
@@ -14,6 +15,7 @@ import { NodeId } from "../../domain/NodeId.ts"
 import { resolveNode } from "../Identity.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Session } from "./Session.ts"
+import { damaged } from "./StartCheck.ts"
 
 /** What a store is, once it is open. */
 export interface Identity {
@@ -21,14 +23,18 @@ export interface Identity {
   readonly incarnation: string
 }
 
-const createMeta = "CREATE TABLE IF NOT EXISTS millrace_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+export const metaTable = "CREATE TABLE millrace_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
+const createMeta = metaTable.replace("TABLE", "TABLE IF NOT EXISTS")
 const selectMeta = "SELECT name, value FROM millrace_meta"
 const insertMeta = "INSERT INTO millrace_meta (name, value) VALUES (?, ?)"
-const updateFormat = "UPDATE millrace_meta SET value = ? WHERE name = 'format'"
+const updateMeta = "UPDATE millrace_meta SET value = ? WHERE name = ?"
+
+/** What a store's `state` says where the file is a backup, and has never been opened as a store. */
+export const backupState = "backup"
 
 const NodeText = Schema.fromJsonString(NodeId)
 const encodeNode = Schema.encodeSync(NodeText)
-const decodeNode = Schema.decodeUnknownSync(NodeText)
+export const decodeNode = Schema.decodeUnknownOption(NodeText)
 
 /**
  * Creates the tables, or brings them up to date, and settles whose store it is; to be run within a transaction.
@@ -48,18 +54,25 @@ export const prepare = (
     const meta = yield* readMeta(session)
     const format = meta.has("format") ? formatOf(meta) : 0
     if (format > current) return yield* newer(store, format, current)
-    const node = resolveNode(store, nodeOf(meta), asked)
+    const node = resolveNode(store, yield* nodeOf(store, meta), asked)
     if (node instanceof StoreUnusable) return yield* node
     for (const statements of dialect.migrations.slice(format)) {
       for (const statement of statements) yield* session.run(statement, [])
     }
-    const incarnation = meta.get("incarnation") ?? randomUUID()
+    // What was a backup goes its own way from here on: cursors of the store it was taken from mean nothing in it.
+    const isBackup = meta.get("state") === backupState
+    const incarnation = isBackup ? randomUUID() : (meta.get("incarnation") ?? randomUUID())
     if (format === 0) {
       yield* session.run(insertMeta, ["format", String(current)])
       yield* session.run(insertMeta, ["node", encodeNode(node)])
       yield* session.run(insertMeta, ["incarnation", incarnation])
+      yield* session.run(insertMeta, ["state", "closed"])
     } else if (format < current) {
-      yield* session.run(updateFormat, [String(current)])
+      yield* session.run(updateMeta, [String(current), "format"])
+    }
+    if (isBackup) {
+      yield* session.run(updateMeta, [incarnation, "incarnation"])
+      yield* session.run(updateMeta, ["closed", "state"])
     }
     return { node, incarnation }
   })
@@ -72,7 +85,7 @@ export const readIdentity = (
 ): Effect.Effect<Identity, SqlError | StoreUnusable> =>
   Effect.gen(function* () {
     const meta = yield* readMeta(session)
-    const node = nodeOf(meta)
+    const node = yield* nodeOf(store, meta)
     const incarnation = meta.get("incarnation")
     if (node === undefined || incarnation === undefined) {
       return yield* new StoreUnusable({ reason: "not a database", message: `${store} has not been prepared` })
@@ -95,9 +108,13 @@ const formatOf = (meta: ReadonlyMap<string, string>): number => {
   return Number.isSafeInteger(format) ? format : Number.POSITIVE_INFINITY
 }
 
-const nodeOf = (meta: ReadonlyMap<string, string>): NodeId | undefined => {
+const nodeOf = (store: string, meta: ReadonlyMap<string, string>): Effect.Effect<NodeId | undefined, StoreUnusable> => {
   const text = meta.get("node")
-  return text === undefined ? undefined : decodeNode(text)
+  if (text === undefined) return Effect.undefined
+  const node = decodeNode(text)
+  return Option.isSome(node)
+    ? Effect.succeed(node.value)
+    : Effect.fail(damaged(store, `whose it is cannot be read: ${text}`))
 }
 
 const newer = (store: string, format: number, known: number): StoreUnusable =>

@@ -25,6 +25,7 @@ import { readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
 import { QueueTable } from "./QueueTable.ts"
 import * as SqlQueueStore from "./SqlQueueStore.ts"
+import { checkEnds, damaged } from "./StartCheck.ts"
 import { tombstone } from "./Tombstone.ts"
 import { WriteTransaction } from "./WriteTransaction.ts"
 
@@ -54,7 +55,7 @@ export const make = (
     const keyWindow = options.keyWindow ?? defaultKeyWindow
     const logs = new LogTable()
     const queues = new QueueTable()
-    const durability = yield* unusable(options.name, readDurability(client, dialect))
+    const durability = yield* unusable(dialect, options.name, readDurability(client, dialect))
     const wanted = options.durability ?? "fsync"
     if (strength[durability] < strength[wanted]) {
       return yield* new StoreUnusable({
@@ -66,12 +67,14 @@ export const make = (
       readonly ? "the store is open to read only" : options.obstacle?.(),
     )
     const opened = yield* unusable(
+      dialect,
       options.name,
       withSession(client, dialect, (session) =>
         Effect.gen(function* () {
           const identity = readonly
             ? yield* readIdentity(session, dialect, options.name)
             : yield* prepareInTransaction(session, dialect, options)
+          if (!readonly) yield* checkEnds(session, options.name)
           yield* logs.catchUp(session)
           if (!readonly) yield* queues.load(session)
           const [[keys] = []] = yield* session.values("SELECT count(*) FROM millrace_keys", [])
@@ -158,11 +161,14 @@ const prepareInTransaction = (
 
 /** An error of the database while a store is opened: the store is not available, and the sentence names it. */
 const unusable = <A, E>(
+  dialect: Dialect,
   name: string,
   effect: Effect.Effect<A, E | SqlError>,
 ): Effect.Effect<A, Exclude<E, SqlError> | StoreUnusable> =>
   Effect.mapError(effect, (error) =>
-    isSqlError(error)
-      ? new StoreUnusable({ reason: "not available", message: `${name} cannot be opened: ${error.message}` })
-      : (error as Exclude<E, SqlError>),
+    !isSqlError(error)
+      ? (error as Exclude<E, SqlError>)
+      : dialect.isDamage(error)
+        ? damaged(name, error.message)
+        : new StoreUnusable({ reason: "not available", message: `${name} cannot be opened: ${error.message}` }),
   )

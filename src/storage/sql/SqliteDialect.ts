@@ -121,5 +121,16 @@ export const sqliteDialect: Dialect = {
     if (fatalCodes.has(code)) return "unknown"
     return at === "commit" && !cleanCodes.has(code) ? "unknown" : "clean"
   },
+  selectTables: "SELECT name, sql FROM sqlite_schema",
+  integrity: (session) =>
+    Effect.map(session.values("PRAGMA integrity_check", []), (rows) =>
+      rows.map(([line]) => String(line)).filter((line) => line !== "ok"),
+    ),
+  sizeBytes: (session) =>
+    Effect.map(
+      session.values("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", []),
+      (rows) => rows[0]![0] as number,
+    ),
+  isDamage: (error) => resultCode(error) === 11,
   isNoTransaction: (error) => error.message.includes("no transaction is active"),
 }

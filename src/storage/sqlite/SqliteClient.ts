@@ -20,7 +20,8 @@ import * as Stream from "effect/Stream"
 import type { BatchConnection, SynchronousClient } from "../sql/Session.ts"
 
 export interface SqliteClientConfig {
-  readonly filename: string
+  /** A path, or a `file:` URL with parameters for SQLite. */
+  readonly filename: string | URL
   /** Open without the right to write; the file must exist. */
   readonly readonly?: boolean | undefined
   /** How long to wait for a lock that somebody else holds, by default 1,000 ms. It holds up the thread. */
@@ -28,6 +29,8 @@ export interface SqliteClientConfig {
   /** Statements kept prepared, by default 200. */
   readonly prepareCacheSize?: number | undefined
 }
+
+export type Client = SynchronousClient
 
 /** Opens the file and closes it with the scope. */
 export const make = (

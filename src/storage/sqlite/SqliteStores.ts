@@ -7,14 +7,16 @@ import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
-import type { SqlError } from "effect/sql/SqlError"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { KeyWindow, LogStore } from "../LogStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
 import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
+import { damaged } from "../sql/StartCheck.ts"
 import { toContext } from "../Stores.ts"
+import { checkComplete, closing, hasLog, markOpen } from "./Completeness.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { hold, notWritable } from "./StoreFile.ts"
 
@@ -33,18 +35,21 @@ export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore
   Layer.effectContext(
     Effect.gen(function* () {
       const file = yield* hold(options.path)
+      const hadLog = hasLog(file.path)
       const durability = options.durability ?? "fsync"
       const client = yield* openClient(options.path, { filename: file.path })
       yield* setUp(client, options.path, durability)
-      return toContext(
-        yield* SqlStores.make(client, sqliteDialect, {
-          name: options.path,
-          node: options.node,
-          keyWindow: options.keyWindow,
-          durability,
-          obstacle: file.problem,
-        }),
-      )
+      yield* sentenced(options.path, checkComplete(client, options.path, hadLog))
+      yield* closing(client)
+      const stores = yield* SqlStores.make(client, sqliteDialect, {
+        name: options.path,
+        node: options.node,
+        keyWindow: options.keyWindow,
+        durability,
+        obstacle: file.problem,
+      })
+      yield* sentenced(options.path, markOpen(client))
+      return toContext(stores)
     }),
   )
 
@@ -104,10 +109,19 @@ const setUp = (client: SqlClient, path: string, durability: "fsync" | "os"): Eff
     Effect.catchTag("SqlError", (error) => Effect.fail(refusal(path, error))),
   )
 
+/** What the database reports while the store is opened, as a refusal. */
+const sentenced = <A, E, R>(
+  path: string,
+  effect: Effect.Effect<A, E | SqlError, R>,
+): Effect.Effect<A, Exclude<E, SqlError> | StoreUnusable, R> =>
+  Effect.mapError(effect, (error) => (isSqlError(error) ? refusal(path, error) : (error as Exclude<E, SqlError>)))
+
 const refusal = (path: string, error: SqlError): StoreUnusable => {
   switch (resultCode(error)) {
     case 26:
       return new StoreUnusable({ reason: "not a database", message: `${path} is not a SQLite database` })
+    case 11:
+      return damaged(path, error.message)
     case 8:
     case 14:
       return notWritable(path, error)

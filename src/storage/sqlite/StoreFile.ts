@@ -48,6 +48,32 @@ const touch = (path: string): Effect.Effect<string, StoreUnusable> =>
     catch: (error) => notWritable(path, error),
   })
 
+/**
+ * Keeps others from opening a store while the scope is open, without a change to any file. Gives false where somebody has
+ * it open. A file without a lock beside it was never opened as a store where it is.
+ */
+export const keep = (path: string): Effect.Effect<boolean, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        const lockPath = `${path}-lock`
+        if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) return "kept"
+        let database: DatabaseSync | undefined
+        try {
+          database = new DatabaseSync(lockPath)
+          database.exec("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE")
+          return database
+        } catch (error) {
+          database?.close()
+          // What may not even be locked by us can still be looked at.
+          return isBusy(error) ? "held" : "kept"
+        }
+      }),
+      (database) => Effect.sync(() => (typeof database === "string" ? undefined : database.close())),
+    ),
+    (result) => result !== "held",
+  )
+
 /** The file's own mode decides that of SQLite's files beside it. */
 const createFile = (path: string): void => {
   const isNew = statSync(path, { throwIfNoEntry: false }) === undefined

@@ -1,0 +1,42 @@
+/**
+ * What is looked at before a store is used: that its ends fit together. Whoever numbered on from a head or an end that is
+ * wrong would store other messages under numbers that were given before.
+ *
+ * It takes a look-up a log, whatever the store holds. All that is stored is looked at by `examination`.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import { StoreUnusable } from "../../domain/errors.ts"
+import * as LogId from "../../domain/LogId.ts"
+import type { Session } from "./Session.ts"
+
+/** Refuses a store that is damaged, and says where to look on. */
+export const damaged = (store: string, what: string): StoreUnusable =>
+  new StoreUnusable({
+    reason: "damaged",
+    message: `${store} is damaged: ${what} ("millrace doctor ${store}" says what can still be read; restore a backup)`,
+  })
+
+const selectEnds = `SELECT (SELECT last_position FROM millrace_journal),
+  coalesce((SELECT max(last_position) FROM millrace_blocks), 0)`
+const selectWrongHead = `SELECT topic, tenant, line, device, head, stored FROM (
+    SELECT *, coalesce((SELECT max(last_offset) FROM millrace_blocks b WHERE b.log = l.log), 0) AS stored
+    FROM millrace_logs l
+  ) WHERE head <> stored LIMIT 1`
+
+/** Succeeds where the journal's end and all heads are those of what is stored. */
+export const checkEnds = (session: Session, store: string): Effect.Effect<void, SqlError | StoreUnusable> =>
+  Effect.gen(function* () {
+    const [[end, last] = []] = yield* session.values(selectEnds, [])
+    if (end !== last) {
+      return yield* damaged(
+        store,
+        `its journal ends at position ${String(last)}, and ${String(end)} is noted as its end`,
+      )
+    }
+    const [wrong] = yield* session.values(selectWrongHead, [])
+    if (wrong === undefined) return
+    const [topic, tenant, line, device, head, stored] = wrong as [string, string, string, string, number, number]
+    const log = LogId.format({ topic, origin: { tenant, line, device } })
+    return yield* damaged(store, `the log ${log} ends at offset ${stored}, and ${head} is noted as its head`)
+  })

@@ -1,0 +1,124 @@
+/**
+ * Reads all blocks in the order of the journal, and has each looked at. What cannot be read is noted and left out, as far
+ * as the rest can be found without it.
+ */
+import * as Effect from "effect/Effect"
+import * as Result from "effect/Result"
+import type { SqlError } from "effect/sql/SqlError"
+import type { Session, Values } from "../Session.ts"
+import { checkContent, type Deletions } from "./contents.ts"
+import type { BlockSpan, LogCheck } from "./LogCheck.ts"
+import type { Report } from "./Report.ts"
+
+/** Rows, and bytes of their content, that are read at once. */
+const rowsMax = 512
+const bytesMax = 4 * 1024 * 1024
+
+const selectPlaces = `SELECT last_position, log, last_offset, messages, octet_length(content) FROM millrace_blocks
+  WHERE last_position > ? ORDER BY last_position LIMIT ${rowsMax}`
+const selectContents = `SELECT content FROM millrace_blocks
+  WHERE last_position > ? AND last_position <= ? ORDER BY last_position`
+
+interface Place {
+  readonly span: BlockSpan
+  readonly bytes: number
+}
+
+const isCount = (value: unknown, min: number): value is number =>
+  typeof value === "number" && Number.isSafeInteger(value) && value >= min
+
+/** A row's place, or nothing where its numbers are none. */
+const placeOf = ([lastPosition, logNumber, lastOffset, messages, bytes]: ReadonlyArray<unknown>): Place | undefined => {
+  if (!isCount(lastPosition, 1) || !isCount(logNumber, 1) || !isCount(lastOffset, 1) || !isCount(messages, 1)) return
+  const firstPosition = lastPosition - messages + 1
+  const firstOffset = lastOffset - messages + 1
+  if (firstPosition < 1 || firstOffset < 1 || !isCount(bytes, 0)) return undefined
+  return { span: { logNumber, firstPosition, lastPosition, firstOffset, lastOffset }, bytes }
+}
+
+/** Gives whether everything could be read: else nothing can be said of heads. */
+export const examineJournal = (
+  session: Session,
+  report: Report,
+  check: LogCheck,
+  deletions: Deletions,
+  progress: (messages: number) => Effect.Effect<void>,
+): Effect.Effect<boolean> =>
+  Effect.gen(function* () {
+    let after = 0
+    while (true) {
+      const page: Result.Result<Values, SqlError> = yield* Effect.result(session.values(selectPlaces, [after]))
+      if (Result.isFailure(page)) {
+        const message = `what follows position ${after} in the journal cannot be read: ${page.failure.message}`
+        report.add("unreadable", message, { position: after, row: `millrace_blocks ${after}` })
+        return false
+      }
+      const rows = page.success
+      if (rows.length === 0) return true
+      const places: Array<Place> = []
+      for (const row of rows) {
+        const place = placeOf(row)
+        if (place !== undefined) places.push(place)
+        else
+          report.add("unreadable", `a row of the journal has impossible numbers: ${row.join(", ")}`, {
+            row: `millrace_blocks ${row[0]}`,
+          })
+      }
+      for (const { span } of places) check.add(span)
+      for (const run of runs(places)) {
+        yield* examineContents(session, report, check, deletions, run)
+        yield* progress(check.messages)
+      }
+      const last = rows.at(-1)![0]
+      if (!isCount(last, after + 1)) return false
+      after = last
+    }
+  })
+
+/** Places whose content is read at once: one large one, or as many as fit. */
+const runs = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> => {
+  const list: Array<Array<Place>> = []
+  let bytes = 0
+  for (const place of places) {
+    bytes += place.bytes
+    if (list.length === 0 || bytes > bytesMax) {
+      list.push([])
+      bytes = place.bytes
+    }
+    list.at(-1)!.push(place)
+  }
+  return list
+}
+
+const readContents = (session: Session, run: ReadonlyArray<Place>): Effect.Effect<Values, SqlError> =>
+  session.values(selectContents, [run[0]!.span.lastPosition - 1, run.at(-1)!.span.lastPosition])
+
+const examineContents = (
+  session: Session,
+  report: Report,
+  check: LogCheck,
+  deletions: Deletions,
+  run: ReadonlyArray<Place>,
+): Effect.Effect<void> =>
+  Effect.gen(function* () {
+    const rows = yield* Effect.result(readContents(session, run))
+    const contents = Result.getOrUndefined(rows)
+    if (contents?.length !== run.length) {
+      if (run.length > 1) {
+        for (const place of run) yield* examineContents(session, report, check, deletions, [place])
+        return
+      }
+      const { lastPosition } = run[0]!.span
+      const why = Result.isFailure(rows) ? rows.failure.message : "it is not where its row says"
+      report.add("unreadable", `the block that ends at position ${lastPosition} cannot be read: ${why}`, {
+        position: lastPosition,
+        row: `millrace_blocks ${lastPosition}`,
+      })
+      return
+    }
+    for (const [i, { span }] of run.entries()) {
+      const log = check.log(span.logNumber)
+      const content = contents[i]![0]
+      if (log !== undefined && content instanceof Uint8Array) checkContent(report, deletions, log, span, content)
+    }
+  })

@@ -1,0 +1,106 @@
+/**
+ * Whether a database file has all its commits: SQLite keeps the latest of them in a file beside it, `<path>-wal`, and
+ * would open a copy without that file as if nothing were missing.
+ *
+ * So the database itself says whether it is in use (`state` in `millrace_meta`). "open" is written, synced and taken into
+ * the database file when a store is opened, before it answers anybody; from then on its log is never empty. "closed" is
+ * written when the store is closed, just before SQLite takes the last of the log in and removes it. A file that says
+ * "open" and has no log has lost commits: it was copied without it, or somebody removed it. After the death of a process
+ * the log is still there. All of it happens at the beginning and the end: a commit costs what it did.
+ */
+import { statSync } from "node:fs"
+import { basename } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { SqlError } from "effect/sql/SqlError"
+import { StoreUnusable } from "../../domain/errors.ts"
+import type { Session } from "../sql/Session.ts"
+
+/** The header of SQLite's log; what follows are commits. */
+const logHeaderBytes = 32
+
+/** Whether there are commits in the log beside a database. To be asked before SQLite opens the database. */
+export const hasLog = (path: string): boolean =>
+  (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > logHeaderBytes
+
+const selectState = "SELECT value FROM millrace_meta WHERE name = 'state'"
+const updateState = "UPDATE millrace_meta SET value = ? WHERE name = 'state' AND value <> ?"
+
+/** Whether a store says that it is in use. */
+export const isOpen = (session: Session): Effect.Effect<boolean, SqlError> =>
+  Effect.map(session.values(selectState, []), (rows) => rows[0]?.[0] === "open")
+
+/** Where what is missing may be, and what can be done. */
+export const incompleteSentence = (path: string): string => {
+  const log = `${basename(path)}-wal`
+  return `${path} lacks its last commits: it was in use, and ${log} is not beside it (a copy needs both files; a backup needs neither)`
+}
+
+/** Refuses a file that lacks commits, before anything is written to it. */
+export const checkComplete = (
+  client: SqlClient,
+  path: string,
+  hadLog: boolean,
+): Effect.Effect<void, SqlError | StoreUnusable> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      if (hadLog) return
+      const connection = yield* client.reserve
+      const tables = yield* connection.executeValuesUnprepared(
+        "SELECT 1 FROM sqlite_schema WHERE name = 'millrace_meta'",
+        [],
+      )
+      if (tables.length === 0) return
+      const [[state] = []] = yield* connection.executeValuesUnprepared(selectState, [])
+      if (state === "open") {
+        const message = `${incompleteSentence(path)}; "millrace doctor ${path}" says what is there`
+        return yield* new StoreUnusable({ reason: "incomplete", message })
+      }
+    }),
+  )
+
+/**
+ * Sees to it that "closed" is written before the client closes, however the opening goes on: whoever closes the last
+ * connection removes the log.
+ */
+export const closing = (client: SqlClient): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.addFinalizer(() =>
+    Effect.gen(function* () {
+      const connection = yield* client.reserve
+      const run = (sql: string) => Effect.ignore(connection.executeValuesUnprepared(sql, []))
+      // A connection that got stuck in a transaction closes without it, too.
+      yield* run("ROLLBACK")
+      // First all else, so that there is no moment at which the file says "closed" and has not everything; and what is
+      // written then takes no more room on the disk, which may be full.
+      yield* run("PRAGMA wal_checkpoint(PASSIVE)")
+      yield* connection.executeRaw(updateState, ["closed", "closed"])
+    }).pipe(
+      Effect.scoped,
+      Effect.retry({ times: 2 }),
+      // A disk that takes not even this does not take the log's content either, and SQLite then leaves the log.
+      Effect.ignore,
+    ),
+  )
+
+/** Writes "open" into the file. Where somebody who reads holds that up, it goes on being tried. */
+export const markOpen = (client: SqlClient): Effect.Effect<void, SqlError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const takeIn = Effect.scoped(
+      Effect.gen(function* () {
+        const connection = yield* client.reserve
+        const [[, logged, taken] = []] = yield* connection.executeValuesUnprepared("PRAGMA wal_checkpoint(PASSIVE)", [])
+        return logged === taken
+      }),
+    )
+    yield* Effect.scoped(
+      Effect.flatMap(client.reserve, (connection) => connection.executeRaw(updateState, ["open", "open"])),
+    )
+    if (yield* takeIn) return
+    yield* takeIn.pipe(
+      Effect.repeat({ while: (done) => !done, schedule: Schedule.spaced("1 second") }),
+      Effect.ignore,
+      Effect.forkScoped,
+    )
+  })
