@@ -13,8 +13,8 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Readiness, sentence } from "../readiness/index.ts"
+import { Stats } from "../stats/Stats.ts"
 import * as Address from "./Address.ts"
-import * as ProcessMetrics from "./ProcessMetrics.ts"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
 
 interface Reply {
@@ -30,17 +30,18 @@ export class AdminServer extends Context.Service<
     readonly url: string | undefined
   }
 >()("millrace/node/AdminServer") {
-  static readonly layer = (address: Address.Address | "off"): Layer.Layer<AdminServer, StartFailed, Readiness> =>
-    Layer.effect(AdminServer, make(address))
+  static readonly layer = (
+    address: Address.Address | "off",
+  ): Layer.Layer<AdminServer, StartFailed, Readiness | Stats> => Layer.effect(AdminServer, make(address))
 }
 
 const make = Effect.fnUntraced(function* (
   address: Address.Address | "off",
-): Effect.fn.Return<AdminServer["Service"], StartFailed, Readiness | Scope.Scope> {
+): Effect.fn.Return<AdminServer["Service"], StartFailed, Readiness | Stats | Scope.Scope> {
   if (address === "off") return AdminServer.of({ url: undefined })
 
   const { current } = yield* Readiness
-  const metrics = yield* ProcessMetrics.make
+  const { refresh } = yield* Stats
   const services = yield* Effect.context()
   const runFork = Effect.runForkWith(services)
 
@@ -52,7 +53,7 @@ const make = Effect.fnUntraced(function* (
   const exposition: Effect.Effect<Reply> = Effect.gen(function* () {
     // It brings effect's HTTP router along, which takes longer to load than many a node to start.
     const { formatUnsafe } = yield* Effect.promise(() => import("effect/observability/PrometheusMetrics"))
-    metrics.update(services)
+    yield* refresh
     return { status: 200, body: formatUnsafe(services), contentType: "text/plain; version=0.0.4; charset=utf-8" }
   })
 

@@ -19,6 +19,7 @@ import * as Topics from "../topics/index.ts"
 import { AdminServer } from "./AdminServer.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import * as EndpointsFile from "./EndpointsFile.ts"
+import * as NodeStats from "./NodeStats.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
 import { type NodeReport, RunningNode } from "./RunningNode.ts"
 import type { StartFailed } from "./StartFailed.ts"
@@ -65,7 +66,10 @@ const topicsOfNode = Layer.effect(
 const servicesLayer = (
   config: NodeConfig,
   path: string | undefined,
-): Layer.Layer<Topics.Topics | Queues.Queues | Readiness.Readiness, StoreUnusable | StorageFailed> => {
+): Layer.Layer<
+  Topics.Topics | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
+  StoreUnusable | StorageFailed
+> => {
   const bytesMax = config["max-message"]
   const topics = Layer.provide(
     Topics.layer,
@@ -129,6 +133,7 @@ export const layer = (
       const path = databasePath(config, directory)
       return Layer.effect(RunningNode, start(config, directory, path)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
+        Layer.provideMerge(NodeStats.layer({ node: config.node, path })),
         Layer.provideMerge(servicesLayer(config, path)),
       )
     }),

@@ -1,52 +1,50 @@
 /**
- * What a node says of its process: memory, and how late its event loop is. The services below count for themselves
- * (`topics/internal/metrics`); all of it is in effect's registry, and read from there.
+ * What a node says of its process: memory, CPU time, and how late its event loop is. Names that are not ours are those
+ * of Prometheus's own clients.
  */
-import { monitorEventLoopDelay } from "node:perf_hooks"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import type * as Scope from "effect/Scope"
-
-/** How often the event loop is looked at: its delay is what a look comes later than that. */
-const resolutionMillis = 10
+import * as gauges from "../domain/gauges.ts"
+import type { EventLoop } from "./EventLoop.ts"
 
 const delay = Metric.gauge("millrace_event_loop_delay_seconds", {
-  description: "How late the event loop ran a timer since this was last read, 0 where it was never late",
+  description: "How late the event loop ran timers in the last ten to twenty seconds; quantile 1 is the latest",
 })
-const quantiles = [50, 99].map((percentile) => ({
-  percentile,
-  gauge: Metric.withAttributes(delay, { quantile: String(percentile / 100) }),
-}))
+const quantiles = [0.5, 0.99, 1]
 const residentMemory = Metric.gauge("process_resident_memory_bytes", { description: "Resident memory of the process" })
-const heapUsed = Metric.gauge("process_heap_used_bytes", { description: "JavaScript heap in use" })
-const external = Metric.gauge("process_external_memory_bytes", { description: "Memory of buffers outside the heap" })
+const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", { description: "JavaScript heap in use" })
+const external = Metric.gauge("nodejs_external_memory_bytes", { description: "Memory of buffers outside the heap" })
+const cpu = Metric.counter("process_cpu_seconds_total", { description: "CPU time of all threads of the process" })
+const startTime = Metric.gauge("process_start_time_seconds", {
+  description: "When the process was started, in seconds since 1970",
+})
 
-/** Brings the process's metrics up to date in the registry. */
-export interface ProcessMetrics {
-  readonly update: (services: Context.Context<never>) => void
+/** Shows the metrics of the process while the scope is open. */
+export const watch = (eventLoop: EventLoop): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const services = yield* Effect.context<never>()
+    for (const quantile of quantiles) {
+      const gauge = Metric.withAttributes(delay, { quantile: String(quantile) })
+      yield* gauges.watch(gauge, services, () => eventLoop.delaySeconds(quantile))
+    }
+    yield* gauges.watch(residentMemory, services, () => process.memoryUsage.rss())
+    yield* gauges.watch(heapUsed, services, () => process.memoryUsage().heapUsed)
+    yield* gauges.watch(external, services, () => process.memoryUsage().external)
+    yield* gauges.watch(startTime, services, () => Math.round(performance.timeOrigin) / 1000)
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        Metric.registerUnsafe(cpu, services, {
+          get: () => ({ count: cpuSeconds(), incremental: true }),
+          update: () => {},
+          modify: () => {},
+        }),
+      ),
+      (registration) => Effect.sync(() => registration.remove()),
+    )
+  })
+
+const cpuSeconds = (): number => {
+  const { system, user } = process.cpuUsage()
+  return (system + user) / 1e6
 }
-
-/** Watches the event loop while the scope is open. */
-export const make: Effect.Effect<ProcessMetrics, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => {
-    const histogram = monitorEventLoopDelay({ resolution: resolutionMillis })
-    histogram.enable()
-    return histogram
-  }),
-  (histogram) => Effect.sync(() => histogram.disable()),
-).pipe(
-  Effect.map((histogram) => ({
-    update: (services) => {
-      for (const { percentile, gauge } of quantiles) {
-        const lateMillis = histogram.count === 0 ? 0 : histogram.percentile(percentile) / 1e6 - resolutionMillis
-        gauge.updateUnsafe(Math.max(0, lateMillis) / 1000, services)
-      }
-      histogram.reset()
-      const memory = process.memoryUsage()
-      residentMemory.updateUnsafe(memory.rss, services)
-      heapUsed.updateUnsafe(memory.heapUsed, services)
-      external.updateUnsafe(memory.external, services)
-    },
-  })),
-)

@@ -7,14 +7,24 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as SubscriptionRef from "effect/SubscriptionRef"
 import { Unavailable } from "../domain/errors.ts"
+import * as gauges from "../domain/gauges.ts"
 import { failureOf } from "../storage/failure.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { Readiness, type ReadinessState } from "./Readiness.ts"
 import { ReadinessSettings } from "./ReadinessSettings.ts"
 import { monotonicMillis, StoreWatch } from "./StoreWatch.ts"
 import { judge, type Stretch, type Trouble } from "./verdict.ts"
+
+const readyGauge = Metric.gauge("millrace_ready", { description: "1 where the node is ready, else 0" })
+const answerGauge = Metric.gauge("millrace_store_answer_seconds", {
+  description: "How long the store's threads took to answer when last asked, or take since they are being asked",
+})
+const writingGauge = Metric.gauge("millrace_commit_under_way_seconds", {
+  description: "For how long the oldest commit that is under way has been so; 0 where none is",
+})
 
 /** Between two turns, at most; less where little time is allowed for things. */
 const turnMillisMax = 1000
@@ -39,6 +49,8 @@ const make = Effect.gen(function* () {
   const began = now()
   let held: Trouble | undefined
   let look: Look | undefined
+  /** How long the last one took. */
+  let lookMillis = 0
   let sick: Trouble | undefined
   let wellAt: number | undefined
   let loop: Stretch = { from: began, to: began + turnMillis }
@@ -93,6 +105,11 @@ const make = Effect.gen(function* () {
     }
   }
 
+  const services = yield* Effect.context()
+  yield* gauges.watch(readyGauge, services, () => (state().ready ? 1 : 0))
+  yield* gauges.watch(answerGauge, services, () => (look === undefined ? lookMillis : now() - look.since) / 1000)
+  yield* gauges.watch(writingGauge, services, () => (now() - (watch.writingSince() ?? now())) / 1000)
+
   /** Has a look at the store, or joins the one that is under way. */
   const lookAtStore = Effect.suspend(() => {
     if (look !== undefined) return Effect.succeed(look)
@@ -101,6 +118,7 @@ const make = Effect.gen(function* () {
     return Effect.exit(store.check).pipe(
       Effect.flatMap((exit) => {
         look = undefined
+        lookMillis = now() - mine.since
         settle(exit)
         return Effect.andThen(tell, Deferred.succeed(mine.done, undefined))
       }),

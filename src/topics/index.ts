@@ -1,5 +1,6 @@
 /** Durable topics: the service, its layer over a storage, and typed topics. */
 export * from "./layer.ts"
+export * from "./Subscribers.ts"
 export * from "./Topics.ts"
 export * from "./TopicsSettings.ts"
 export * as TypedTopic from "./TypedTopic.ts"

@@ -1,6 +1,7 @@
 /**
  * Topics in this process, over a storage.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { InvalidArgument, NotPermitted } from "../domain/errors.ts"
@@ -9,10 +10,13 @@ import type { Message } from "../domain/Message.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Topic from "../domain/Topic.ts"
 import { LogStore } from "../storage/LogStore.ts"
-import { isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
+import { type DraftError, isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
 import { JournalWriter } from "./internal/JournalWriter.ts"
 import { LiveFeed } from "./internal/LiveFeed.ts"
+import * as metrics from "./internal/metrics.ts"
+import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
+import { Subscribers } from "./Subscribers.ts"
 import { type PublishError, Topics } from "./Topics.ts"
 import { TopicsSettings } from "./TopicsSettings.ts"
 
@@ -29,6 +33,12 @@ const make = Effect.gen(function* () {
   const services = yield* Effect.context()
   const makeDraft = makeDrafter(settings.messageBytesMax)
   const { node, incarnation } = store.info
+  const subscribers = new SubscriberList(services)
+
+  const refuse = (error: DraftError): Effect.Effect<never, DraftError> => {
+    metrics.publishesFailed(services, error._tag, 1)
+    return Effect.fail(error)
+  }
 
   const checkLog = (topic: string, origin: NodeId.NodeId = node): Effect.Effect<LogId, InvalidArgument> => {
     const wrong = Topic.problem(topic)
@@ -38,10 +48,10 @@ const make = Effect.gen(function* () {
     return Effect.succeed({ topic, origin })
   }
 
-  return Topics.of({
+  const topics = Topics.of({
     publish: (topic, payload, options) => {
       const draft = makeDraft(topic, payload, options)
-      return isDraftError(draft) ? Effect.fail(draft) : writer.appendOne(draft)
+      return isDraftError(draft) ? refuse(draft) : writer.appendOne(draft)
     },
 
     publishAll: (drafts) =>
@@ -49,7 +59,7 @@ const make = Effect.gen(function* () {
         const pending: Array<PendingDraft> = []
         for (const { topic, payload, ...options } of drafts) {
           const draft = makeDraft(topic, payload, options)
-          if (isDraftError(draft)) return Effect.fail(draft)
+          if (isDraftError(draft)) return refuse(draft)
           pending.push(draft)
         }
         return pending.length === 0 ? Effect.succeed([]) : writer.append(pending)
@@ -87,7 +97,7 @@ const make = Effect.gen(function* () {
       return deleted
     }),
 
-    subscribe: (filter, options = {}) => subscribe({ store, feed, settings, services }, filter, options),
+    subscribe: (filter, options = {}) => subscribe({ store, feed, settings, services, subscribers }, filter, options),
 
     // Not the store's end: a subscription that starts here follows the live feed.
     cursor: Effect.sync(() => ({ incarnation, position: feed.position() })),
@@ -96,6 +106,7 @@ const make = Effect.gen(function* () {
 
     check: store.check,
   })
+  return Context.make(Topics, topics).pipe(Context.add(Subscribers, { list: () => subscribers.list() }))
 })
 
 const checkWhole = (argument: string, value: number): Effect.Effect<number, InvalidArgument> =>
@@ -104,7 +115,8 @@ const checkWhole = (argument: string, value: number): Effect.Effect<number, Inva
     : Effect.fail(new InvalidArgument({ argument, message: `${argument} is a whole number from 1 on, not ${value}` }))
 
 /** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
-export const layerOver: Layer.Layer<Topics, never, LogStore | JournalWriter | LiveFeed> = Layer.effect(Topics, make)
+export const layerOver: Layer.Layer<Topics | Subscribers, never, LogStore | JournalWriter | LiveFeed> =
+  Layer.effectContext(make)
 
 /**
  * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions end

@@ -12,7 +12,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["protocol/busrt", "protocol/grpc", "protocol/ipcbroker"],
   ["bridge"],
   ["replication", "mesh"],
-  ["topics", "queues", "readiness", "exchange", "rpc"],
+  ["topics", "queues", "readiness", "stats", "exchange", "rpc"],
   ["storage"],
   ["transport"],
   ["domain"],

@@ -28,6 +28,16 @@ export class Admission {
     this.#bytesMax = bytesMax
   }
 
+  /** What the drafts hold that are under way, in bytes. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** How many wait for room. */
+  get waiting(): number {
+    return this.#waiting.length
+  }
+
   /** Takes room at once where there is some, or in any case where it `must`. */
   tryEnter(bytes: number, must = false): boolean {
     if (!must && (this.#waiting.length > 0 || !this.#fits(bytes))) return false

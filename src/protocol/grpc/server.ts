@@ -16,10 +16,12 @@ import { Queues } from "../../queues/Queues.ts"
 import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
+import * as CallWatch from "./CallWatch.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as QueuesService from "./queuesService.ts"
+import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
 
 /** The endpoint could not be listened on. */
@@ -115,10 +117,11 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         "grpc.keepalive_timeout_ms": 10_000,
         "grpc.enable_channelz": 0,
       })
-      const sessions = Session.make(server, Effect.runForkWith(context), (cause) =>
+      const sessions = Session.make(server, Effect.runForkWith(context), CallWatch.make(context), (cause) =>
         Effect.runForkWith(context)(Effect.logError("a gRPC call failed in a way that nobody expected", cause)),
       )
       const admission = new Admission()
+      yield* ServerGauges.watch(server, admission, context)
       MsgbusService.register(sessions, { topics, node, admission })
       const queues = yield* Effect.serviceOption(Queues)
       if (Option.isSome(queues)) {

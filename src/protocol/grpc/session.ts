@@ -27,6 +27,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
+import type { CallWatch } from "./CallWatch.ts"
 import { type FailureStatus, statusCode, toStatus, type ServedError } from "./errorCodec.ts"
 import * as Outlet from "./outlet.ts"
 import { malformed, path, requestReader, serializer } from "./wire.ts"
@@ -92,11 +93,13 @@ const remainingMillis = (deadline: Deadline): number =>
 
 /**
  * @param fork starts a fiber at once
+ * @param watch is told of each call
  * @param onDefect told of failures that no call should have
  */
 export const make = (
   server: Server,
   fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.Fiber<A, E>,
+  watch: CallWatch,
   onDefect: (cause: Cause.Cause<unknown>) => void,
 ): Sessions => {
   let isClosing = false
@@ -127,12 +130,19 @@ export const make = (
   ) => {
     const answer: handleUnaryCall<Received<I>, MessageShape<O>> = (call, callback) => {
       const { request } = call
-      if (isClosing) return callback(toStatus(closing))
-      if (request === malformed) return callback(toStatus(unreadable))
-      const fiber = run(handle(request, { remainingMillis: () => remainingMillis(call.getDeadline()) }), (exit) => {
-        if (call.cancelled) return
-        if (Exit.isSuccess(exit)) callback(null, exit.value)
-        else callback(failureStatus(exit.cause, statusCode))
+      const watched = watch(path(method), "unary", call.metadata)
+      const fail = (failure: FailureStatus): void => {
+        watched.end(failure.code)
+        callback(failure)
+      }
+      if (isClosing) return fail(toStatus(closing))
+      if (request === malformed) return fail(toStatus(unreadable))
+      const work = handle(request, { remainingMillis: () => remainingMillis(call.getDeadline()) })
+      const fiber = run(watched.within(work), (exit) => {
+        if (call.cancelled) return watched.end(status.CANCELLED)
+        if (Exit.isFailure(exit)) return fail(failureStatus(exit.cause, statusCode))
+        watched.end(status.OK)
+        callback(null, exit.value)
       })
       call.on("cancelled", () => fiber.interruptUnsafe())
     }
@@ -146,14 +156,20 @@ export const make = (
   ) => {
     const answer: handleServerStreamingCall<Received<I>, MessageShape<O>> = (call) => {
       const { request } = call
-      if (isClosing) return void call.emit("error", toStatus(closing))
-      if (request === malformed) return void call.emit("error", toStatus(unreadable))
+      const watched = watch(path(method), "stream", call.metadata)
+      const fail = (failure: FailureStatus): void => {
+        watched.end(failure.code)
+        call.emit("error", failure)
+      }
+      if (isClosing) return fail(toStatus(closing))
+      if (request === malformed) return fail(toStatus(unreadable))
       let interrupt: (() => void) | undefined
-      const fiber = run(handle(request, Outlet.make(call, weigh)), (exit) => {
+      const fiber = run(watched.within(handle(request, Outlet.make(call, weigh))), (exit) => {
         if (interrupt !== undefined) onClose.delete(interrupt)
-        if (call.cancelled) return
-        if (Exit.isSuccess(exit)) call.end()
-        else call.emit("error", failureStatus(exit.cause, codeOf))
+        if (call.cancelled) return watched.end(status.CANCELLED)
+        if (Exit.isFailure(exit)) return fail(failureStatus(exit.cause, codeOf))
+        watched.end(status.OK)
+        call.end()
       })
       interrupt = () => fiber.interruptUnsafe()
       call.on("cancelled", interrupt)
@@ -167,6 +183,10 @@ export const make = (
     handle: (call: ServerDuplexStream<Received<I>, MessageShape<O>>) => () => void,
   ) => {
     const answer: handleBidiStreamingCall<Received<I>, MessageShape<O>> = (call) => {
+      const watched = watch(path(method), "stream", call.metadata)
+      call.on("error", (failure: Partial<FailureStatus>) => watched.end(failure.code ?? status.UNKNOWN))
+      call.on("finish", () => watched.end(status.OK))
+      call.on("cancelled", () => watched.end(status.CANCELLED))
       if (isClosing) return void call.emit("error", toStatus(closing))
       const close = handle(call)
       onClose.add(close)

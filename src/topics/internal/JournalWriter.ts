@@ -170,12 +170,14 @@ const make = Effect.fnUntraced(function* () {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
         const error = failureOf(exit.cause, "publish")
+        metrics.publishesFailed(services, error._tag, entries.length)
         for (const entry of entries) entry.fail(error)
         return
       }
       lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
-      metrics.committed(services, exit.value.offsets.length, lastCommitMillis / 1000)
       const results = commit.resultsOf(messages, exit.value)
+      metrics.committed(services, entries, results.stored, lastCommitMillis / 1000)
+      metrics.publishesFailed(services, "KeyConflict", exit.value.conflicts.length)
       if (results.stored.length > 0) {
         const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
         feed.offer(stored, results.end)
@@ -246,6 +248,9 @@ const make = Effect.fnUntraced(function* () {
       whenIdle = () => resume(Effect.void)
     }),
   )
+
+  metrics.begin(services)
+  yield* metrics.watchWaiting(services, () => waiting.length - next)
 
   return JournalWriter.of({
     append: (drafts) => Effect.callback((resume) => enqueue(new BatchEntry(drafts, resume))),

@@ -41,6 +41,8 @@ export interface FeedSubscription {
   readonly nextSeq: number
   /** Waits for batches, and takes all that are there; none where the feeds have closed. */
   readonly take: Effect.Effect<ReadonlyArray<FeedBatch>>
+  /** Whether there are batches from this number on. */
+  readonly isBehind: (nextSeq: number) => boolean
 }
 
 export class LiveFeed extends Context.Service<
@@ -167,12 +169,10 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
       routes.clear()
     }
     feed.subscribers++
-    metrics.subscribers(context, 1)
     return feed
   })
 
   const close = (feed: Feed): void => {
-    metrics.subscribers(context, -1)
     if (--feed.subscribers > 0) return
     feeds.delete(feed.key)
     trie.remove(feed.filter.topics, feed)
@@ -202,7 +202,12 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
       }
       return taken
     })
-    return { position, nextSeq: feed.seq, take: Effect.suspend(() => (closed ? Effect.succeed([]) : take)) }
+    return {
+      position,
+      nextSeq: feed.seq,
+      take: Effect.suspend(() => (closed ? Effect.succeed([]) : take)),
+      isBehind: (nextSeq: number) => nextSeq < feed.seq,
+    }
   })
 
   yield* Effect.addFinalizer(() =>
@@ -213,6 +218,8 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
       }
     }),
   )
+
+  yield* metrics.watchHeldBytes(context, () => heldBytes)
 
   return LiveFeed.of({
     offer,

@@ -19,6 +19,7 @@ import type { TopicsSettings } from "../TopicsSettings.ts"
 import { type Handover, isReplaying, onBatches, onPage } from "./handover.ts"
 import type { FeedSubscription, LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
+import type { SubscriberList } from "./SubscriberList.ts"
 
 /** What subscriptions are made of. */
 export interface Sources {
@@ -26,6 +27,7 @@ export interface Sources {
   readonly feed: LiveFeed["Service"]
   readonly settings: TopicsSettings
   readonly services: Context.Context<never>
+  readonly subscribers: SubscriberList
 }
 
 /** Where a subscription begins: after a position, and not below an offset. */
@@ -129,6 +131,17 @@ const makePull = Effect.fnUntraced(function* (
   let { offsetMin } = start
   let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
   let toldLive = false
+
+  yield* Effect.acquireRelease(
+    Effect.sync(() =>
+      sources.subscribers.add(filter.topics, () => {
+        const isLive = !isReplaying(state) && !live.isBehind(state.nextSeq)
+        const lag = isLive ? 0 : Math.max(0, sources.feed.position() - state.position)
+        return { filter: filter.topics, origin: filter.origin, lag, isLive }
+      }),
+    ),
+    (remove) => Effect.sync(remove),
+  )
 
   const readPage = (after: number): Effect.Effect<JournalPage, StorageFailed> =>
     store.readJournal(after, filter, { rows: settings.pageMessagesMax, bytes: settings.pageBytesMax })

@@ -1,0 +1,28 @@
+/**
+ * Gauges that are read where their value is kept, whenever somebody asks, so that keeping it costs nothing more.
+ */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
+
+/** Shows a value as a gauge until the registration is removed. */
+export const register = (
+  gauge: Metric.Gauge<number>,
+  services: Context.Context<never>,
+  read: () => number,
+): Metric.Registration =>
+  Metric.registerUnsafe(gauge, services, { get: () => ({ value: read() }), update: () => {}, modify: () => {} })
+
+/** Shows a value as a gauge while the scope is open. */
+export const watch = (
+  gauge: Metric.Gauge<number>,
+  services: Context.Context<never>,
+  read: () => number,
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(
+      Effect.sync(() => register(gauge, services, read)),
+      (registration) => Effect.sync(() => registration.remove()),
+    ),
+  )

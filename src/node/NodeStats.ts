@@ -1,0 +1,145 @@
+/**
+ * The figures of a node, gathered from where they are kept: what the services count is in effect's registry of metrics,
+ * what has to be looked up is looked up when somebody asks.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import type { NodeId } from "../domain/NodeId.ts"
+import { Queues } from "../queues/index.ts"
+import { Readiness } from "../readiness/index.ts"
+import { type CommitStats, Stats, type StatsSnapshot, type TimeHistogram } from "../stats/Stats.ts"
+import type { QueueState } from "../storage/QueueStore.ts"
+import { Subscribers } from "../topics/index.ts"
+import * as EventLoop from "./EventLoop.ts"
+import * as ProcessMetrics from "./ProcessMetrics.ts"
+import { fullestFirst, QueueGauges } from "./QueueGauges.ts"
+import * as StoreFiles from "./StoreFiles.ts"
+
+/** Rows of subscriptions and of queues in a snapshot. */
+const rowsMax = 100
+
+/** How long the store and its disk may take to answer; then the figures are those of before. */
+const patienceMillis = 1000
+
+export interface NodeStatsOptions {
+  readonly node: NodeId
+  /** The database file; absent where there is none. */
+  readonly path: string | undefined
+}
+
+/** The metrics as they are in the registry, by name, with all their series. */
+class Registry {
+  readonly #series = new Map<string, Array<Metric.Metric.Snapshot>>()
+
+  constructor(services: Context.Context<never>) {
+    for (const snapshot of Metric.snapshotUnsafe(services)) {
+      const series = this.#series.get(snapshot.id)
+      if (series === undefined) this.#series.set(snapshot.id, [snapshot])
+      else series.push(snapshot)
+    }
+  }
+
+  /** The sum over all series of a counter or a gauge. */
+  total(name: string): number {
+    let sum = 0
+    for (const { state, type } of this.#series.get(name) ?? []) {
+      if (type === "Counter") sum += Number(state.count)
+      else if (type === "Gauge") sum += Number(state.value)
+    }
+    return sum
+  }
+
+  times(name: string): TimeHistogram {
+    for (const { state, type } of this.#series.get(name) ?? []) {
+      if (type !== "Histogram") continue
+      const bounds = [...state.buckets.map(([bound]) => bound).filter(Number.isFinite), Infinity]
+      return { bounds, counts: bounds.map((bound) => countUpTo(state, bound)) }
+    }
+    return { bounds: [], counts: [] }
+  }
+
+  commits(kind: "" | "queue_", entries: string): CommitStats {
+    return {
+      commits: this.total(`millrace_${kind}commits_total`),
+      failures: this.total(`millrace_${kind}commit_failures_total`),
+      entries: this.total(entries),
+      seconds: this.times(`millrace_${kind}commit_seconds`),
+    }
+  }
+}
+
+const countUpTo = ({ buckets, count }: Metric.HistogramState, bound: number): number =>
+  bound === Infinity ? count : (buckets.find(([at]) => at === bound)?.[1] ?? 0)
+
+const make = Effect.fnUntraced(function* ({ node, path }: NodeStatsOptions) {
+  const services = yield* Effect.context<never>()
+  const clock = yield* Clock.Clock
+  const queues = yield* Queues
+  const readiness = yield* Readiness
+  const subscribers = yield* Subscribers
+  const eventLoop = yield* EventLoop.make
+  yield* ProcessMetrics.watch(eventLoop)
+  const queueGauges = new QueueGauges()
+  let queueStates: ReadonlyArray<QueueState> = []
+  let sizes: StoreFiles.StoreSizes | undefined
+
+  const lookAtQueues = Effect.gen(function* () {
+    queueStates = yield* queues.queues
+    queueGauges.show(queueStates, clock.currentTimeMillisUnsafe(), services)
+  })
+  const lookAtFiles = Effect.gen(function* () {
+    if (path === undefined) return
+    sizes = yield* StoreFiles.measure(path)
+    if (sizes !== undefined) yield* StoreFiles.show(sizes)
+  })
+
+  /** Brings up to date what has to be looked up. A store that fails says so elsewhere. */
+  const refresh = Effect.all([lookAtQueues, lookAtFiles], { concurrency: "unbounded", discard: true }).pipe(
+    Effect.ignore,
+    Effect.timeoutOption(patienceMillis),
+    Effect.asVoid,
+  )
+
+  const snapshot = (): StatsSnapshot => {
+    const registry = new Registry(services)
+    const { error, ready, since } = readiness.known()
+    const { heapUsed, rss } = process.memoryUsage()
+    const followers = subscribers.list()
+    return {
+      node,
+      at: clock.currentTimeMillisUnsafe(),
+      uptimeSeconds: process.uptime(),
+      readiness: { ready, error, since },
+      messages: registry.commits("", "millrace_messages_stored_total"),
+      messageBytes: registry.total("millrace_message_bytes_stored_total"),
+      publishFailures: registry.total("millrace_publish_failures_total"),
+      writesWaiting: registry.total("millrace_writes_waiting"),
+      feedJumps: registry.total("millrace_feed_jumps_total"),
+      feedHeldBytes: registry.total("millrace_feed_held_bytes"),
+      subscriptions: followers.length,
+      subscribers: followers.slice(0, rowsMax),
+      operations: registry.commits("queue_", "millrace_queue_operations_total"),
+      queueCount: queueStates.length,
+      takers: registry.total("millrace_queue_takers"),
+      queues: fullestFirst(queueStates)
+        .slice(0, rowsMax)
+        .map(({ depth, lastSequence, oldestAt, queue }) => ({ queue, depth, enqueued: lastSequence, oldestAt })),
+      store: sizes,
+      process: { residentBytes: rss, heapBytes: heapUsed },
+      loopDelay: {
+        p50: eventLoop.delaySeconds(0.5),
+        p99: eventLoop.delaySeconds(0.99),
+        max: eventLoop.delaySeconds(1),
+      },
+      connections: registry.total("millrace_grpc_connections"),
+    }
+  }
+
+  return Stats.of({ refresh, current: Effect.map(refresh, snapshot) })
+})
+
+export const layer = (options: NodeStatsOptions): Layer.Layer<Stats, never, Queues | Readiness | Subscribers> =>
+  Layer.effect(Stats, make(options))

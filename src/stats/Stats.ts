@@ -1,0 +1,79 @@
+/**
+ * The state of a node in figures, for those who look after it: what happened since it was started, as counters to take
+ * differences of, and how it stands now.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { NodeId } from "../domain/NodeId.ts"
+
+/** How often something took how long. */
+export interface TimeHistogram {
+  /** Upper bounds in seconds, ascending; the last one is infinite. */
+  readonly bounds: ReadonlyArray<number>
+  /** How many were at most as long, for each bound. */
+  readonly counts: ReadonlyArray<number>
+}
+
+/** Commits of one kind since the node was started. */
+export interface CommitStats {
+  readonly commits: number
+  readonly failures: number
+  /** Messages, or operations on queues, in them. */
+  readonly entries: number
+  readonly seconds: TimeHistogram
+}
+
+export interface SubscriberStats {
+  readonly filter: string
+  readonly origin: NodeId | undefined
+  /** Messages of the journal that it has still to go through. */
+  readonly lag: number
+  readonly isLive: boolean
+}
+
+export interface QueueStats {
+  readonly queue: string
+  readonly depth: number
+  /** Items that ever came. */
+  readonly enqueued: number
+  /** When the oldest item came, in milliseconds since 1970. */
+  readonly oldestAt: number | undefined
+}
+
+export interface StatsSnapshot {
+  readonly node: NodeId
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly uptimeSeconds: number
+  readonly readiness: { readonly ready: boolean; readonly error: string; readonly since: number }
+  readonly messages: CommitStats
+  readonly messageBytes: number
+  readonly publishFailures: number
+  readonly writesWaiting: number
+  readonly feedJumps: number
+  readonly feedHeldBytes: number
+  readonly subscriptions: number
+  /** The slowest ones, slowest first. */
+  readonly subscribers: ReadonlyArray<SubscriberStats>
+  readonly operations: CommitStats
+  readonly queueCount: number
+  readonly takers: number
+  /** Those with the most items, most first. */
+  readonly queues: ReadonlyArray<QueueStats>
+  /** Absent where the store has no files. */
+  readonly store: { readonly databaseBytes: number; readonly walBytes: number; readonly freeBytes: number } | undefined
+  readonly process: { readonly residentBytes: number; readonly heapBytes: number }
+  /** Seconds, in the last ten to twenty of them. */
+  readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }
+  readonly connections: number
+}
+
+export class Stats extends Context.Service<
+  Stats,
+  {
+    /** Brings up to date what has to be looked up: the gauges of queues and files. Takes a second at most. */
+    readonly refresh: Effect.Effect<void>
+    /** The figures now. What the store does not tell in time is as it was before. */
+    readonly current: Effect.Effect<StatsSnapshot>
+  }
+>()("millrace/stats/Stats") {}

@@ -1,0 +1,74 @@
+/**
+ * The metrics of a real node are those that the documentation lists, and say what has happened to it.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { makeDirectory, run, start, startNode } from "../cli/program.ts"
+import { root } from "../house/project.ts"
+import * as Exposition from "./Exposition.ts"
+
+interface Documented {
+  readonly name: string
+  readonly type: string
+  readonly labels: ReadonlyArray<string>
+}
+
+/** The rows of the tables: | `name` | type | `label`, `label` | meaning | */
+const documented = (): ReadonlyArray<Documented> => {
+  const page = readFileSync(join(root, "docs/metrics.md"), "utf8")
+  return [...page.matchAll(/^\| `([a-z_]+)` *\| *(\w+) *\| *([^|]*?) *\|/gm)].map(([, name, type, labels]) => ({
+    name: name!,
+    type: type!,
+    labels: [...labels!.matchAll(/`([a-z]+)`/g)].map(([, label]) => label!).toSorted(),
+  }))
+}
+
+const labelsOf = ({ samples, type }: Exposition.Family): ReadonlyArray<string> => {
+  const names = new Set<string>()
+  for (const series of samples.keys()) for (const [, label] of series.matchAll(/[{,]([a-z]+)="/g)) names.add(label!)
+  if (type === "histogram") names.delete("le")
+  return [...names].toSorted()
+}
+
+const scrape = async (admin: string | undefined) => Exposition.read(await (await fetch(`${admin}/metrics`)).text())
+
+describe("the metrics of a node", () => {
+  it("are those that the documentation lists, and tell what has happened", async () => {
+    const cwd = makeDirectory()
+    const { command, report } = await startNode(cwd)
+    await run(["publish", "orders/eu", "hello"], { cwd })
+    await run(["publish", "orders/eu", "--lines"], { cwd, input: "one\ntwo\n" })
+    expect((await run(["publish", "a", "x", "--key", "k"], { cwd })).code).toBe(0)
+    expect((await run(["publish", "a", "y", "--key", "k"], { cwd })).code).toBe(1)
+    await run(["queue", "enqueue", "jobs", "first"], { cwd })
+    await run(["queue", "enqueue", "jobs", "second"], { cwd })
+    const subscriber = start(["subscribe", "orders/#"], { cwd })
+    await subscriber.until(({ stderr }) => stderr.includes("live"))
+
+    const metrics = await scrape(report["admin"])
+    const found = [...metrics].map(([name, family]) => ({ name, type: family.type, labels: labelsOf(family) }))
+    const byName = (a: Documented, b: Documented) => (a.name < b.name ? -1 : 1)
+    expect(found.toSorted(byName)).toEqual(documented().toSorted(byName))
+
+    const value = (series: string) =>
+      metrics.get(/^[a-z_]+?(?=(_count|_sum)?(\{|$))/.exec(series)![0])?.samples.get(series)
+    expect(value("millrace_ready")).toBe(1)
+    expect(value("millrace_messages_stored_total")).toBe(4)
+    expect(value("millrace_message_bytes_stored_total")).toBe(3 * "orders/eu".length + "hello".length + 6 + 2)
+    expect(value('millrace_publish_failures_total{reason="KeyConflict"}')).toBe(1)
+    expect(value("millrace_subscriptions")).toBe(1)
+    expect(value('millrace_subscription_lag_messages{filter="orders/#"}')).toBe(0)
+    expect(value('millrace_queue_depth{queue="jobs"}')).toBe(2)
+    expect(value('millrace_queue_oldest_item_age_seconds{queue="jobs"}')).toBeGreaterThan(0)
+    expect(value('millrace_grpc_calls_open{kind="stream"}')).toBe(1)
+    expect(value("millrace_grpc_connections")).toBe(1)
+    expect(value('millrace_grpc_calls_total{method="millrace.v1.QueuesService/Enqueue",code="OK"}')).toBe(2)
+    expect(value('millrace_store_file_bytes{file="wal"}')).toBeGreaterThan(0)
+    expect(value("millrace_disk_free_bytes")).toBeGreaterThan(0)
+
+    await subscriber.stop("SIGINT")
+    expect([...(await scrape(report["admin"])).keys()]).not.toContain("millrace_subscription_lag_messages")
+    await command.stop()
+  })
+})
