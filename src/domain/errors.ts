@@ -1,8 +1,9 @@
 /**
  * The errors of the bus. Each carries a message for people and what a program needs to react.
  *
- * Three of them tell what became of a failed write, and every write fails with one of these or with a refusal:
- * `StorageFailed` and `Unavailable` changed nothing; after `OutcomeUnknown` the write may have happened or not.
+ * Four of them tell what became of a failed write, and every write fails with one of these or with a refusal:
+ * `StorageFailed`, `StorageFull` and `Unavailable` changed nothing; after `OutcomeUnknown` the write may have happened or
+ * not.
  * Repeating it with the same key is safe in every case.
  */
 import * as Schema from "effect/Schema"
@@ -73,11 +74,23 @@ export class StorageFailed extends Schema.TaggedError<StorageFailed>("millrace/S
   message: Schema.String,
 }) {}
 
+/**
+ * There is no room on the disk for anything new, and nothing has changed. What takes away goes on: acknowledgements,
+ * rejections, deletions, cursors. When there is room again, so does the rest.
+ */
+export class StorageFull extends Schema.TaggedError<StorageFull>("millrace/StorageFull")("StorageFull", {
+  operation: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** A write whose outcome nobody knows: an I/O error at the commit, or a connection lost before the answer. */
 export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>("millrace/OutcomeUnknown")("OutcomeUnknown", {
   operation: Schema.String,
   message: Schema.String,
 }) {}
+
+/** How a store fails to write. */
+export type WriteFailure = StorageFailed | StorageFull | OutcomeUnknown
 
 /** The node cannot be reached, is closing, or has no room before the deadline; nothing has changed. */
 export class Unavailable extends Schema.TaggedError<Unavailable>("millrace/Unavailable")("Unavailable", {

@@ -15,6 +15,7 @@ import type {
   OutcomeUnknown,
   QueueTaken,
   StorageFailed,
+  StorageFull,
   Unavailable,
 } from "../domain/errors.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -66,7 +67,7 @@ export interface TakeOptions {
 export type QueueReadError = InvalidArgument | StorageFailed | Unavailable
 
 /** Why a queue cannot be written. */
-export type QueueWriteError = InvalidArgument | StorageFailed | OutcomeUnknown | Unavailable
+export type QueueWriteError = InvalidArgument | StorageFailed | StorageFull | OutcomeUnknown | Unavailable
 
 /** Why an item cannot be enqueued. */
 export type EnqueueError = QueueWriteError | NotPermitted | MessageTooLarge

@@ -12,12 +12,14 @@
  * hands out none that it will change: payloads are copied where they are kept.
  *
  * **Failure.** `StorageFailed` changed nothing. `OutcomeUnknown` may have: after it the store refuses to write until it
- * is opened again, because what a failed fsync left behind cannot be known.
+ * is opened again, because what a failed fsync left behind cannot be known. `StorageFull` changed nothing either: a store
+ * that is full takes nothing new, but goes on to take away (`tombstone`, and `QueueStore`'s operations but `enqueue`)
+ * for as long as there is any room to write that down.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
-import type { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
+import type { OffsetConflict, OffsetGap, StorageFailed, StorageFull, WriteFailure } from "../domain/errors.ts"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { Headers, Message } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -176,9 +178,7 @@ export class LogStore extends Context.Service<
      * payload → the first message's place is the result (also within one batch); anything else → the request is
      * refused as a conflict.
      */
-    readonly append: (
-      requests: ReadonlyArray<ReadonlyArray<Draft>>,
-    ) => Effect.Effect<AppendResult, StorageFailed | OutcomeUnknown>
+    readonly append: (requests: ReadonlyArray<ReadonlyArray<Draft>>) => Effect.Effect<AppendResult, WriteFailure>
 
     /**
      * What `append` does, for drafts without keys that are encoded already, in one durable commit. Backends that store
@@ -186,7 +186,7 @@ export class LogStore extends Context.Service<
      */
     readonly appendBlocks?: (
       blocks: ReadonlyArray<DraftBlock>,
-    ) => Effect.Effect<ReadonlyArray<BlockPlace>, StorageFailed | OutcomeUnknown>
+    ) => Effect.Effect<ReadonlyArray<BlockPlace>, WriteFailure>
 
     /**
      * Stores messages of another node's log, which must be in the order of their offsets, in one durable commit. What
@@ -196,10 +196,10 @@ export class LogStore extends Context.Service<
     readonly accept: (
       log: LogId,
       messages: ReadonlyArray<ReplicatedMessage>,
-    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | StorageFailed | OutcomeUnknown>
+    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure>
 
     /** Deletes a range: payloads and headers are dropped, places remain, heads do not move. One durable commit. */
-    readonly tombstone: (request: TombstoneRequest) => Effect.Effect<TombstoneResult, StorageFailed | OutcomeUnknown>
+    readonly tombstone: (request: TombstoneRequest) => Effect.Effect<TombstoneResult, WriteFailure>
 
     /** A log's messages from an offset on, in order. */
     readonly readLog: (
@@ -224,7 +224,7 @@ export class LogStore extends Context.Service<
     /** The journal's last position; 0 where it is empty. */
     readonly end: Effect.Effect<number, StorageFailed>
 
-    /** Succeeds where the store can be read and written now. */
-    readonly check: Effect.Effect<void, StorageFailed>
+    /** Succeeds where the store can be read and written now, and has room for more. */
+    readonly check: Effect.Effect<void, StorageFailed | StorageFull>
   }
 >()("millrace/storage/LogStore") {}

@@ -7,7 +7,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
+import type { StorageFailed, WriteFailure } from "../domain/errors.ts"
 import type { QueueItem } from "../domain/QueueItem.ts"
 import type { PageLimit } from "./LogStore.ts"
 
@@ -60,10 +60,13 @@ export interface QueueState {
 export class QueueStore extends Context.Service<
   QueueStore,
   {
-    /** Applies operations in one durable commit. Gives the result of each, in their order. */
+    /**
+     * Applies operations in one durable commit. Gives the result of each, in their order. A store that is full takes
+     * only batches without `enqueue`.
+     */
     readonly apply: (
       operations: ReadonlyArray<QueueOperation>,
-    ) => Effect.Effect<ReadonlyArray<QueueResult>, StorageFailed | OutcomeUnknown>
+    ) => Effect.Effect<ReadonlyArray<QueueResult>, WriteFailure>
 
     /** A queue's items after a sequence, in order. */
     readonly items: (

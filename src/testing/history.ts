@@ -16,8 +16,13 @@
  * | `divergent`  | two readers saw different things at the same place                                 |
  * | `undone`     | a message that was deleted is there again                                          |
  * | `stuck`      | a reader that was given all the time it needs did not get everything               |
+ *
+ * What these mean for queues is in `queueHistory`.
  */
 import * as LogId from "../domain/LogId.ts"
+import { checkQueue, type QueueHistory } from "./queueHistory.ts"
+
+export type { QueueEvent, QueueHistory } from "./queueHistory.ts"
 
 export type Outcome = "ok" | "failed" | "unknown"
 
@@ -67,6 +72,7 @@ export interface History {
   /** All logs, read from their beginnings when everything was over. */
   readonly final: ReadonlyArray<Seen>
   readonly reads: ReadonlyArray<Read>
+  readonly queues?: ReadonlyArray<QueueHistory> | undefined
 }
 
 export const faults = ["lost", "duplicate", "gap", "reordered", "phantom", "divergent", "undone", "stuck"] as const
@@ -102,6 +108,7 @@ export const check = (history: History): Verdict => {
   checkWrites(history, truth, report)
   checkDeletions(history, truth, report)
   for (const read of history.reads) checkRead(read, truth, report)
+  for (const queue of history.queues ?? []) checkQueue(queue, report)
 
   return { counts, findings, isClean: faults.every((fault) => counts[fault] === 0) }
 }

@@ -17,6 +17,7 @@ import type {
   NotPermitted,
   OutcomeUnknown,
   StorageFailed,
+  StorageFull,
   Unavailable,
 } from "../domain/errors.ts"
 import type { LogHead } from "../domain/LogId.ts"
@@ -71,10 +72,11 @@ export type PublishError =
   | MessageTooLarge
   | KeyConflict
   | StorageFailed
+  | StorageFull
   | OutcomeUnknown
   | Unavailable
 export type ReadError = InvalidArgument | StorageFailed | Unavailable
-export type DeleteError = InvalidArgument | NotPermitted | StorageFailed | OutcomeUnknown | Unavailable
+export type DeleteError = InvalidArgument | NotPermitted | StorageFailed | StorageFull | OutcomeUnknown | Unavailable
 export type SubscribeError = InvalidArgument | CursorInvalid | StorageFailed | Unavailable
 
 export class Topics extends Context.Service<
@@ -123,6 +125,6 @@ export class Topics extends Context.Service<
     readonly info: Effect.Effect<NodeInfo, ReadError>
 
     /** Succeeds where the node can read and write now. */
-    readonly check: Effect.Effect<void, StorageFailed | Unavailable>
+    readonly check: Effect.Effect<void, StorageFailed | StorageFull | Unavailable>
   }
 >()("millrace/topics/Topics") {}

@@ -106,7 +106,7 @@ describe.each<Way>(["drafts", "blocks", "blocks in one go"])("a write of %s whos
           yield* store.append([[draft("t", "1")]])
           faults.push({ statement, code: full })
           const error = yield* Effect.flip(store.append([[draft("t", "2"), draft("u", "1")]]))
-          expect(error._tag).toBe("StorageFailed")
+          expect(error._tag).toBe("StorageFull")
           yield* store.check
           expect((yield* store.append([[draft("t", "3"), draft("u", "2")]])).offsets).toEqual([2, 1])
           expect(yield* offsetsOf(store)).toEqual([1, 2])

@@ -43,7 +43,13 @@ describe("a SQLite store's file", () => {
       yield* Effect.gen(function* () {
         const store = yield* LogStore
         yield* store.append([[draft("t", "1")]])
-        expect(readdirSync(directory).toSorted()).toEqual(["store.db", "store.db-lock", "store.db-shm", "store.db-wal"])
+        expect(readdirSync(directory).toSorted()).toEqual([
+          "store.db",
+          "store.db-lock",
+          "store.db-reserve",
+          "store.db-shm",
+          "store.db-wal",
+        ])
         for (const file of readdirSync(directory)) expect([file, mode(join(directory, file))]).toEqual([file, "600"])
         expect(mode(directory)).toBe("700")
       }).pipe(Effect.provide(layerOnLoop({ path })))

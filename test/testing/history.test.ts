@@ -1,6 +1,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as LogId from "../../src/domain/LogId.ts"
-import { check, type Fault, type History, type Seen } from "../../src/testing/history.ts"
+import {
+  check,
+  type Fault,
+  type History,
+  type QueueEvent,
+  type QueueHistory,
+  type Seen,
+} from "../../src/testing/history.ts"
 
 const log = { topic: "t", origin: { tenant: "a", line: "b", device: "c" } }
 const key = LogId.key(log)
@@ -34,6 +41,27 @@ const reading = (...messages: ReadonlyArray<Seen>): History => ({
   reads: [{ ...clean.reads[0]!, seen: messages }],
 })
 
+const enqueue = (sequence: number, outcome: "ok" | "failed" | "unknown" = "ok"): QueueEvent => ({
+  type: "enqueue",
+  content: `item ${sequence}`,
+  outcome,
+  sequence: outcome === "ok" ? sequence : undefined,
+})
+const handed = (sequence: number): QueueEvent => ({ type: "handed out", content: `item ${sequence}`, sequence })
+const ack = (sequence: number, outcome: "ok" | "failed" | "unknown" = "ok"): QueueEvent => ({
+  type: "ack",
+  content: `item ${sequence}`,
+  sequence,
+  outcome,
+})
+const left = (...sequences: ReadonlyArray<number>): QueueHistory["final"] =>
+  sequences.map((sequence) => ({ content: `item ${sequence}`, sequence }))
+const withQueue = (events: ReadonlyArray<QueueEvent>, final: QueueHistory["final"]): History => ({
+  ...clean,
+  queues: [{ queue: "q", events, final }],
+})
+const three = [enqueue(1), enqueue(2), enqueue(3)]
+
 const broken: ReadonlyArray<readonly [Fault, string, History]> = [
   ["lost", "an acknowledged write that is not there", { ...clean, final: [seen(1), seen(2)], reads: [] }],
   [
@@ -66,6 +94,24 @@ const broken: ReadonlyArray<readonly [Fault, string, History]> = [
   ["undone", "a deleted message that is there", { ...clean, deletions: [{ ...log, from: 1, to: 2, outcome: "ok" }] }],
   ["stuck", "a reader that did not get to the end", reading(seen(1), seen(2))],
   ["stuck", "a reader that got nothing", reading()],
+  ["lost", "an item that nobody acknowledged and that is gone", withQueue(three, left(1, 3))],
+  [
+    "lost",
+    "an item whose acknowledgement failed and that is gone",
+    withQueue([...three, ack(1, "failed")], left(2, 3)),
+  ],
+  [
+    "duplicate",
+    "an item that is there twice",
+    withQueue(three, [...left(1, 2, 3), { content: "item 1", sequence: 4 }]),
+  ],
+  ["reordered", "items that are there in another order", withQueue(three, left(2, 1, 3))],
+  ["reordered", "an item that is there although one behind it is gone", withQueue([...three, ack(2)], left(1, 3))],
+  ["reordered", "an item that came after one behind it", withQueue([...three, ack(2), handed(1), ack(1)], left(3))],
+  ["phantom", "an item that nobody enqueued", withQueue(three, left(1, 2, 3, 4))],
+  ["phantom", "an item that failed", withQueue([...three, enqueue(4, "failed")], left(1, 2, 3, 4))],
+  ["undone", "an item that is there although it was acknowledged", withQueue([...three, ack(1)], left(1, 2, 3))],
+  ["undone", "an item that came again", withQueue([...three, handed(1), ack(1), handed(1)], left(2, 3))],
 ]
 
 describe("the history checker", () => {
@@ -86,6 +132,12 @@ describe("the history checker", () => {
     const expected = new Map([[key, { firstMin: 1, firstMax: 1, last: 2 }]])
     const read = { reader: "r", seen: [seen(1), seen(2)], expected }
     expect(check({ ...stored, final: [seen(1), seen(2)], reads: [read] }).isClean).toBe(true)
+  })
+
+  it("takes what is unknown of a queue either way", () => {
+    const events = [enqueue(1), handed(1), ack(1, "unknown"), enqueue(2), enqueue(3, "unknown")]
+    expect(check(withQueue(events, left(1, 2, 3))).isClean).toBe(true)
+    expect(check(withQueue([...events, handed(1), ack(1)], left(2))).isClean).toBe(true)
   })
 
   it("takes a message that was deleted after it was read", () => {

@@ -62,7 +62,14 @@ const draftMessage = ({ topic, payload, headers, key }: PendingDraft): Draft => 
 })
 
 const notOfTopics = "QueueTaken"
-const writeOnly = ["NotPermitted", "MessageTooLarge", "KeyConflict", "CursorInvalid", "OutcomeUnknown"] as const
+const writeOnly = [
+  "NotPermitted",
+  "MessageTooLarge",
+  "KeyConflict",
+  "CursorInvalid",
+  "StorageFull",
+  "OutcomeUnknown",
+] as const
 
 const reading = never(...writeOnly, notOfTopics)
 

@@ -15,6 +15,7 @@ import {
   OutcomeUnknown,
   QueueTaken,
   StorageFailed,
+  StorageFull,
   Unavailable,
 } from "../../domain/errors.ts"
 import { type Error as ErrorMessage, ErrorSchema } from "./gen/millrace/v1/topics_pb.ts"
@@ -27,6 +28,7 @@ export type BusError =
   | KeyConflict
   | CursorInvalid
   | StorageFailed
+  | StorageFull
   | OutcomeUnknown
   | QueueTaken
   | Unavailable
@@ -59,7 +61,7 @@ const sentence = (text: string): string => text.slice(0, sentenceLengthMax).toWe
 
 /**
  * The gRPC status for an error. A message over the size limit is RESOURCE_EXHAUSTED, as it is where the gRPC library
- * itself stops a request that is too large; an unknown outcome is INTERNAL, which no client repeats by itself.
+ * itself stops a request that is too large, and so is a full disk; an unknown outcome is INTERNAL, which no client repeats by itself.
  */
 export const statusCode = (error: ServedError): status => {
   switch (error._tag) {
@@ -68,6 +70,7 @@ export const statusCode = (error: ServedError): status => {
     case "NotPermitted":
       return status.PERMISSION_DENIED
     case "MessageTooLarge":
+    case "StorageFull":
     case "NoRoom":
       return status.RESOURCE_EXHAUSTED
     case "QueueEmpty":
@@ -120,6 +123,11 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
         case: "storageFailed",
         value: { $typeName: "millrace.v1.StorageFailed", operation: sentence(error.operation) },
       }
+    case "StorageFull":
+      return {
+        case: "storageFull",
+        value: { $typeName: "millrace.v1.StorageFull", operation: sentence(error.operation) },
+      }
     case "OutcomeUnknown":
       return {
         case: "outcomeUnknown",
@@ -162,6 +170,8 @@ export const decode = ({ message, kind }: ErrorMessage): BusError | undefined =>
       return new CursorInvalid({ message })
     case "storageFailed":
       return new StorageFailed({ operation: kind.value.operation, message })
+    case "storageFull":
+      return new StorageFull({ operation: kind.value.operation, message })
     case "outcomeUnknown":
       return new OutcomeUnknown({ operation: kind.value.operation, message })
     case "queueTaken":

@@ -44,12 +44,13 @@ const uint32 = (argument: string, value: number, min: number): Effect.Effect<num
       )
 
 const notOfQueues = ["KeyConflict", "CursorInvalid"] as const
-const reading = never(...notOfQueues, "NotPermitted", "MessageTooLarge", "OutcomeUnknown", "QueueTaken")
+const reading = never(...notOfQueues, "NotPermitted", "MessageTooLarge", "StorageFull", "OutcomeUnknown", "QueueTaken")
 const listing = never(
   ...notOfQueues,
   "InvalidArgument",
   "NotPermitted",
   "MessageTooLarge",
+  "StorageFull",
   "OutcomeUnknown",
   "QueueTaken",
 )

@@ -8,14 +8,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { type OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import { Unavailable, type WriteFailure } from "../../domain/errors.ts"
 import { deadQueueOf } from "../../domain/QueueItem.ts"
 import { failureOf } from "../../storage/failure.ts"
 import { Flight } from "../../storage/Flight.ts"
 import { type QueueOperation, type QueueResult, QueueStore } from "../../storage/QueueStore.ts"
 import { QueuesSettings } from "../QueuesSettings.ts"
 
-type WriteError = StorageFailed | OutcomeUnknown | Unavailable
+type WriteError = WriteFailure | Unavailable
 
 /** The result of an operation of one type. */
 type ResultOf<Type extends QueueOperation["type"]> = Extract<QueueResult, { readonly type: Type }>
@@ -110,10 +110,17 @@ const make = Effect.fnUntraced(function* () {
     const batch = takeBatch()
     if (batch.length === 0) return whenIdle?.()
     isCommitting = true
-    const flight = new Flight<Exit.Exit<ReadonlyArray<QueueResult>, StorageFailed | OutcomeUnknown>>((exit) => {
+    const flight = new Flight<Exit.Exit<ReadonlyArray<QueueResult>, WriteFailure>>((exit) => {
       if (Exit.isSuccess(exit)) return tell(batch, exit.value)
-      const error = Effect.fail(failureOf(exit.cause, "queue"))
-      for (const { resume } of batch) resume(error)
+      const error = failureOf(exit.cause, "queue")
+      // A full store takes nothing new, and goes on with the rest.
+      const spared = error._tag === "StorageFull" ? batch.filter(({ operation }) => operation.type !== "enqueue") : []
+      if (spared.length === 0 || spared.length === batch.length) {
+        for (const { resume } of batch) resume(Effect.fail(error))
+        return
+      }
+      for (const { operation, resume } of batch) if (operation.type === "enqueue") resume(Effect.fail(error))
+      waiting = [...spared, ...waiting]
     })
     send(flight, store.apply(batch.map(({ operation }) => operation)))
   }

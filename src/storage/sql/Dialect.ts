@@ -12,6 +12,8 @@ import type { Session } from "./Session.ts"
 export type FailureKind =
   /** The transaction can be rolled back, and nothing has changed. */
   | "clean"
+  /** The same, for want of space. */
+  | "full"
   /** The database may have lost track of what is on the disk: nobody knows, and writing must stop. */
   | "unknown"
 
@@ -29,6 +31,8 @@ export interface Dialect {
   readonly oneOfValue: (numbers: ReadonlyArray<number>) => unknown
   /** What an acknowledged commit survives, as the connection is set up. */
   readonly durability: (connection: Connection) => Effect.Effect<Durability, SqlError>
+  /** A statement that sets space free in the database's own files, as far as that is possible. */
+  readonly makeRoom: string
   readonly failureKind: (error: SqlError, at: "statement" | "commit") => FailureKind
   /** The names of all tables and indexes, and the statements that made them, where the database keeps those. */
   readonly selectTables: string

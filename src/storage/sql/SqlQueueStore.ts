@@ -15,7 +15,12 @@ import type { Written, WriteTransaction } from "./WriteTransaction.ts"
 
 /** Opens the queues of a database that is prepared. */
 export const make = (transaction: WriteTransaction, queues: QueueTable): QueueStore["Service"] => ({
-  apply: (operations) => transaction.write("apply", (session) => apply(session, queues, operations)),
+  apply: (operations) =>
+    transaction.write(
+      "apply",
+      (session) => apply(session, queues, operations),
+      operations.some(({ type }) => type === "enqueue") ? "adds" : "takes away",
+    ),
   items: (queue, after, limit) => transaction.read("items", (session) => readItems(session, queue, after, limit)),
   queues: transaction.read("queues", (session) =>
     Effect.map(session.values(selectQueues, []), (rows) => sortQueues(rows.map(toState))),

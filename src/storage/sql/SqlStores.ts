@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
-import { StorageFailed, StoreUnusable } from "../../domain/errors.ts"
+import { StorageFailed, StorageFull, StoreUnusable } from "../../domain/errors.ts"
 import type { LogHead } from "../../domain/LogId.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { defaultKeyWindow, type Durability, type KeyWindow, type LogStore } from "../LogStore.ts"
@@ -23,6 +23,7 @@ import { LogSelector } from "./LogSelector.ts"
 import { LogTable } from "./LogTable.ts"
 import { readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
+import type { Room } from "./Room.ts"
 import { QueueTable } from "./QueueTable.ts"
 import * as SqlQueueStore from "./SqlQueueStore.ts"
 import { checkEnds, damaged } from "./StartCheck.ts"
@@ -41,6 +42,8 @@ export interface SqlStoreOptions {
   readonly readonly?: boolean | undefined
   /** What stands in the way of writing just now, asked before each write. */
   readonly obstacle?: (() => string | undefined) | undefined
+  /** Who looks after the space that the store needs, if anybody does. */
+  readonly room?: Room | undefined
 }
 
 const strength: Readonly<Record<Durability, number>> = { memory: 0, os: 1, fsync: 2 }
@@ -63,8 +66,11 @@ export const make = (
         message: `${options.name} keeps writes only as durable as "${durability}", and "${wanted}" is asked for`,
       })
     }
-    const transaction = new WriteTransaction(client, dialect, () =>
-      readonly ? "the store is open to read only" : options.obstacle?.(),
+    const transaction = new WriteTransaction(
+      client,
+      dialect,
+      () => (readonly ? "the store is open to read only" : options.obstacle?.()),
+      options.room,
     )
     const opened = yield* unusable(
       dialect,
@@ -89,9 +95,10 @@ export const make = (
 
     const logStore: LogStore["Service"] = {
       info: { node, incarnation, durability, backend: dialect.name },
-      append: (requests) => transaction.write("append", (session) => append(session, context, requests)),
-      appendBlocks: (blocks) => transaction.writeAll("append", () => planBlocks(context, blocks)),
-      accept: (log, messages) => transaction.write("accept", (session) => accept(session, journal, log, messages)),
+      append: (requests) => transaction.write("append", (session) => append(session, context, requests), "adds"),
+      appendBlocks: (blocks) => transaction.writeAll("append", () => planBlocks(context, blocks), "adds"),
+      accept: (log, messages) =>
+        transaction.write("accept", (session) => accept(session, journal, log, messages), "adds"),
       tombstone: (request) => transaction.write("tombstone", (session) => tombstone(session, node, journal, request)),
       readLog: (log, from, limit) =>
         transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
@@ -107,9 +114,11 @@ export const make = (
         Effect.map(session.values(selectHeads, []), (rows) => sortHeads(rows.map(toLogHead))),
       ),
       end: transaction.read("end", readEnd),
-      check: Effect.suspend(() => {
+      check: Effect.suspend((): Effect.Effect<void, StorageFailed | StorageFull> => {
         const refusal = readonly ? undefined : transaction.refusal()
         if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
+        const full = options.room?.refusal()
+        if (full !== undefined) return Effect.fail(new StorageFull({ operation: "check", message: full }))
         return transaction.read("check", (session) =>
           readonly ? Effect.asVoid(readEnd(session)) : tryWriting(session, dialect),
         )

@@ -81,6 +81,8 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
  */
 const cleanCodes: ReadonlySet<number> = new Set([5, 6, 8, 13, 18, 19, 20])
 
+const fullCode = 13
+
 /** I/O error, corruption, a file that is no database any more. */
 const fatalCodes: ReadonlySet<number> = new Set([10, 11, 26])
 
@@ -115,8 +117,11 @@ export const sqliteDialect: Dialect = {
   oneOf: (column) => `${column} IN (SELECT value FROM json_each(?))`,
   oneOfValue: (numbers) => `[${numbers.join(",")}]`,
   durability,
+  // What is in the log moves into the database, and the log begins anew in the space that it has.
+  makeRoom: "PRAGMA wal_checkpoint(PASSIVE)",
   failureKind: (error, at) => {
     const code = resultCode(error)
+    if (code === fullCode) return "full"
     if (code === undefined) return at === "commit" ? "unknown" : "clean"
     if (fatalCodes.has(code)) return "unknown"
     return at === "commit" && !cleanCodes.has(code) ? "unknown" : "clean"

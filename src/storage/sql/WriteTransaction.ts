@@ -5,14 +5,18 @@
  * but a lock or a full disk, leaves it open what is on the disk: the caller is told so, and the store writes no more
  * until it is opened again. (After a failed fsync the kernel may count pages as clean that never reached the disk, so
  * trying again proves nothing.) What can still be read may be read.
+ *
+ * Where space runs out, what adds is refused from then on, and what takes away is tried once more in the space that is
+ * set free for it (`Room`).
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
-import { OutcomeUnknown, StorageFailed } from "../../domain/errors.ts"
+import { OutcomeUnknown, StorageFailed, StorageFull, type WriteFailure } from "../../domain/errors.ts"
 import { DamagedBlock } from "../Block.ts"
 import type { Dialect } from "./Dialect.ts"
+import type { Room } from "./Room.ts"
 import { isSynchronous, type Session, type Statement, type TransactionFailure, withSession } from "./Session.ts"
 
 /** A finished transaction body: the result, and what to take over in memory once it is committed. */
@@ -29,18 +33,23 @@ export interface Planned<A> extends Written<A> {
   readonly statements: ReadonlyArray<Statement>
 }
 
+/** Whether a write brings something new, or only takes away from what is there: that goes on where the disk is full. */
+export type Purpose = "adds" | "takes away"
+
 export class WriteTransaction {
   private readonly client: SqlClient
   private readonly dialect: Dialect
   private readonly obstacle: () => string | undefined
+  private readonly room: Room | undefined
   private why: string | undefined
   private unreadable = false
 
   /** @param obstacle what stands in the way of writing, asked before each transaction */
-  constructor(client: SqlClient, dialect: Dialect, obstacle: () => string | undefined) {
+  constructor(client: SqlClient, dialect: Dialect, obstacle: () => string | undefined, room?: Room) {
     this.client = client
     this.dialect = dialect
     this.obstacle = obstacle
+    this.room = room
   }
 
   /** Why nothing can be written now, if so. */
@@ -55,37 +64,72 @@ export class WriteTransaction {
   write<A, E>(
     operation: string,
     body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
-  ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed | OutcomeUnknown> {
+    purpose: Purpose = "takes away",
+  ): Effect.Effect<A, Exclude<E, SqlError> | WriteFailure> {
     const attempt = withSession(this.client, this.dialect, (session) =>
-      Effect.suspend((): Effect.Effect<A, E | SqlError | StorageFailed | OutcomeUnknown> => {
-        const refusal = this.refusal()
-        if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation, message: refusal }))
-        return this.run(operation, session, body)
+      Effect.suspend((): Effect.Effect<A, E | SqlError | WriteFailure> => {
+        const refused = this.refused(operation, purpose)
+        if (refused !== undefined) return Effect.fail(refused)
+        const once = this.run(operation, session, body)
+        return Effect.catchIf(once, this.isFull, (error) =>
+          Effect.flatMap(this.ranOut(operation, session, error), (full) =>
+            purpose === "adds" ? Effect.fail(full) : Effect.catchIf(once, this.isFull, () => Effect.fail(full)),
+          ),
+        )
       }),
     )
     return Effect.uninterruptible(failed(operation, attempt))
+  }
+
+  /** The error of a write that is not even tried now, if so. */
+  private refused(operation: string, purpose: Purpose): StorageFailed | StorageFull | undefined {
+    const refusal = this.refusal()
+    if (refusal !== undefined) return new StorageFailed({ operation, message: refusal })
+    const full = purpose === "adds" ? this.room?.refusal() : undefined
+    return full === undefined ? undefined : new StorageFull({ operation, message: full })
+  }
+
+  private readonly isFull = (error: unknown): error is SqlError =>
+    isSqlError(error) && this.dialect.failureKind(error, "statement") === "full"
+
+  /** Sees to it that space is set free where that is possible, and gives what to say where it is not enough. */
+  private ranOut(operation: string, session: Session, error: SqlError): Effect.Effect<StorageFull> {
+    return Effect.suspend(() => {
+      this.room?.ranOut()
+      const full = new StorageFull({ operation, message: this.room?.refusal() ?? error.message })
+      // What this does not bring about the next write will notice.
+      return Effect.as(Effect.ignore(session.run(this.dialect.makeRoom, [])), full)
+    })
   }
 
   /**
    * Writes what is known beforehand, without looking at the database first, in a transaction of its own: `write` for
    * the hottest of paths, in one step where the client can do that.
    */
-  writeAll<A>(operation: string, plan: () => Planned<A>): Effect.Effect<A, StorageFailed | OutcomeUnknown> {
+  writeAll<A>(operation: string, plan: () => Planned<A>, purpose: Purpose): Effect.Effect<A, WriteFailure> {
     const { client, dialect } = this
     const bySteps = Effect.suspend(() =>
-      this.write<A, never>(operation, (session) => {
-        const planned = plan()
-        return Effect.as(session.runAll(planned.statements), planned)
-      }),
+      this.write<A, never>(
+        operation,
+        (session) => {
+          const planned = plan()
+          return Effect.as(session.runAll(planned.statements), planned)
+        },
+        purpose,
+      ),
     )
     if (!isSynchronous(client)) return bySteps
     return Effect.suspend(() => {
-      const refusal = this.refusal()
-      if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation, message: refusal }))
+      const refused = this.refused(operation, purpose)
+      if (refused !== undefined) return Effect.fail(refused)
       const { committed, statements, value } = plan()
       const texts = statements.map(([sql, params]): Statement => [dialect.text(sql), params])
       const failure = client.transactNow(dialect.begin, texts)
       if (failure === "busy") return bySteps
+      if (failure !== undefined && failure.rollbackError === undefined && this.isFull(failure.error)) {
+        const freed = withSession(client, dialect, (session) => this.ranOut(operation, session, failure.error))
+        return Effect.flatMap(failed(operation, freed), (full) => (purpose === "adds" ? Effect.fail(full) : bySteps))
+      }
       if (failure !== undefined) return Effect.fail(this.meaningOf(operation, failure))
       committed()
       return Effect.succeed(value)
@@ -109,7 +153,7 @@ export class WriteTransaction {
     operation: string,
     session: Session,
     body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
-  ): Effect.Effect<A, E | SqlError | StorageFailed | OutcomeUnknown> {
+  ): Effect.Effect<A, E | SqlError | WriteFailure> {
     const { dialect } = this
     const rollback = Effect.catch(session.run("ROLLBACK", []), (error) =>
       dialect.isNoTransaction(error) ? Effect.void : Effect.fail(this.stuck(operation, error)),

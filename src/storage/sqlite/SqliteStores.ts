@@ -2,10 +2,12 @@
  * Opens the stores in a SQLite file, on the thread that calls: the file is held, the pragmas are set and checked, and the
  * stores of `storage/sql` run over a connection of their own.
  */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
@@ -18,7 +20,8 @@ import { damaged } from "../sql/StartCheck.ts"
 import { toContext } from "../Stores.ts"
 import { checkComplete, closing, hasLog, markOpen } from "./Completeness.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import { hold, notWritable } from "./StoreFile.ts"
+import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
+import { hold, notWritable, type StoreFile } from "./StoreFile.ts"
 
 export interface SqliteOptions {
   /** The database file. It is made, with its directory, where it does not exist. */
@@ -28,6 +31,11 @@ export interface SqliteOptions {
   readonly keyWindow?: KeyWindow | undefined
   /** What an acknowledged write survives: a power cut (`fsync`, the default), or the death of the process (`os`). */
   readonly durability?: "fsync" | "os" | undefined
+  /**
+   * Space kept in `<path>-reserve`, so that a full disk does not stop acknowledgements and deletions; by default 32 MiB.
+   * 0 for none.
+   */
+  readonly reserveBytes?: number | undefined
 }
 
 /** The store that writes. Held by one process; closed with the scope. */
@@ -35,8 +43,22 @@ export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore
   Layer.effectContext(
     Effect.gen(function* () {
       const file = yield* hold(options.path)
+      const { reserveBytes = reserveBytesDefault } = options
+      // A full disk may not even let the store be opened: what was kept for that is set free then.
+      return yield* Effect.catch(open(file, options), (error) =>
+        reserveBytes > 0 && release(file.path) ? open(file, options) : Effect.fail(error),
+      )
+    }),
+  )
+
+const open = (
+  file: StoreFile,
+  options: SqliteOptions,
+): Effect.Effect<Context.Context<LogStore | QueueStore>, StoreUnusable, Scope.Scope> =>
+  withOwnScope(
+    Effect.gen(function* () {
       const hadLog = hasLog(file.path)
-      const durability = options.durability ?? "fsync"
+      const { durability = "fsync", reserveBytes = reserveBytesDefault } = options
       const client = yield* openClient(options.path, { filename: file.path })
       yield* setUp(client, options.path, durability)
       yield* sentenced(options.path, checkComplete(client, options.path, hadLog))
@@ -47,10 +69,19 @@ export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore
         keyWindow: options.keyWindow,
         durability,
         obstacle: file.problem,
+        room: reserveBytes > 0 ? yield* Reserve.open(file.path, reserveBytes) : undefined,
       })
       yield* sentenced(options.path, markOpen(client))
       return toContext(stores)
     }),
+  )
+
+/** What was opened is closed at once where the rest fails, and else with the scope. */
+const withOwnScope = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (outer) =>
+    Effect.flatMap(Scope.fork(outer), (scope) =>
+      Effect.onError(Scope.provide(effect, scope), () => Scope.close(scope, Exit.void)),
+    ),
   )
 
 /** A store that only reads, beside one that writes and was open before. */

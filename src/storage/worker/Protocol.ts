@@ -6,7 +6,15 @@
  * transferred buffers; everything else is cloned. Errors travel in their encoded form and arrive as themselves.
  */
 import * as Schema from "effect/Schema"
-import { OffsetConflict, OffsetGap, OutcomeUnknown, StorageFailed, StoreUnusable } from "../../domain/errors.ts"
+import {
+  OffsetConflict,
+  OffsetGap,
+  OutcomeUnknown,
+  StorageFailed,
+  StorageFull,
+  StoreUnusable,
+  type WriteFailure,
+} from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { PackedItems, PackedOperations } from "./QueueCodec.ts"
@@ -79,7 +87,7 @@ export type Response =
   /** Not an error of the store but of its code. */
   | { readonly type: "died"; readonly call: number | undefined; readonly description: string }
 
-const CallError = Schema.Union([StorageFailed, OutcomeUnknown, OffsetConflict, OffsetGap])
+const CallError = Schema.Union([StorageFailed, StorageFull, OutcomeUnknown, OffsetConflict, OffsetGap])
 
 export type CallError = typeof CallError.Type
 
@@ -87,8 +95,10 @@ export type CallError = typeof CallError.Type
 export type CallErrorOf<Name extends OperationName> = Name extends "accept"
   ? CallError
   : Name extends WriteOperation
-    ? StorageFailed | OutcomeUnknown
-    : StorageFailed
+    ? WriteFailure
+    : Name extends "check"
+      ? StorageFailed | StorageFull
+      : StorageFailed
 
 export const encodeCallError = Schema.encodeSync(CallError)
 export const decodeCallError = Schema.decodeUnknownSync(CallError)

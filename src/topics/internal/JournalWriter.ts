@@ -16,7 +16,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { type KeyConflict, OutcomeUnknown, type StorageFailed, Unavailable } from "../../domain/errors.ts"
+import { type KeyConflict, OutcomeUnknown, Unavailable, type WriteFailure } from "../../domain/errors.ts"
 import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
@@ -47,12 +47,12 @@ export class JournalWriter extends Context.Service<
     readonly accept: (
       log: LogId,
       messages: ReadonlyArray<ReplicatedMessage>,
-    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | StorageFailed | OutcomeUnknown | Unavailable>
+    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
     /** See `LogStore.tombstone`; `marker` says whether one is to be appended. */
     readonly tombstone: (
       range: Omit<TombstoneRequest, "marker">,
       marker: boolean,
-    ) => Effect.Effect<TombstoneResult, StorageFailed | OutcomeUnknown | Unavailable>
+    ) => Effect.Effect<TombstoneResult, WriteFailure | Unavailable>
   }
 >()("millrace/topics/JournalWriter") {
   static readonly layer = Layer.effect(

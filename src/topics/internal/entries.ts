@@ -6,11 +6,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { KeyConflict, OutcomeUnknown, StorageFailed, Unavailable } from "../../domain/errors.ts"
+import type { KeyConflict, Unavailable, WriteFailure } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { PendingDraft } from "../draft.ts"
 
-export type AppendError = KeyConflict | StorageFailed | OutcomeUnknown | Unavailable
+export type AppendError = KeyConflict | WriteFailure | Unavailable
 
 abstract class WriteEntry {
   readonly #caller = Fiber.getCurrent()

@@ -12,6 +12,7 @@ import {
   NotPermitted,
   OutcomeUnknown,
   StorageFailed,
+  StorageFull,
   Unavailable,
 } from "../../../src/domain/errors.ts"
 import { Admission } from "../../../src/protocol/grpc/Admission.ts"
@@ -237,6 +238,7 @@ it.live("errors of every kind cross whole", () =>
       new InvalidArgument({ argument: "topic", message: "grüße\ud800" }),
       new NotPermitted({ message: "no" }),
       new StorageFailed({ operation: "append", message: "x".repeat(10_000) }),
+      new StorageFull({ operation: "append", message: "the disk is full" }),
     ]
     for (const error of errors) {
       const { code, details, metadata } = errorCodec.toStatus(error)

@@ -1,0 +1,174 @@
+/**
+ * A full disk: nothing new is taken, what takes away goes on without end, and when there is space again so does the
+ * rest. After each phase the store is opened anew, and nothing that was acknowledged is missing.
+ */
+import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Schedule, type Scope } from "effect"
+import type { StoreUnusable, StorageFailed } from "../../src/domain/errors.ts"
+import * as Queues from "../../src/queues/index.ts"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import { format } from "../../src/testing/history.ts"
+import * as Topics from "../../src/topics/index.ts"
+import { type Bus, clean, Ledger } from "./Ledger.ts"
+import * as SmallDisk from "./smallDisk.ts"
+
+const mebibyte = 1024 * 1024
+const diskBytes = 128 * mebibyte
+const ballastBytes = 56 * mebibyte
+
+const queues = ["work/a", "work/b"] as const
+const topics = ["load/a", "load/b"] as const
+const itemBytes = 600
+const messageBytes = 6000
+/** Acknowledgements on the full disk, each a commit of its own, and so many that share commits. */
+const loneAcks = 2000
+const sharedAcks = 2000
+
+const open = (path: string): Effect.Effect<Bus, StoreUnusable | StorageFailed, Scope.Scope> =>
+  Layer.build(Layer.merge(Topics.layer, Queues.layer).pipe(Layer.provide(Sqlite.layer({ path }))))
+
+const check = (bus: Bus) => Context.get(bus, Topics.Topics).check
+
+/** Opens the store for as long as it takes to do something with it. */
+const opened = <A, E>(path: string, use: (bus: Bus) => Effect.Effect<A, E>) =>
+  Effect.scoped(Effect.flatMap(open(path), use))
+
+/** Writes until the disk is full and several in a row have been refused. */
+const fill = (ledger: Ledger, bus: Bus) =>
+  Effect.gen(function* () {
+    let refused = 0
+    while (refused < 5) {
+      const came = yield* Effect.all(
+        [
+          ...topics.flatMap((topic) => Array.from({ length: 20 }, () => ledger.publish(bus, topic, messageBytes))),
+          ...queues.flatMap((queue) => Array.from({ length: 50 }, () => ledger.enqueue(bus, queue, itemBytes))),
+        ],
+        { concurrency: "unbounded" },
+      )
+      expect(came.filter((each) => each !== "ok" && each !== "StorageFull")).toEqual([])
+      refused = came.includes("ok") ? 0 : refused + 1
+    }
+  })
+
+const drain = (ledger: Ledger, bus: Bus, acks: number) =>
+  Effect.gen(function* () {
+    for (let i = 0; i < acks; i++) expect(yield* ledger.ackFront(bus, queues[i % 2]!)).toBe("ok")
+  })
+
+/** Takers at both queues at once, whose acknowledgements share commits, beside publishes that are refused. */
+const drainTogether = (ledger: Ledger, bus: Bus, acks: number) =>
+  Effect.all(
+    queues.map((queue) =>
+      Effect.gen(function* () {
+        for (let i = 0; i < acks / 2; i++) {
+          const came = yield* Effect.all([ledger.ackFront(bus, queue), ledger.enqueue(bus, queue, itemBytes)], {
+            concurrency: "unbounded",
+          })
+          expect(came).toEqual(["ok", "StorageFull"])
+        }
+      }),
+    ),
+    { concurrency: "unbounded" },
+  )
+
+const verdictOf = (ledger: Ledger, path: string) =>
+  opened(path, (bus) => Effect.map(ledger.readFinal(bus), (final) => format(ledger.verdict(final))))
+
+describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
+  it.live(
+    "takes nothing new, goes on to take away, and is itself again when there is space",
+    () =>
+      Effect.gen(function* () {
+        const disk = yield* SmallDisk.make(diskBytes)
+        const path = join(disk, "bus.sqlite")
+        const ledger = new Ledger()
+        const ballast = SmallDisk.ballast(disk, ballastBytes)
+        const stat = (name: string) => statSync(join(disk, name))
+
+        yield* opened(path, (bus) =>
+          Effect.gen(function* () {
+            yield* check(bus)
+            yield* Effect.sync(() => stat("bus.sqlite-reserve")).pipe(
+              Effect.repeat({ until: ({ size }) => size === 32 * mebibyte, schedule: Schedule.spaced("5 millis") }),
+            )
+            expect((stat("bus.sqlite-reserve").mode & 0o777).toString(8)).toBe("600")
+            expect(stat("bus.sqlite-reserve").blocks * 512).toBeGreaterThanOrEqual(32 * mebibyte)
+            yield* fill(ledger, bus)
+            expect(stat("bus.sqlite-reserve").size).toBe(0)
+            expect(yield* Effect.flip(check(bus))).toMatchObject({
+              _tag: "StorageFull",
+              message: expect.stringMatching(/^the disk is full: nothing new is stored until 48 MiB are free in /),
+            })
+            yield* drain(ledger, bus, loneAcks)
+            yield* drainTogether(ledger, bus, sharedAcks)
+            for (const queue of queues) expect(yield* ledger.rejectFront(bus, queue)).toBe("ok")
+            for (const topic of topics) {
+              for (let from = 1; from <= 1000; from += 10) {
+                expect(yield* ledger.delete(bus, topic, from, from + 9)).toBe("ok")
+              }
+            }
+          }),
+        )
+        expect(ledger.count("ack", "ok")).toBe(loneAcks + sharedAcks)
+        expect([...ledger.counts.keys()].filter((came) => !/ (ok|StorageFull)$/.test(came))).toEqual([])
+        expect(yield* verdictOf(ledger, path)).toBe(clean)
+
+        // Opened on a full disk, it goes on in the same way.
+        yield* opened(path, (bus) =>
+          Effect.gen(function* () {
+            yield* fill(ledger, bus)
+            expect(yield* Effect.flip(check(bus))).toMatchObject({ _tag: "StorageFull" })
+            yield* drain(ledger, bus, 200)
+            ballast.remove()
+            // By itself: nobody opens it anew.
+            yield* check(bus).pipe(Effect.retry(Schedule.spaced("20 millis")))
+            expect(stat("bus.sqlite-reserve").size).toBe(32 * mebibyte)
+            for (const topic of topics) expect(yield* ledger.publish(bus, topic, messageBytes)).toBe("ok")
+            for (const queue of queues) expect(yield* ledger.enqueue(bus, queue, itemBytes)).toBe("ok")
+          }),
+        )
+        expect(yield* verdictOf(ledger, path)).toBe(clean)
+
+        // And once more, for what came back must have been real.
+        yield* opened(path, (bus) =>
+          Effect.gen(function* () {
+            yield* fill(ledger, bus)
+            yield* drain(ledger, bus, 200)
+          }),
+        )
+        expect(yield* verdictOf(ledger, path)).toBe(clean)
+        expect(readdirSync(disk).toSorted()).toEqual(["bus.sqlite", "bus.sqlite-lock", "bus.sqlite-reserve"])
+      }).pipe(Effect.scoped),
+    120_000,
+  )
+
+  it.live(
+    "stops those who take away, too, where there can be no reserve, and is itself again when there is space",
+    () =>
+      Effect.gen(function* () {
+        const disk = yield* SmallDisk.make(diskBytes)
+        const path = join(disk, "bus.sqlite")
+        const ledger = new Ledger()
+        const ballast = SmallDisk.ballast(disk, ballastBytes)
+        // In the way of the file, as another user's would be.
+        mkdirSync(`${path}-reserve`)
+        yield* opened(path, (bus) =>
+          Effect.gen(function* () {
+            yield* fill(ledger, bus)
+            let came: string
+            do came = yield* ledger.ackFront(bus, queues[0])
+            while (came === "ok" && ledger.count("ack", "ok") < loneAcks)
+            expect(came).toBe("StorageFull")
+            ballast.remove()
+            yield* check(bus).pipe(Effect.retry(Schedule.spaced("20 millis")))
+            expect(yield* ledger.publish(bus, topics[0], messageBytes)).toBe("ok")
+            expect(yield* ledger.ackFront(bus, queues[0])).toBe("ok")
+          }),
+        )
+        expect(yield* verdictOf(ledger, path)).toBe(clean)
+      }).pipe(Effect.scoped),
+    120_000,
+  )
+})
