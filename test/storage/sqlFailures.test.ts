@@ -141,7 +141,7 @@ describe.each<Way>(["drafts", "blocks", "blocks in one go"])("a write of %s whos
         faults.push({ statement: "COMMIT", code: ioError, takesEffect: true })
         const error = yield* Effect.flip(store.append([[draft("t", "1")]]))
         expect(error._tag).toBe("OutcomeUnknown")
-        expect(yield* Effect.flip(store.append([[draft("t", "2")]]))).toMatchObject({ _tag: "StorageFailed" })
+        expect(yield* Effect.flip(store.append([[draft("t", "2")]]))).toMatchObject({ _tag: "StorageFull" })
         expect(yield* store.end).toBe(1)
       }),
     ),
@@ -155,8 +155,8 @@ describe.each<Way>(["drafts", "blocks", "blocks in one go"])("a write of %s whos
         faults.push({ statement: "ROLLBACK", code: ioError })
         const error = yield* Effect.flip(store.append([[draft("t", "2")]]))
         expect(error._tag).toBe("OutcomeUnknown")
-        expect(yield* Effect.flip(store.end)).toMatchObject({ _tag: "StorageFailed" })
-        expect(yield* Effect.flip(store.check)).toMatchObject({ _tag: "StorageFailed" })
+        expect(yield* Effect.flip(store.end)).toMatchObject({ _tag: "StorageFull" })
+        expect(yield* Effect.flip(store.check)).toMatchObject({ _tag: "StorageFull" })
       }),
     ),
   )
@@ -174,7 +174,7 @@ describe("a write whose database fails", () => {
         yield* store.append([[draft("t", "1")]])
         yield* sql.unsafe("PRAGMA max_page_count = 40").raw
         const error = yield* Effect.flip(store.append([[draft("t", "x".repeat(1_000_000))]]))
-        expect(error).toMatchObject({ _tag: "StorageFailed" })
+        expect(error).toMatchObject({ _tag: "StorageFull" })
         yield* store.tombstone({ log, from: 1, to: 1, marker: { id: "m", createdAt: 1 } })
         yield* sql.unsafe("PRAGMA max_page_count = 100000").raw
         expect((yield* store.append([[draft("t", "x".repeat(1_000_000))]])).offsets).toEqual([2])
