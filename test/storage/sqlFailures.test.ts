@@ -141,7 +141,7 @@ describe.each<Way>(["drafts", "blocks", "blocks in one go"])("a write of %s whos
         faults.push({ statement: "COMMIT", code: ioError, takesEffect: true })
         const error = yield* Effect.flip(store.append([[draft("t", "1")]]))
         expect(error._tag).toBe("OutcomeUnknown")
-        expect(yield* Effect.flip(store.append([[draft("t", "2")]]))).toMatchObject({ _tag: "StorageFull" })
+        expect(yield* Effect.flip(store.append([[draft("t", "2")]]))).toMatchObject({ _tag: "StorageFailed" })
         expect(yield* store.end).toBe(1)
       }),
     ),
@@ -155,8 +155,8 @@ describe.each<Way>(["drafts", "blocks", "blocks in one go"])("a write of %s whos
         faults.push({ statement: "ROLLBACK", code: ioError })
         const error = yield* Effect.flip(store.append([[draft("t", "2")]]))
         expect(error._tag).toBe("OutcomeUnknown")
-        expect(yield* Effect.flip(store.end)).toMatchObject({ _tag: "StorageFull" })
-        expect(yield* Effect.flip(store.check)).toMatchObject({ _tag: "StorageFull" })
+        expect(yield* Effect.flip(store.end)).toMatchObject({ _tag: "StorageFailed" })
+        expect(yield* Effect.flip(store.check)).toMatchObject({ _tag: "StorageFailed" })
       }),
     ),
   )
