@@ -7,8 +7,9 @@ import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as EndpointsFile from "../node/EndpointsFile.ts"
-import { layerQueues, layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
+import { layerQueues, layerStats, layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
 import type { Queues } from "../queues/Queues.ts"
+import type { Stats } from "../stats/Stats.ts"
 import type { Topics } from "../topics/Topics.ts"
 import { tell } from "./Output.ts"
 
@@ -47,3 +48,7 @@ export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidAr
 /** The queues of the node at the URL. */
 export const layerOfQueues = (url: Option.Option<string>): Layer.Layer<Queues, InvalidArgument> =>
   layerQueues({ url: findUrl(url) })
+
+/** The figures of the node at the URL. */
+export const layerOfStats = (url: Option.Option<string>): Layer.Layer<Stats, InvalidArgument> =>
+  layerStats({ url: findUrl(url) })

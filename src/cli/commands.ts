@@ -165,6 +165,26 @@ const doctor = Command.make(
   lazily(async () => (await import("./doctor.ts")).doctor),
 ).pipe(Command.withDescription("Examine a store, whether a node runs on it or not; nothing is changed."))
 
+const stats = Command.make(
+  "stats",
+  {
+    interval: text("interval", "TIME", "how often, such as 500ms or 5s (default 1s)"),
+    once: Flag.Boolean("once").pipe(
+      Flag.withDescription("look for one interval, print the table, and end"),
+      Flag.withDefault(false),
+    ),
+    url,
+    json,
+  },
+  (input) =>
+    ExitOnInterrupt.cleanly(
+      Effect.flatMap(
+        Effect.promise(() => import("./stats.ts")),
+        (handler) => handler.stats(input),
+      ),
+    ),
+).pipe(Command.withDescription("Show how the node is doing, again and again."))
+
 const completion = Command.make(
   "completion",
   { shell: Argument.Literals("SHELL", ["bash", "zsh", "fish"]).pipe(Argument.withDescription("bash, zsh or fish")) },
@@ -186,6 +206,7 @@ export const root = Command.make("millrace").pipe(
     queue,
     health,
     ready,
+    stats,
     doctor,
     completion,
   ]),

@@ -41,7 +41,7 @@ const make = Effect.fnUntraced(function* (
   if (address === "off") return AdminServer.of({ url: undefined })
 
   const { current } = yield* Readiness
-  const { refresh } = yield* Stats
+  const stats = yield* Stats
   const services = yield* Effect.context()
   const runFork = Effect.runForkWith(services)
 
@@ -53,7 +53,8 @@ const make = Effect.fnUntraced(function* (
   const exposition: Effect.Effect<Reply> = Effect.gen(function* () {
     // It brings effect's HTTP router along, which takes longer to load than many a node to start.
     const { formatUnsafe } = yield* Effect.promise(() => import("effect/observability/PrometheusMetrics"))
-    yield* refresh
+    // What has to be looked up is looked up by this.
+    yield* Effect.ignore(stats.current)
     return { status: 200, body: formatUnsafe(services), contentType: "text/plain; version=0.0.4; charset=utf-8" }
   })
 

@@ -107,7 +107,7 @@ const parseSize = (text: string): number | undefined => {
 const millisOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 
 /** `500ms`, `5s`, `1.5m`: at most a day. */
-const parseDuration = (text: string): Duration.Duration | undefined => {
+export const parseDuration = (text: string): Duration.Duration | undefined => {
   const [, digits, unit] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m)$/.exec(text) ?? []
   if (digits === undefined || unit === undefined) return undefined
   const millis = Math.round(Number(digits) * millisOf[unit]!)

@@ -138,7 +138,7 @@ const make = Effect.fnUntraced(function* ({ node, path }: NodeStatsOptions) {
     }
   }
 
-  return Stats.of({ refresh, current: Effect.map(refresh, snapshot) })
+  return Stats.of({ current: Effect.map(refresh, snapshot) })
 })
 
 export const layer = (options: NodeStatsOptions): Layer.Layer<Stats, never, Queues | Readiness | Subscribers> =>

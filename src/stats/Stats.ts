@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Unavailable } from "../domain/errors.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
 /** How often something took how long. */
@@ -71,9 +72,7 @@ export interface StatsSnapshot {
 export class Stats extends Context.Service<
   Stats,
   {
-    /** Brings up to date what has to be looked up: the gauges of queues and files. Takes a second at most. */
-    readonly refresh: Effect.Effect<void>
     /** The figures now. What the store does not tell in time is as it was before. */
-    readonly current: Effect.Effect<StatsSnapshot>
+    readonly current: Effect.Effect<StatsSnapshot, Unavailable>
   }
 >()("millrace/stats/Stats") {}

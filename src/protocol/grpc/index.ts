@@ -6,5 +6,6 @@
  */
 export { type GrpcTopicsOptions, layerTopics } from "./client.ts"
 export { type GrpcQueuesOptions, layerQueues } from "./queuesClient.ts"
+export { type GrpcStatsOptions, layerStats } from "./statsClient.ts"
 export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"
 export type { ReconnectEvent } from "./ReconnectEvent.ts"

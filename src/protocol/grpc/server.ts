@@ -13,6 +13,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as net from "node:net"
 import { Queues } from "../../queues/Queues.ts"
+import { Stats } from "../../stats/Stats.ts"
 import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
@@ -23,6 +24,7 @@ import * as MsgbusService from "./msgbusService.ts"
 import * as QueuesService from "./queuesService.ts"
 import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
+import * as StatsService from "./statsService.ts"
 
 /** The endpoint could not be listened on. */
 export class GrpcListenFailed extends Schema.TaggedError<GrpcListenFailed>("millrace/GrpcListenFailed")(
@@ -95,7 +97,7 @@ const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<numbe
 
 /**
  * Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with, and over the queues where
- * they are provided: without them, the methods for queues are UNIMPLEMENTED.
+ * they are provided: without them, the methods for queues are UNIMPLEMENTED. So with the node's figures (`Stats`).
  */
 export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer, GrpcListenFailed, Topics> =>
   Layer.effect(
@@ -128,6 +130,8 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         MsgbusQueues.register(sessions, { queues: queues.value, node, admission })
         QueuesService.register(sessions, { queues: queues.value, admission })
       }
+      const stats = yield* Effect.serviceOption(Stats)
+      if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 
       const close = Effect.gen(function* () {

@@ -51,6 +51,7 @@ const publishErrors = [
   "MessageTooLarge",
   "KeyConflict",
   "StorageFailed",
+  "StorageFull",
   "OutcomeUnknown",
 ] as const
 const failuresOf = new Map<string, typeof publishFailures>(
