@@ -62,6 +62,30 @@ export class CursorInvalid extends Schema.TaggedError<CursorInvalid>("millrace/C
   message: Schema.String,
 }) {}
 
+/** The named cursor was made for another topic, filter or origin. */
+export class CursorMismatch extends Schema.TaggedError<CursorMismatch>("millrace/CursorMismatch")("CursorMismatch", {
+  cursor: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** The named cursor has a holder already. */
+export class CursorTaken extends Schema.TaggedError<CursorTaken>("millrace/CursorTaken")("CursorTaken", {
+  cursor: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** Whoever held the named cursor has lost it: it was taken over, reset or deleted. It is where the last commit left it. */
+export class CursorLost extends Schema.TaggedError<CursorLost>("millrace/CursorLost")("CursorLost", {
+  cursor: Schema.String,
+  message: Schema.String,
+}) {}
+
+/** There is no cursor of this name. */
+export class CursorUnknown extends Schema.TaggedError<CursorUnknown>("millrace/CursorUnknown")("CursorUnknown", {
+  cursor: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** The queue has a taker already. */
 export class QueueTaken extends Schema.TaggedError<QueueTaken>("millrace/QueueTaken")("QueueTaken", {
   queue: Schema.String,

@@ -13,8 +13,7 @@ import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
 import * as Queues from "../queues/index.ts"
 import * as Readiness from "../readiness/index.ts"
-import type { LogStore } from "../storage/LogStore.ts"
-import type { QueueStore } from "../storage/QueueStore.ts"
+import type { StoreServices } from "../storage/Stores.ts"
 import * as Topics from "../topics/index.ts"
 import { AdminServer } from "./AdminServer.ts"
 import * as DataDirectory from "./DataDirectory.ts"
@@ -30,10 +29,7 @@ export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListen
 const databasePath = (config: NodeConfig, directory: string): string | undefined =>
   config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, DataDirectory.databaseName)) : undefined
 
-const storageLayer = (
-  config: NodeConfig,
-  path: string | undefined,
-): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.unwrap(
     path === undefined
       ? Effect.map(

@@ -9,8 +9,10 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
 import { failureOf } from "../storage/failure.ts"
+import { CursorStore } from "../storage/CursorStore.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { QueueStore } from "../storage/QueueStore.ts"
+import type { StoreServices } from "../storage/Stores.ts"
 import type { Trouble } from "./verdict.ts"
 
 export class StoreWatch extends Context.Service<
@@ -39,8 +41,8 @@ const isStoreFailure = (error: unknown): error is StorageFailed | OutcomeUnknown
 
 /** The same stores as a layer provides, watched. */
 export const watched = <A, E, R>(
-  stores: Layer.Layer<A | LogStore | QueueStore, E, R>,
-): Layer.Layer<A | LogStore | QueueStore | StoreWatch, E, R> =>
+  stores: Layer.Layer<A | StoreServices, E, R>,
+): Layer.Layer<A | StoreServices | StoreWatch, E, R> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const context = yield* Layer.build(stores)
@@ -70,6 +72,7 @@ export const watched = <A, E, R>(
 
       const logs = Context.get(context, LogStore)
       const queues = Context.get(context, QueueStore)
+      const cursors = Context.get(context, CursorStore)
       return context.pipe(
         Context.add(LogStore, {
           ...logs,
@@ -78,6 +81,13 @@ export const watched = <A, E, R>(
           tombstone: watch(logs.tombstone),
         }),
         Context.add(QueueStore, { ...queues, apply: watch(queues.apply) }),
+        Context.add(CursorStore, {
+          ...cursors,
+          claim: watch(cursors.claim),
+          move: watch(cursors.move),
+          reset: watch(cursors.reset),
+          delete: watch(cursors.delete),
+        }),
         Context.add(StoreWatch, {
           writingSince: () => {
             // The oldest comes first.

@@ -1,5 +1,6 @@
 /**
- * The conformance suite of storage backends: every promise of `storage/LogStore` and `storage/QueueStore` as a test.
+ * The conformance suite of storage backends: every promise of `storage/LogStore`,
+ * `storage/QueueStore` and `storage/CursorStore` as a test.
  *
  *     storageSuite("memory", {
  *       makePlace: Effect.sync(() => {
@@ -13,6 +14,7 @@
 import { describe } from "@effect/vitest"
 import { acceptTests } from "./storage/accept.ts"
 import { appendTests } from "./storage/append.ts"
+import { cursorTests } from "./storage/cursors.ts"
 import { identityTests } from "./storage/identity.ts"
 import { keyTests } from "./storage/keys.ts"
 import { programTests } from "./storage/programs.ts"
@@ -35,4 +37,5 @@ export const storageSuite = (name: string, options: StorageSuiteOptions): void =
     programTests(options)
   })
   describe(`${name} as a QueueStore`, () => queueTests(options))
+  describe(`${name} as a CursorStore`, () => cursorTests(options))
 }

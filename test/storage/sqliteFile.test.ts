@@ -12,6 +12,7 @@ import { SqlClient } from "effect/sql/SqlClient"
 import { vi } from "vitest"
 import type { StoreUnusable } from "../../src/domain/errors.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
+import { sqliteDialect } from "../../src/storage/sql/SqliteDialect.ts"
 import { layer as sqlLayer } from "../../src/storage/sql/index.ts"
 import { layer, layerOnLoop, SqliteClient } from "../../src/storage/sqlite/index.ts"
 import { draft } from "../../src/testing/storage/fixtures.ts"
@@ -124,14 +125,15 @@ describe("a SQLite store's file", () => {
   it.live("is refused where its format is newer, and left as it is", () =>
     Effect.gen(function* () {
       const path = yield* usedPath
+      const known = sqliteDialect.migrations.length
       const database = new DatabaseSync(path)
       database.exec("UPDATE millrace_meta SET value = '99' WHERE name = 'format'")
       const error = yield* refused(path)
       expect(error).toMatchObject({
         reason: "newer format",
-        message: `${path} has format 99, and this version of millrace knows formats up to 2`,
+        message: `${path} has format 99, and this version of millrace knows formats up to ${known}`,
       })
-      database.exec("UPDATE millrace_meta SET value = '2' WHERE name = 'format'")
+      database.exec(`UPDATE millrace_meta SET value = '${known}' WHERE name = 'format'`)
       database.close()
       yield* open(path)
     }),

@@ -12,6 +12,7 @@ import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { QueueItem } from "../../domain/QueueItem.ts"
 import type { KeyedMessage } from "../AppendPlan.ts"
+import type { StoredCursor } from "../CursorStore.ts"
 import type { OffsetRange } from "../OffsetRanges.ts"
 
 /** One log: `positions[offset - 1]` is where its message is in the journal. */
@@ -40,6 +41,10 @@ export interface MemoryDisk {
   readonly keys: Map<string, KeyedMessage>
   /** By name. */
   readonly queues: Map<string, MemoryQueue>
+  /** By name. */
+  readonly cursors: Map<string, StoredCursor>
+  /** The last epoch that a holder of a cursor got. */
+  lastEpoch: number
 }
 
 /** An empty disk, with an incarnation of its own. */
@@ -51,6 +56,8 @@ export const makeDisk = (): MemoryDisk => ({
   logs: new Map(),
   keys: new Map(),
   queues: new Map(),
+  cursors: new Map(),
+  lastEpoch: 0,
 })
 
 /** The log, made where it does not exist. */

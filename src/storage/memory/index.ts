@@ -1,5 +1,5 @@
 /**
- * Logs and queues in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
+ * Logs, queues and cursors in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
  * as the `disk` it is on.
  *
  * A disk is held by one store at a time, as a file would be; a second one is refused.
@@ -9,10 +9,10 @@ import * as Layer from "effect/Layer"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { resolveNode } from "../Identity.ts"
-import { defaultKeyWindow, type KeyWindow, type LogStore } from "../LogStore.ts"
+import { defaultKeyWindow, type KeyWindow } from "../LogStore.ts"
 import { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
-import type { QueueStore } from "../QueueStore.ts"
-import { toContext } from "../Stores.ts"
+import { type StoreServices, toContext } from "../Stores.ts"
+import * as MemoryCursorStore from "./MemoryCursorStore.ts"
 import * as MemoryLogStore from "./MemoryLogStore.ts"
 import * as MemoryQueueStore from "./MemoryQueueStore.ts"
 
@@ -27,7 +27,7 @@ export interface MemoryOptions {
 }
 
 /** A store in memory. Fails as `StoreUnusable` where the disk is another node's or is held. */
-export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+export const layer = (options: MemoryOptions = {}): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const disk = options.disk ?? makeDisk()
@@ -42,6 +42,7 @@ export const layer = (options: MemoryOptions = {}): Layer.Layer<LogStore | Queue
       return toContext({
         logs: MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow),
         queues: MemoryQueueStore.make(disk),
+        cursors: MemoryCursorStore.make(disk),
       })
     }),
   )

@@ -1,5 +1,5 @@
 /**
- * The stores of logs and of queues over any `SqlClient`: opens them, and puts their operations together.
+ * The stores of logs, of queues and of cursors over any `SqlClient`: opens them, and puts their operations together.
  *
  * One store writes; it keeps the logs, their heads and the journal's end in memory, as of its last commit. A store
  * that only reads beside it asks the database for what it does not know.
@@ -25,6 +25,7 @@ import { readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
 import type { Room } from "./Room.ts"
 import { QueueTable } from "./QueueTable.ts"
+import * as SqlCursorStore from "./SqlCursorStore.ts"
 import * as SqlQueueStore from "./SqlQueueStore.ts"
 import { checkEnds, damaged } from "./StartCheck.ts"
 import { tombstone } from "./Tombstone.ts"
@@ -124,7 +125,11 @@ export const make = (
         )
       }),
     }
-    return { logs: logStore, queues: SqlQueueStore.make(transaction, queues) }
+    return {
+      logs: logStore,
+      queues: SqlQueueStore.make(transaction, queues),
+      cursors: SqlCursorStore.make(transaction),
+    }
   })
 
 const selectHead =

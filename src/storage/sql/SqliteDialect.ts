@@ -72,6 +72,23 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       PRIMARY KEY (queue, sequence)
     ) STRICT, WITHOUT ROWID`,
   ],
+  [
+    `CREATE TABLE millrace_cursors (
+      name TEXT PRIMARY KEY,
+      topics TEXT NOT NULL,
+      tenant TEXT,
+      line TEXT,
+      device TEXT,
+      position INTEGER NOT NULL,
+      epoch INTEGER NOT NULL,
+      moved_at INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID`,
+    `CREATE TABLE millrace_cursor_epochs (
+      one INTEGER PRIMARY KEY CHECK (one = 1),
+      last_epoch INTEGER NOT NULL
+    ) STRICT`,
+    `INSERT INTO millrace_cursor_epochs (one, last_epoch) VALUES (1, 0)`,
+  ],
 ]
 
 /**

@@ -12,12 +12,11 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import type { KeyWindow, LogStore } from "../LogStore.ts"
-import type { QueueStore } from "../QueueStore.ts"
+import type { KeyWindow } from "../LogStore.ts"
 import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
 import { damaged } from "../sql/StartCheck.ts"
-import { toContext } from "../Stores.ts"
+import { type StoreServices, toContext } from "../Stores.ts"
 import { checkComplete, closing, hasLog, markOpen } from "./Completeness.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
@@ -39,7 +38,7 @@ export interface SqliteOptions {
 }
 
 /** The store that writes. Held by one process; closed with the scope. */
-export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+export const layer = (options: SqliteOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const file = yield* hold(options.path)
@@ -54,7 +53,7 @@ export const layer = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore
 const open = (
   file: StoreFile,
   options: SqliteOptions,
-): Effect.Effect<Context.Context<LogStore | QueueStore>, StoreUnusable, Scope.Scope> =>
+): Effect.Effect<Context.Context<StoreServices>, StoreUnusable, Scope.Scope> =>
   withOwnScope(
     Effect.gen(function* () {
       const hadLog = hasLog(file.path)
@@ -85,7 +84,7 @@ const withOwnScope = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Ef
   )
 
 /** A store that only reads, beside one that writes and was open before. */
-export const layerReader = (options: SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+export const layerReader = (options: SqliteOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const client = yield* openClient(options.path, { filename: options.path, readonly: true })

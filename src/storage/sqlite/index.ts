@@ -1,5 +1,5 @@
 /**
- * Logs and queues in a SQLite file: `layer` provides their stores, which work in threads of their own, one that writes
+ * Logs, queues and cursors in a SQLite file: `layer` provides their stores, which work in threads of their own, one that writes
  * and one that reads; `layerOnLoop` works on the calling thread.
  *
  * One process holds the file. A store remembers whose it is. An acknowledged write has been synced to the disk, unless
@@ -7,8 +7,7 @@
  */
 import type * as Layer from "effect/Layer"
 import type { StoreUnusable } from "../../domain/errors.ts"
-import type { LogStore } from "../LogStore.ts"
-import type { QueueStore } from "../QueueStore.ts"
+import type { StoreServices } from "../Stores.ts"
 import * as Worker from "../worker/index.ts"
 import { backend } from "./preload.ts"
 import * as SqliteStores from "./SqliteStores.ts"
@@ -19,9 +18,9 @@ export { examine } from "./examine.ts"
 export * as SqliteClient from "./SqliteClient.ts"
 
 /** A store in threads of its own: neither commits nor replay hold up the event loop, nor each other. */
-export const layer = (options: SqliteStores.SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+export const layer = (options: SqliteStores.SqliteOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   Worker.layer({ module: backend, options, readers: 1 })
 
 /** A store on the calling thread: every call holds up the event loop, also while the disk syncs. */
-export const layerOnLoop = (options: SqliteStores.SqliteOptions): Layer.Layer<LogStore | QueueStore, StoreUnusable> =>
+export const layerOnLoop = (options: SqliteStores.SqliteOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   SqliteStores.layer(options)

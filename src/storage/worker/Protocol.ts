@@ -7,6 +7,7 @@
  */
 import * as Schema from "effect/Schema"
 import {
+  CursorMismatch,
   OffsetConflict,
   OffsetGap,
   OutcomeUnknown,
@@ -18,6 +19,7 @@ import {
 import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { PackedItems, PackedOperations } from "./QueueCodec.ts"
+import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueResult, QueueState } from "../QueueStore.ts"
 import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
@@ -47,6 +49,11 @@ export type Operation =
   | { readonly operation: "apply"; readonly operations: PackedOperations }
   | { readonly operation: "items"; readonly queue: string; readonly after: number; readonly limit: PageLimit }
   | { readonly operation: "queues" }
+  | { readonly operation: "claim"; readonly claim: CursorClaim }
+  | { readonly operation: "move"; readonly moves: ReadonlyArray<CursorMove> }
+  | { readonly operation: "reset"; readonly reset: CursorReset }
+  | { readonly operation: "delete"; readonly name: string }
+  | { readonly operation: "cursors" }
 
 /** What each operation answers. */
 export interface Answers {
@@ -64,10 +71,19 @@ export interface Answers {
   readonly apply: ReadonlyArray<QueueResult>
   readonly items: PackedItems
   readonly queues: ReadonlyArray<QueueState>
+  readonly claim: StoredCursor
+  readonly move: ReadonlyArray<boolean>
+  readonly reset: boolean
+  readonly delete: boolean
+  readonly cursors: ReadonlyArray<StoredCursor>
 }
 
 export type OperationName = Operation["operation"]
-export type WriteOperation = "append" | "accept" | "tombstone" | "apply"
+
+/** Operations that write: where a thread ends by itself, nobody knows what became of them. */
+export const writeOperations = ["append", "accept", "tombstone", "apply", "claim", "move", "reset", "delete"] as const
+
+export type WriteOperation = (typeof writeOperations)[number]
 export type ReadOperation = Exclude<OperationName, WriteOperation>
 
 /** From the client to the thread. */
@@ -87,18 +103,20 @@ export type Response =
   /** Not an error of the store but of its code. */
   | { readonly type: "died"; readonly call: number | undefined; readonly description: string }
 
-const CallError = Schema.Union([StorageFailed, StorageFull, OutcomeUnknown, OffsetConflict, OffsetGap])
+const CallError = Schema.Union([StorageFailed, StorageFull, OutcomeUnknown, OffsetConflict, OffsetGap, CursorMismatch])
 
 export type CallError = typeof CallError.Type
 
 /** What an operation fails with. */
 export type CallErrorOf<Name extends OperationName> = Name extends "accept"
-  ? CallError
-  : Name extends WriteOperation
-    ? WriteFailure
-    : Name extends "check"
-      ? StorageFailed | StorageFull
-      : StorageFailed
+  ? Exclude<CallError, CursorMismatch>
+  : Name extends "claim"
+    ? WriteFailure | CursorMismatch
+    : Name extends WriteOperation
+      ? WriteFailure
+      : Name extends "check"
+        ? StorageFailed | StorageFull
+        : StorageFailed
 
 export const encodeCallError = Schema.encodeSync(CallError)
 export const decodeCallError = Schema.decodeUnknownSync(CallError)

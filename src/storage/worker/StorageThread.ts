@@ -20,6 +20,7 @@ import {
   type OperationName,
   type Request,
   type Response,
+  writeOperations,
 } from "./Protocol.ts"
 import { spawn } from "./spawn.ts"
 
@@ -30,8 +31,7 @@ interface Pending {
   readonly resume: Resume
 }
 
-const isWrite = (operation: OperationName): boolean =>
-  operation === "append" || operation === "accept" || operation === "tombstone" || operation === "apply"
+const writes: ReadonlySet<OperationName> = new Set(writeOperations)
 
 export class StorageThread {
   readonly info: StoreInfo
@@ -160,7 +160,7 @@ class ThreadLife {
     this.pending.clear()
     for (const { operation, resume } of pending) {
       const reason = { operation, message: why }
-      resume(Effect.fail(isWrite(operation) ? new OutcomeUnknown(reason) : new StorageFailed(reason)))
+      resume(Effect.fail(writes.has(operation) ? new OutcomeUnknown(reason) : new StorageFailed(reason)))
     }
   }
 }

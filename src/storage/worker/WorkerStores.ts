@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { LogStore } from "../LogStore.ts"
+import type { CursorStore } from "../CursorStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
 import type { Stores } from "../Stores.ts"
 import { packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
@@ -101,5 +102,12 @@ export const make = ({
         Effect.map(read<"items">({ operation: "items", queue, after, limit }), unpackItems),
       queues: read<"queues">({ operation: "queues" }),
     }
-    return { logs, queues }
+    const cursors: CursorStore["Service"] = {
+      claim: (claim) => writer.call<"claim">({ operation: "claim", claim }),
+      move: (moves) => writer.call<"move">({ operation: "move", moves }),
+      reset: (reset) => writer.call<"reset">({ operation: "reset", reset }),
+      delete: (name) => writer.call<"delete">({ operation: "delete", name }),
+      cursors: read<"cursors">({ operation: "cursors" }),
+    }
+    return { logs, queues, cursors }
   })

@@ -11,9 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
-import type { LogStore } from "../LogStore.ts"
-import type { QueueStore } from "../QueueStore.ts"
-import { fromContext, type Stores } from "../Stores.ts"
+import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
 import { packMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
 import { packItems, unpackOperations } from "./QueueCodec.ts"
 import {
@@ -31,9 +29,9 @@ import type { ThreadData } from "./spawn.ts"
 
 /** What a backend's module exports to run in a thread. */
 interface BackendModule {
-  readonly layer: (options: unknown) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
+  readonly layer: (options: unknown) => Layer.Layer<StoreServices, StoreUnusable>
   /** Opens the same store to read, beside the one that writes. */
-  readonly layerReader?: (options: unknown) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
+  readonly layerReader?: (options: unknown) => Layer.Layer<StoreServices, StoreUnusable>
 }
 
 const port = parentPort!
@@ -68,7 +66,7 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
-const perform = ({ logs, queues }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
+const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
       return call.requests.keys === undefined && logs.appendBlocks !== undefined
@@ -112,6 +110,16 @@ const perform = ({ logs, queues }: Stores, call: Operation): Effect.Effect<Answe
       })
     case "queues":
       return Effect.map(queues.queues, (answer) => ({ answer }))
+    case "claim":
+      return Effect.map(cursors.claim(call.claim), (answer) => ({ answer }))
+    case "move":
+      return Effect.map(cursors.move(call.moves), (answer) => ({ answer }))
+    case "reset":
+      return Effect.map(cursors.reset(call.reset), (answer) => ({ answer }))
+    case "delete":
+      return Effect.map(cursors.delete(call.name), (answer) => ({ answer }))
+    case "cursors":
+      return Effect.map(cursors.cursors, (answer) => ({ answer }))
   }
 }
 

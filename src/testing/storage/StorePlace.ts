@@ -6,8 +6,8 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import type { KeyWindow, LogStore } from "../../storage/LogStore.ts"
-import type { QueueStore } from "../../storage/QueueStore.ts"
+import type { KeyWindow } from "../../storage/LogStore.ts"
+import type { StoreServices } from "../../storage/Stores.ts"
 
 export interface OpenOptions {
   readonly node?: NodeId | undefined
@@ -17,7 +17,7 @@ export interface OpenOptions {
 /** Where one store's data lives: a directory, a disk in memory, a database. */
 export interface StorePlace {
   /** A store on this data. Opened again only after the one before it was closed. */
-  readonly open: (options: OpenOptions) => Layer.Layer<LogStore | QueueStore, StoreUnusable>
+  readonly open: (options: OpenOptions) => Layer.Layer<StoreServices, StoreUnusable>
 }
 
 export interface StorageSuiteOptions {

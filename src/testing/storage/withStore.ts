@@ -3,6 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { StoreUnusable } from "../../domain/errors.ts"
+import { CursorStore } from "../../storage/CursorStore.ts"
 import { LogStore } from "../../storage/LogStore.ts"
 import { QueueStore } from "../../storage/QueueStore.ts"
 import type { StorageSuiteOptions, OpenOptions, StorePlace } from "./StorePlace.ts"
@@ -24,6 +25,13 @@ export const openedQueues = <A, E>(
   use: (queues: QueueStore["Service"]) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E | StoreUnusable> =>
   Effect.flatMap(QueueStore, use).pipe(Effect.provide(place.open({ node: ownNode })))
+
+/** The same for its store of cursors. */
+export const openedCursors = <A, E>(
+  place: StorePlace,
+  use: (cursors: CursorStore["Service"]) => Effect.Effect<A, E>,
+): Effect.Effect<A, E | StoreUnusable> =>
+  Effect.flatMap(CursorStore, use).pipe(Effect.provide(place.open({ node: ownNode })))
 
 /** A new place, and a store of queues on it for the time of an effect. */
 export const withQueues = <A, E>(
