@@ -9,6 +9,8 @@ export interface QueuesSettings {
   /** How much one commit takes at most: operations, and bytes of items. */
   readonly commitOperationsMax: number
   readonly commitBytesMax: number
+  /** Commits under way at the same time, at most: while one is written, the next one is prepared. */
+  readonly commitsInFlightMax: number
   /** How often a taker looks at an empty queue that nobody here has added to: others may write to the same store. */
   readonly pollMillis: number
 }
@@ -17,6 +19,7 @@ export const defaultQueuesSettings: QueuesSettings = {
   itemBytesMax: 3.5 * 1024 * 1024,
   commitOperationsMax: 4096,
   commitBytesMax: 8 * 1024 * 1024,
+  commitsInFlightMax: 2,
   pollMillis: 1000,
 }
 

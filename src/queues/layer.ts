@@ -1,23 +1,21 @@
 /**
  * Queues in this process, over a storage.
  */
-import { randomUUID } from "node:crypto"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { InvalidArgument, MessageTooLarge, NotPermitted, QueueTaken } from "../domain/errors.ts"
-import * as Message from "../domain/Message.ts"
+import { InvalidArgument, QueueTaken } from "../domain/errors.ts"
 import { nameProblem } from "../domain/Name.ts"
-import * as NodeId from "../domain/NodeId.ts"
-import { type QueueItem, queueProblem } from "../domain/QueueItem.ts"
-import * as Topic from "../domain/Topic.ts"
-import { LogStore, type PageLimit } from "../storage/LogStore.ts"
-import { type ItemDraft, QueueStore } from "../storage/QueueStore.ts"
+import { deadQueueOf, queueProblem } from "../domain/QueueItem.ts"
+import type { LogStore } from "../storage/LogStore.ts"
+import { itemsOf } from "../storage/queuePage.ts"
+import { QueueStore } from "../storage/QueueStore.ts"
+import { isDraftError, makeDrafter } from "./draft.ts"
 import { QueueWriter } from "./internal/QueueWriter.ts"
-import { type EnqueueError, type EnqueueOptions, Queues } from "./Queues.ts"
+import { Queues } from "./Queues.ts"
 import { QueuesSettings } from "./QueuesSettings.ts"
-import { take } from "./taking.ts"
+import { take, type TakeSources } from "./taking.ts"
 
 /** Items that one call gives at most. */
 const itemsMax = 10_000
@@ -44,39 +42,15 @@ const checkWhole = (argument: string, value: number, min: number) =>
 
 const make = Effect.gen(function* () {
   const store = yield* QueueStore
-  const { node } = (yield* LogStore).info
   const writer = yield* QueueWriter
   const settings = yield* QueuesSettings
-  const clock = yield* Clock.Clock
   const taken = new Set<string>()
 
-  /** An item to be, with its size in bytes, or what is wrong with it. Plain code, because it runs for every item. */
-  const draft = (
-    queue: string,
-    payload: Uint8Array | string,
-    { headers, target, topic }: EnqueueOptions,
-    createdAt: number,
-  ): { readonly item: ItemDraft; readonly bytes: number } | InvalidArgument | NotPermitted | MessageTooLarge => {
-    const invalid = draftProblem(queue, { headers, target, topic })
-    if (invalid !== undefined) return invalid
-    const about = topic ?? queue
-    if (Topic.isReserved(about)) {
-      return new NotPermitted({
-        message: `topics that begin with "$" belong to the bus: ${JSON.stringify(about)} cannot be enqueued`,
-      })
-    }
-    const content = typeof payload === "string" ? Buffer.from(payload) : payload
-    const plain = Message.makeHeaders(headers)
-    const bytes = Message.contentBytes(about, content, plain)
-    if (bytes > settings.itemBytesMax) return tooLarge(bytes, settings.itemBytesMax)
-    const id = randomUUID()
-    return {
-      item: { queue, id, topic: about, source: node, target, createdAt, headers: plain, payload: content },
-      bytes,
-    }
-  }
+  const makeDraft = makeDrafter(settings.itemBytesMax)
 
-  const front = (queue: string, limit: PageLimit) => store.items(queue, 0, limit)
+  /** Items after a sequence. */
+  const read: TakeSources["read"] = (queue, after, limit) =>
+    Effect.map(store.page(queue, after, limit), (page) => itemsOf(queue, page, after, limit))
 
   const reject: Queues["Service"]["reject"] = Effect.fnUntraced(function* (queue, id, options = {}) {
     const { attemptsMax, reason } = options
@@ -89,22 +63,14 @@ const make = Effect.gen(function* () {
   })
 
   return Queues.of({
-    enqueue: (queue, payload, options = {}) =>
-      Effect.suspend((): Effect.Effect<QueueItem, EnqueueError> => {
-        const drafted = draft(queue, payload, options, clock.currentTimeMillisUnsafe())
-        if ("_tag" in drafted) return Effect.fail(drafted)
-        const { bytes, item } = drafted
-        return Effect.map(writer.apply({ type: "enqueue", item }, bytes), ({ sequence }) => ({
-          ...item,
-          sequence,
-          attempts: 0,
-          death: undefined,
-        }))
-      }),
+    enqueue: (queue, payload, options) => {
+      const draft = makeDraft(queue, payload, options)
+      return isDraftError(draft) ? Effect.fail(draft) : writer.enqueue(draft)
+    },
 
     peek: Effect.fnUntraced(function* (queue) {
       yield* checkQueue(queue)
-      const [item] = yield* front(queue, { rows: 1, bytes: itemsBytesMax })
+      const [item] = yield* read(queue, 0, { rows: 1, bytes: 1 })
       return Option.fromNullishOr(item)
     }),
 
@@ -113,7 +79,7 @@ const make = Effect.gen(function* () {
       yield* checkQueue(queue)
       yield* checkWhole("after", after, 0)
       yield* checkWhole("limit", limit, 1)
-      return yield* store.items(queue, after, { rows: Math.min(limit, itemsMax), bytes: itemsBytesMax })
+      return yield* read(queue, after, { rows: Math.min(limit, itemsMax), bytes: itemsBytesMax })
     }),
 
     ack: Effect.fnUntraced(function* (queue, id) {
@@ -129,10 +95,11 @@ const make = Effect.gen(function* () {
       yield* checkWhole("itemsMax", max, 1)
       let moved = 0
       while (moved < max) {
-        const wanted = Math.min(max - moved, redriveMax)
-        const result = yield* writer.apply({ type: "redrive", queue, itemsMax: wanted })
-        moved += result.moved
-        if (result.moved < wanted) break
+        // They are in memory on their way: as many as are on one page at a time.
+        const page = yield* read(deadQueueOf(queue), 0, { rows: redriveMax, bytes: itemsBytesMax })
+        if (page.length === 0) break
+        const wanted = Math.min(max - moved, page.length)
+        moved += (yield* writer.apply({ type: "redrive", queue, itemsMax: wanted })).moved
       }
       return moved
     }),
@@ -143,7 +110,7 @@ const make = Effect.gen(function* () {
         if (options.attemptsMax !== undefined) yield* checkWhole("attemptsMax", options.attemptsMax, 1)
         return yield* Effect.acquireUseRelease(
           hold(taken, queue),
-          () => take({ writer, pollMillis: settings.pollMillis, front, reject }, queue, handler, options),
+          () => take({ writer, pollMillis: settings.pollMillis, read, reject }, queue, handler, options),
           () => Effect.sync(() => taken.delete(queue)),
         )
       }),
@@ -152,19 +119,6 @@ const make = Effect.gen(function* () {
   })
 })
 
-const draftProblem = (queue: string, { headers, target, topic }: EnqueueOptions): InvalidArgument | undefined => {
-  const problems = {
-    queue: queueProblem(queue),
-    topic: topic === undefined ? undefined : Topic.problem(topic),
-    target: target === undefined ? undefined : NodeId.problem(target),
-    headers: Message.headersProblem(headers),
-  }
-  for (const [argument, message] of Object.entries(problems)) {
-    if (message !== undefined) return new InvalidArgument({ argument, message })
-  }
-  return undefined
-}
-
 const hold = (taken: Set<string>, queue: string): Effect.Effect<void, QueueTaken> =>
   Effect.suspend(() => {
     if (taken.has(queue)) {
@@ -172,13 +126,6 @@ const hold = (taken: Set<string>, queue: string): Effect.Effect<void, QueueTaken
     }
     taken.add(queue)
     return Effect.void
-  })
-
-const tooLarge = (bytes: number, bytesMax: number): MessageTooLarge =>
-  new MessageTooLarge({
-    bytes,
-    bytesMax,
-    message: `an item of ${bytes.toLocaleString("en")} bytes is larger than this node takes, which is ${bytesMax.toLocaleString("en")} bytes`,
   })
 
 /** Queues over a storage. What was asked for before the scope closes is committed and answered. */

@@ -8,12 +8,11 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Cause from "effect/Cause"
-import * as Result from "effect/Result"
 import type { StorageFailed } from "../domain/errors.ts"
-import { failureOf } from "../storage/failure.ts"
 import type { PageLimit } from "../storage/LogStore.ts"
 import type { QueueItem } from "../domain/QueueItem.ts"
 import type { Queues, QueueWriteError, TakeOptions } from "./Queues.ts"
+import type { Acknowledged } from "./internal/entries.ts"
 import type { QueueWriter } from "./internal/QueueWriter.ts"
 
 /** Failed attempts after which an item is dead. */
@@ -44,14 +43,19 @@ const makeBell = (writer: QueueWriter["Service"], queue: string): Effect.Effect<
     return bell
   })
 
-/** Items that are read ahead, and that may be done without being acknowledged on the disk yet. */
-const windowItems = 100
+/** Items that are read ahead, and as many that may be done without being acknowledged on the disk yet. */
+const windowItems = 1024
 const windowBytes = 1024 * 1024
 
 export interface TakeSources {
   readonly writer: QueueWriter["Service"]
   readonly pollMillis: number
-  readonly front: (queue: string, limit: PageLimit) => Effect.Effect<ReadonlyArray<QueueItem>, StorageFailed>
+  /** A queue's items after a sequence. */
+  readonly read: (
+    queue: string,
+    after: number,
+    limit: PageLimit,
+  ) => Effect.Effect<ReadonlyArray<QueueItem>, StorageFailed>
   readonly reject: Queues["Service"]["reject"]
 }
 
@@ -74,33 +78,48 @@ class Acknowledgements {
     this.#queue = queue
   }
 
-  /** Acknowledges an item; waits only where too many are on their way. */
-  send(id: string): Effect.Effect<void> {
-    this.#count += 1
-    this.#settled.closeUnsafe()
-    if (this.#count >= windowItems) this.#room.closeUnsafe()
-    Effect.runFork(Effect.result(this.#writer.apply({ type: "ack", queue: this.#queue, id }))).addObserver((exit) => {
-      if (Exit.isFailure(exit)) this.#failure ??= failureOf(exit.cause, "ack")
-      else if (Result.isFailure(exit.value)) this.#failure ??= exit.value.failure
-      else if (!exit.value.success.accepted) this.isOutOfStep = true
-      this.#count -= 1
-      this.#room.openUnsafe()
-      if (this.#count === 0) this.#settled.openUnsafe()
-    })
+  /** Acknowledges an item. */
+  send(sequence: number): void {
+    if (this.#count++ === 0) this.#settled.closeUnsafe()
+    if (this.#count === windowItems) this.#room.closeUnsafe()
+    this.#writer.done(this.#queue, sequence, this.#acknowledged)
+  }
+
+  readonly #acknowledged: Acknowledged = (result) => {
+    if (result === false) this.isOutOfStep = true
+    else if (result !== true) this.#failure ??= result
+    if (this.#count-- === windowItems) this.#room.openUnsafe()
+    if (this.#count === 0) this.#settled.openUnsafe()
+  }
+
+  /** Whether nothing more may be sent for now. */
+  get isFull(): boolean {
+    return this.#count >= windowItems
+  }
+
+  /** Waits until there is room for more. */
+  get room(): Effect.Effect<void> {
     return this.#room.await
   }
 
   /** Waits until all are on the disk; fails where one could not be brought there. */
   get settled(): Effect.Effect<void, QueueWriteError> {
-    return Effect.flatMap(this.#settled.await, () =>
-      this.#failure === undefined ? Effect.void : Effect.fail(this.#failure),
-    )
+    return Effect.flatMap(this.#settled.await, () => this.failure)
+  }
+
+  /** Fails where one could not be brought to the disk. */
+  get failure(): Effect.Effect<void, QueueWriteError> {
+    return this.#failure === undefined ? Effect.void : Effect.fail(this.#failure)
+  }
+
+  get hasFailed(): boolean {
+    return this.#failure !== undefined
   }
 }
 
 /** Takes a queue for as long as it runs. Nobody else may. */
 export const take = <E, R>(
-  { front, pollMillis, reject, writer }: TakeSources,
+  { pollMillis, read, reject, writer }: TakeSources,
   queue: string,
   handler: (item: QueueItem) => Effect.Effect<unknown, E, R>,
   { attemptsMax = attemptsMaxDefault, backoff = backoffDefault }: TakeOptions,
@@ -110,31 +129,45 @@ export const take = <E, R>(
       const bell = yield* makeBell(writer, queue)
       const acks = new Acknowledgements(writer, queue)
       yield* Effect.addFinalizer(() => Effect.ignore(acks.settled))
+
+      /** Does an item until it has succeeded or is dead; gives whether it is gone from the queue then. */
+      const doItem = (item: QueueItem): Effect.Effect<boolean, QueueWriteError, R> =>
+        Effect.gen(function* () {
+          let current = item
+          while (true) {
+            const exit = yield* Effect.exit(handler(current))
+            if (Exit.isSuccess(exit)) {
+              acks.send(item.sequence)
+              return true
+            }
+            if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
+            // It is the front only when those before it are gone: operations take effect in the order in which they came.
+            const reason = reasonOf(exit.cause)
+            const { accepted, attempts, isDead } = yield* reject(queue, item.id, { attemptsMax, reason })
+            if (!accepted || isDead) return accepted
+            yield* Effect.sleep(backoff(attempts))
+            current = { ...item, attempts }
+          }
+        })
+
+      /** The last item that was done. */
+      let last = 0
       while (true) {
-        yield* acks.settled
-        acks.isOutOfStep = false
         // Closed before looking: what is added from here on rings.
         bell.closeUnsafe()
-        const items = yield* front(queue, { rows: windowItems, bytes: windowBytes })
-        if (items.length === 0) {
-          yield* Effect.timeoutOption(bell.await, pollMillis)
-          continue
-        }
+        const items = yield* read(queue, last, { rows: windowItems, bytes: windowBytes })
+        if (items.length === 0) yield* Effect.timeoutOption(bell.await, pollMillis)
         for (const item of items) {
-          const exit = yield* Effect.exit(handler(item))
-          if (Exit.isSuccess(exit)) {
-            yield* acks.send(item.id)
-            if (acks.isOutOfStep) break
-            continue
-          }
-          if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-          // It is the front only when those before it are gone: operations take effect in the order in which they came.
-          const reason = reasonOf(exit.cause)
-          const { attempts, isDead } = yield* reject(queue, item.id, { attemptsMax, reason })
-          if (attempts > 0 && isDead) continue
-          if (attempts > 0) yield* Effect.sleep(backoff(attempts))
-          break
+          if (!(yield* doItem(item))) acks.isOutOfStep = true
+          if (acks.isOutOfStep || acks.hasFailed) break
+          last = item.sequence
+          if (acks.isFull) yield* acks.room
         }
+        yield* acks.failure
+        if (!acks.isOutOfStep) continue
+        yield* acks.settled
+        acks.isOutOfStep = false
+        last = 0
       }
     }),
   )

@@ -1,221 +1,228 @@
 /**
  * What a batch of queue operations will do, worked out before anything is written. Every backend plans with this and
- * then writes the plan's rows; it loads no more of a queue than the batch can reach.
+ * then writes the plan. A plan knows a queue by its ends; of its items it asks for ids, and only where an operation
+ * names one, so that most batches are planned without looking at any item.
  */
 import { type Death, deadQueueOf } from "../domain/QueueItem.ts"
-import type { ItemDraft, QueueOperation, QueueResult } from "./QueueStore.ts"
+import { type ItemBlock, type ItemContent, ItemBlockReader, packItems, type StoredItemBlock } from "./ItemBlock.ts"
+import type { QueueOperation, QueueResult } from "./QueueStore.ts"
 
-/** An item of a queue's front, as far as a plan has to know it. */
-export interface FrontItem {
-  readonly sequence: number
-  readonly id: string
+/** The ends of a queue: it holds the items from `firstSequence` to `lastSequence`, and is empty where these cross. */
+export interface QueueEnds {
+  readonly firstSequence: number
+  readonly lastSequence: number
+  /** How often the front was rejected: nothing else ever has been. */
   readonly attempts: number
 }
 
-/** A queue as it is stored. */
-export interface StoredQueue {
-  readonly depth: number
-  readonly lastSequence: number
-  /** The first items, in order: at least as many as `itemsWanted` says, or all. */
-  readonly front: ReadonlyArray<FrontItem>
-}
+export const newQueue: QueueEnds = { firstSequence: 1, lastSequence: 0, attempts: 0 }
 
-/** Where an item is stored: in which queue, and under which sequence. */
+/** Where an item is: in which queue, and under which sequence. */
 export interface ItemPlace {
   readonly queue: string
   readonly sequence: number
 }
 
-/** What becomes of a stored item. */
-export type ItemChange =
-  | { readonly type: "remove" }
-  | { readonly type: "count"; readonly attempts: number }
-  | { readonly type: "move"; readonly to: ItemPlace; readonly attempts: number; readonly death: Death | undefined }
+/** What a plan can ask of a store. */
+export interface StoredQueues {
+  readonly ends: (queue: string) => QueueEnds
+  /** The id of a stored item, if it is known without asking the database. */
+  readonly idAt: (place: ItemPlace) => string | undefined
+}
+
+/** An item that moves: one that is stored, or one that came with this very batch. */
+type Moving = { readonly place: ItemPlace } | { readonly content: ItemContent }
+
+/** What is added to a queue: a new block, or one item that moves. */
+export type Arrival =
+  | { readonly type: "block"; readonly block: ItemBlock; readonly lastSequence: number }
+  | {
+      readonly type: "item"
+      readonly item: Moving
+      readonly death: Death | undefined
+      readonly lastSequence: number
+    }
 
 export interface QueuePlan {
+  /** A stored item whose id was asked for and not known: then nothing else of the plan counts. */
+  readonly lacks: ItemPlace | undefined
   readonly results: ReadonlyArray<QueueResult>
-  /** New items with their places and attempts, in the order of their sequences within each queue. */
-  readonly inserts: ReadonlyArray<PlannedInsert>
-  /** What becomes of stored items, once for each. */
-  readonly changes: ReadonlyArray<{ readonly item: ItemPlace; readonly change: ItemChange }>
-  /** Queues whose depth or last sequence are others now, with these. */
-  readonly queues: ReadonlyMap<string, { readonly depth: number; readonly lastSequence: number }>
+  /** Queues that are changed, with their ends as they will be. */
+  readonly ends: ReadonlyMap<string, QueueEnds>
+  /** What is added to queues, in the order of sequences in each. */
+  readonly arrivals: ReadonlyMap<string, ReadonlyArray<Arrival>>
+  /** Stored items that move, whose contents have to be known to write what arrives. */
+  readonly moves: ReadonlyArray<ItemPlace>
 }
 
-export interface PlannedInsert {
-  readonly place: ItemPlace
-  readonly item: ItemDraft
-  readonly attempts: number
-  readonly death: Death | undefined
-}
-
-/** How many items of the front of each queue a batch can reach. */
-export const itemsWanted = (operations: ReadonlyArray<QueueOperation>): ReadonlyMap<string, number> => {
-  const wanted = new Map<string, number>()
-  const add = (queue: string, items: number) => wanted.set(queue, (wanted.get(queue) ?? 0) + items)
-  for (const operation of operations) {
-    switch (operation.type) {
-      case "enqueue":
-        add(operation.item.queue, 0)
-        break
-      case "ack":
-        add(operation.queue, 1)
-        break
-      case "reject":
-        add(operation.queue, 1)
-        add(deadQueueOf(operation.queue), 0)
-        break
-      case "redrive":
-        add(operation.queue, 0)
-        add(deadQueueOf(operation.queue), operation.itemsMax)
-    }
-  }
-  return wanted
-}
-
-/** An item on its way through a plan: a stored one knows where it is stored, a new one what it is. */
-interface Entry {
-  readonly id: string
-  readonly stored: ItemPlace | undefined
-  readonly draft: ItemDraft | undefined
-  place: ItemPlace
-  attempts: number
-  death: Death | undefined
-  isRemoved: boolean
-}
-
-class PlannedQueue {
-  readonly name: string
-  readonly entries: Array<Entry>
-  depth: number
-  lastSequence: number
-  isTouched = false
-  private next = 0
-
-  constructor(name: string, { depth, front, lastSequence }: StoredQueue) {
-    this.name = name
-    this.depth = depth
-    this.lastSequence = lastSequence
-    this.entries = front.map(({ attempts, id, sequence }) => {
-      const place = { queue: name, sequence }
-      return { id, stored: place, draft: undefined, place, attempts, death: undefined, isRemoved: false }
-    })
-  }
-
-  get front(): Entry | undefined {
-    return this.entries[this.next]
-  }
-
-  takeFront(): Entry {
-    this.isTouched = true
-    this.depth -= 1
-    return this.entries[this.next++]!
-  }
-
-  append(entry: Entry): void {
-    this.isTouched = true
-    this.depth += 1
-    this.lastSequence += 1
-    entry.place = { queue: this.name, sequence: this.lastSequence }
-    // What is stored beyond the loaded front comes before it, so it can be reached only where all of it was loaded.
-    this.entries.push(entry)
-  }
-}
-
-export const planQueues = (
-  operations: ReadonlyArray<QueueOperation>,
-  stored: (queue: string) => StoredQueue,
-): QueuePlan => {
+export const planQueues = (operations: ReadonlyArray<QueueOperation>, stored: StoredQueues): QueuePlan => {
   const queues = new Map<string, PlannedQueue>()
-  const drafted: Array<Entry> = []
+  let lacks: ItemPlace | undefined
+  const idAt = (place: ItemPlace): string | undefined => {
+    const id = stored.idAt(place)
+    if (id === undefined) lacks ??= place
+    return id
+  }
   const open = (name: string): PlannedQueue => {
     let queue = queues.get(name)
-    if (queue === undefined) queues.set(name, (queue = new PlannedQueue(name, stored(name))))
+    if (queue === undefined) queues.set(name, (queue = new PlannedQueue(name, stored.ends(name), idAt)))
     return queue
   }
-
-  const enqueue = (item: ItemDraft): QueueResult => {
-    const queue = open(item.queue)
-    const place = { queue: item.queue, sequence: 0 }
-    const entry: Entry = {
-      id: item.id,
-      stored: undefined,
-      draft: item,
-      place,
-      attempts: 0,
-      death: undefined,
-      isRemoved: false,
-    }
-    queue.append(entry)
-    drafted.push(entry)
-    return { type: "enqueue", sequence: entry.place.sequence }
-  }
-
-  const changed = new Set<Entry>()
-
-  const apply = (operation: QueueOperation): QueueResult => {
+  const results = operations.map((operation): QueueResult => {
+    const queue = open(operation.queue)
     switch (operation.type) {
-      case "enqueue":
-        return enqueue(operation.item)
+      case "enqueue": {
+        const firstSequence = queue.lastSequence + 1
+        for (const block of operation.blocks) queue.append(block)
+        return { type: "enqueue", firstSequence }
+      }
       case "ack": {
-        const queue = open(operation.queue)
-        if (queue.front?.id !== operation.id) return { type: "ack", accepted: false }
-        const entry = queue.takeFront()
-        entry.isRemoved = true
-        changed.add(entry)
-        return { type: "ack", accepted: true }
+        const accepted = queue.isFront(operation.id)
+        if (accepted) queue.remove(1)
+        return { type: "ack", accepted }
+      }
+      case "ackRange": {
+        const { first, last } = operation
+        const removed = first === queue.firstSequence ? Math.max(Math.min(last, queue.lastSequence) - first + 1, 0) : 0
+        queue.remove(removed)
+        return { type: "ackRange", removed }
       }
       case "reject": {
-        const queue = open(operation.queue)
-        const { front } = queue
-        if (front?.id !== operation.id) return { type: "reject", accepted: false, attempts: 0, isDead: false }
-        const attempts = front.attempts + 1
-        changed.add(front)
-        if (operation.attemptsMax === undefined || attempts < operation.attemptsMax) {
-          front.attempts = attempts
-          return { type: "reject", accepted: true, attempts, isDead: false }
+        if (!queue.isFront(operation.id)) return { type: "reject", accepted: false, attempts: 0, isDead: false }
+        const attempts = queue.attempts + 1
+        const isDead = operation.attemptsMax !== undefined && attempts >= operation.attemptsMax
+        if (isDead) {
+          const { at, reason } = operation
+          const death = { sequence: queue.firstSequence, attempts, reason, at }
+          open(deadQueueOf(operation.queue)).move(queue.takeFront(), death)
+        } else {
+          queue.count()
         }
-        const { sequence } = front.place
-        queue.takeFront()
-        front.attempts = 0
-        front.death = { sequence, attempts, reason: operation.reason, at: operation.at }
-        open(deadQueueOf(operation.queue)).append(front)
-        return { type: "reject", accepted: true, attempts, isDead: true }
+        return { type: "reject", accepted: true, attempts, isDead }
       }
       case "redrive": {
         const dead = open(deadQueueOf(operation.queue))
-        const queue = open(operation.queue)
-        let moved = 0
-        for (; moved < operation.itemsMax && dead.front !== undefined; moved++) {
-          const entry = dead.takeFront()
-          entry.attempts = 0
-          entry.death = undefined
-          queue.append(entry)
-          changed.add(entry)
-        }
+        const moved = Math.min(operation.itemsMax, dead.lastSequence - dead.firstSequence + 1)
+        for (let i = 0; i < moved; i++) queue.move(dead.takeFront(), undefined)
         return { type: "redrive", moved }
       }
     }
-  }
-
-  const results = operations.map(apply)
+  })
+  const changed = [...queues].filter(([, queue]) => queue.isChanged)
+  const arrivals = changed.map(([name, queue]) => [name, queue.remaining] as const)
   return {
+    lacks,
     results,
-    inserts: drafted
-      .filter((entry) => !entry.isRemoved)
-      .map(({ attempts, death, draft, place }) => ({ place, item: draft!, attempts, death })),
-    changes: [...changed].flatMap((entry) =>
-      entry.stored === undefined ? [] : [{ item: entry.stored, change: changeOf(entry, entry.stored) }],
-    ),
-    queues: new Map(
-      [...queues.values()]
-        .filter((queue) => queue.isTouched)
-        .map(({ depth, lastSequence, name }) => [name, { depth, lastSequence }]),
+    ends: new Map(changed.map(([name, queue]) => [name, queue.ends])),
+    arrivals: new Map(arrivals.filter(([, list]) => list.length > 0)),
+    moves: arrivals.flatMap(([, list]) =>
+      list.flatMap((one) => (one.type === "item" && "place" in one.item ? [one.item.place] : [])),
     ),
   }
 }
 
-const changeOf = ({ attempts, death, isRemoved, place }: Entry, stored: ItemPlace): ItemChange => {
-  if (isRemoved) return { type: "remove" }
-  return place === stored ? { type: "count", attempts } : { type: "move", to: place, attempts, death }
+/** A queue in the middle of a plan. */
+class PlannedQueue {
+  isChanged = false
+  firstSequence: number
+  lastSequence: number
+  attempts: number
+  private readonly name: string
+  private readonly idAt: StoredQueues["idAt"]
+  private readonly storedLast: number
+  private readonly arrivals: Array<Arrival> = []
+  /** The arrival that the front is in, once it is not stored. */
+  private next = 0
+
+  constructor(name: string, { attempts, firstSequence, lastSequence }: QueueEnds, idAt: StoredQueues["idAt"]) {
+    this.name = name
+    this.idAt = idAt
+    this.storedLast = lastSequence
+    this.firstSequence = firstSequence
+    this.lastSequence = lastSequence
+    this.attempts = attempts
+  }
+
+  get ends(): QueueEnds {
+    const { attempts, firstSequence, lastSequence } = this
+    return { firstSequence, lastSequence, attempts }
+  }
+
+  /** What arrived and has not left again. */
+  get remaining(): ReadonlyArray<Arrival> {
+    return this.arrivals.filter(({ lastSequence }) => lastSequence >= this.firstSequence)
+  }
+
+  append(block: ItemBlock): void {
+    this.isChanged = true
+    this.lastSequence += block.items
+    this.arrivals.push({ type: "block", block, lastSequence: this.lastSequence })
+  }
+
+  move(item: Moving, death: Death | undefined): void {
+    this.isChanged = true
+    this.lastSequence += 1
+    this.arrivals.push({ type: "item", item, death, lastSequence: this.lastSequence })
+  }
+
+  count(): void {
+    this.isChanged = true
+    this.attempts += 1
+  }
+
+  isFront(id: string): boolean {
+    if (this.firstSequence > this.lastSequence) return false
+    const front = this.front()
+    return id === ("place" in front ? this.idAt(front.place) : front.content.id)
+  }
+
+  remove(items: number): void {
+    if (items === 0) return
+    this.isChanged = true
+    this.firstSequence += items
+    this.attempts = 0
+  }
+
+  takeFront(): Moving {
+    const front = this.front()
+    this.remove(1)
+    return front
+  }
+
+  private front(): Moving {
+    const { arrivals, firstSequence: sequence } = this
+    if (sequence <= this.storedLast) return { place: { queue: this.name, sequence } }
+    while (arrivals[this.next]!.lastSequence < sequence) this.next++
+    const arrival = arrivals[this.next]!
+    return arrival.type === "item"
+      ? arrival.item
+      : { content: new ItemBlockReader({ ...arrival.block, lastSequence: arrival.lastSequence }).content(sequence) }
+  }
+}
+
+/** What arrives in a queue as blocks to store. Items that move one after another share a block. */
+export const arrivingBlocks = (
+  arrivals: ReadonlyArray<Arrival>,
+  contentAt: (place: ItemPlace) => ItemContent,
+): ReadonlyArray<StoredItemBlock> => {
+  const blocks: Array<StoredItemBlock> = []
+  let moving: Array<ItemContent> = []
+  let lastSequence = 0
+  const settle = () => {
+    let sequence = lastSequence - moving.length
+    for (const block of packItems(moving)) blocks.push({ ...block, lastSequence: (sequence += block.items) })
+    moving = []
+  }
+  for (const arrival of arrivals) {
+    if (arrival.type === "block") {
+      settle()
+      blocks.push({ ...arrival.block, lastSequence: arrival.lastSequence })
+      continue
+    }
+    const { death, item } = arrival
+    moving.push({ ...("place" in item ? contentAt(item.place) : item.content), death })
+    lastSequence = arrival.lastSequence
+  }
+  settle()
+  return blocks
 }

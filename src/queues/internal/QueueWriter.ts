@@ -1,56 +1,34 @@
 /**
- * The one writer of a store's queues: operations that wait at the same time share a commit, and take effect in the order
- * in which they came. An operation that has not gone to the store yet can be taken back; once it has, an interrupted
- * caller does not know its outcome.
+ * The one writer of a store's queues: operations that wait at the same time share a commit. One that has not gone to the
+ * store yet can be taken back; once it has, an interrupted caller does not know its outcome.
  */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { Unavailable, type WriteFailure } from "../../domain/errors.ts"
-import { deadQueueOf } from "../../domain/QueueItem.ts"
+import type { QueueItem } from "../../domain/QueueItem.ts"
+import { CommitPump } from "../../storage/CommitPump.ts"
 import { failureOf } from "../../storage/failure.ts"
-import { Flight } from "../../storage/Flight.ts"
-import { type QueueOperation, type QueueResult, QueueStore } from "../../storage/QueueStore.ts"
+import { LogStore } from "../../storage/LogStore.ts"
+import { type QueueOperation, type QueueResult, QueueStore, type ResultOf } from "../../storage/QueueStore.ts"
+import type { PendingItem } from "../draft.ts"
 import { QueuesSettings } from "../QueuesSettings.ts"
-
-type WriteError = WriteFailure | Unavailable
-
-/** The result of an operation of one type. */
-type ResultOf<Type extends QueueOperation["type"]> = Extract<QueueResult, { readonly type: Type }>
-
-type Resume = (result: Effect.Effect<QueueResult, WriteError>) => void
-
-/**
- * An operation that waits. Whoever is interrupted meanwhile has taken it back: that is seen by its fiber being done,
- * since a finalizer for each operation would cost as much as the rest of it.
- */
-class Entry {
-  readonly operation: QueueOperation
-  readonly bytes: number
-  readonly resume: Resume
-  readonly #caller = Fiber.getCurrent()
-
-  constructor(operation: QueueOperation, bytes: number, resume: Resume) {
-    this.operation = operation
-    this.bytes = bytes
-    this.resume = resume
-  }
-
-  get isAbandoned(): boolean {
-    return this.#caller?.pollUnsafe() !== undefined
-  }
-}
+import { type Commit, prepare } from "./commit.ts"
+import { type Acknowledged, DoneEntry, EnqueueEntry, type Entry, OperationEntry, type WriteError } from "./entries.ts"
 
 export class QueueWriter extends Context.Service<
   QueueWriter,
   {
-    /** Applies an operation; `bytes` is about what it holds in memory while it waits. */
+    /** Adds an item, and gives it as it was stored. */
+    readonly enqueue: (draft: PendingItem) => Effect.Effect<QueueItem, WriteError>
+    /** Any operation but that. */
     readonly apply: <Type extends QueueOperation["type"]>(
       operation: QueueOperation & { readonly type: Type },
-      bytes?: number,
     ) => Effect.Effect<ResultOf<Type>, WriteError>
+    /** Acknowledges the item with a sequence, if it is the front. The hot path of takers, hence no effect. */
+    readonly done: (queue: string, sequence: number, acknowledged: Acknowledged) => void
     /** Calls a listener with the queues that a commit has added to, until the listener is removed by what is given back. */
     readonly onEnqueued: (listener: (queues: ReadonlySet<string>) => void) => () => void
   }
@@ -61,38 +39,19 @@ export class QueueWriter extends Context.Service<
   )
 }
 
-/** Commits sent one after another before timers and sockets get their turn. */
-const turnsMax = 32
+type CommitExit = Exit.Exit<ReadonlyArray<QueueResult>, WriteFailure>
 
 const make = Effect.fnUntraced(function* () {
   const store = yield* QueueStore
+  const { node } = (yield* LogStore).info
   const settings = yield* QueuesSettings
+  const clock = yield* Clock.Clock
   const runFork = Effect.runForkWith(yield* Effect.context())
   const listeners = new Set<(queues: ReadonlySet<string>) => void>()
   let waiting: Array<Entry> = []
-  let isCommitting = false
-  let isScheduled = false
-  let turns = 0
   let isClosing = false
-  let whenIdle: (() => void) | undefined
 
-  /**
-   * Not at once: operations that are started together shall share the commit. And now and then not before others had
-   * their turn: a store that answers at once, and callers that go on at once, would keep them from the event loop.
-   */
-  const schedule = (): void => {
-    if (isScheduled) return
-    isScheduled = true
-    const run = () => {
-      isScheduled = false
-      pump()
-    }
-    if (++turns < turnsMax) return queueMicrotask(run)
-    turns = 0
-    setImmediate(run)
-  }
-
-  const takeBatch = (): ReadonlyArray<Entry> => {
+  const takeBatch = (): Array<Entry> => {
     const live = waiting.filter((entry) => !entry.isAbandoned)
     let count = 0
     let bytes = 0
@@ -101,70 +60,59 @@ const make = Effect.fnUntraced(function* () {
       if (count > 0 && (count === settings.commitOperationsMax || bytes > settings.commitBytesMax)) break
       count += 1
     }
-    waiting = live.slice(count)
-    return live.slice(0, count)
+    waiting = count === live.length ? [] : live.splice(count)
+    return live
   }
 
-  const pump = (): void => {
-    if (isCommitting) return
-    const batch = takeBatch()
-    if (batch.length === 0) return whenIdle?.()
-    isCommitting = true
-    const flight = new Flight<Exit.Exit<ReadonlyArray<QueueResult>, WriteFailure>>((exit) => {
-      if (Exit.isSuccess(exit)) return tell(batch, exit.value)
-      const error = failureOf(exit.cause, "queue")
-      // A full store takes nothing new, and goes on with the rest.
-      const spared = error._tag === "StorageFull" ? batch.filter(({ operation }) => operation.type !== "enqueue") : []
-      if (spared.length === 0 || spared.length === batch.length) {
-        for (const { resume } of batch) resume(Effect.fail(error))
-        return
+  const send = (): void => {
+    const entries = takeBatch()
+    if (entries.length === 0) return
+    const commit = prepare(entries, node, clock.currentTimeMillisUnsafe())
+    const sentNanos = clock.currentTimeNanosUnsafe()
+    const land = pump.fly<CommitExit>((exit) => {
+      pump.took(Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6)
+      if (Exit.isSuccess(exit)) {
+        answer(commit, exit.value)
+      } else {
+        const error = failureOf(exit.cause, "queue")
+        for (const entry of entries) entry.fail(error)
       }
-      for (const { operation, resume } of batch) if (operation.type === "enqueue") resume(Effect.fail(error))
-      waiting = [...spared, ...waiting]
+      // See `Flight`.
+      entries.length = 0
     })
-    send(flight, store.apply(batch.map(({ operation }) => operation)))
+    runFork(store.apply(commit.steps.map(({ operation }) => operation))).addObserver(land)
   }
 
-  const send = <A, E>(flight: Flight<Exit.Exit<A, E>>, write: Effect.Effect<A, E>): void => {
-    runFork(write).addObserver((exit) => {
-      isCommitting = false
-      flight.land(exit)
-      flight.complete()
-      schedule()
-    })
+  const pump = new CommitPump({ inFlightMax: settings.commitsInFlightMax, waiting: () => waiting.length, send })
+
+  const answer = ({ added, steps }: Commit, results: ReadonlyArray<QueueResult>): void => {
+    steps.forEach((step, i) => step.answer(results[i]!))
+    const queues = added(results)
+    if (queues.size > 0) for (const listener of listeners) listener(queues)
   }
 
-  const tell = (batch: ReadonlyArray<Entry>, results: ReadonlyArray<QueueResult>): void => {
-    const added = new Set<string>()
-    batch.forEach(({ operation, resume }, i) => {
-      const result = results[i]!
-      if (operation.type === "enqueue") added.add(operation.item.queue)
-      else if (operation.type === "redrive") added.add(operation.queue)
-      else if (result.type === "reject" && result.isDead) added.add(deadQueueOf(operation.queue))
-      resume(Effect.succeed(result))
-    })
-    if (added.size > 0) for (const listener of listeners) listener(added)
+  const add = (entry: Entry): void => {
+    if (isClosing) return entry.fail(new Unavailable({ message: "the node is closing" }))
+    waiting.push(entry)
+    pump.schedule()
   }
 
   yield* Effect.addFinalizer(() =>
-    Effect.callback<void>((resume) => {
+    Effect.suspend(() => {
       isClosing = true
       // What was accepted is finished; nothing new is.
-      if (!isCommitting && waiting.length === 0) return resume(Effect.void)
-      whenIdle = () => resume(Effect.void)
+      return pump.idle
     }),
   )
 
-  const apply = (operation: QueueOperation, bytes = 256): Effect.Effect<QueueResult, WriteError> =>
-    Effect.callback((resume) => {
-      if (isClosing) return resume(Effect.fail(new Unavailable({ message: "the node is closing" })))
-      waiting.push(new Entry(operation, bytes, resume))
-      schedule()
-    })
+  const apply = (operation: QueueOperation): Effect.Effect<QueueResult, WriteError> =>
+    Effect.callback((resume) => add(new OperationEntry(operation, resume)))
 
   return QueueWriter.of({
+    enqueue: (draft) => Effect.callback((resume) => add(new EnqueueEntry(draft, resume))),
     // A result is of the type that its operation has.
     apply: apply as QueueWriter["Service"]["apply"],
+    done: (queue, sequence, acknowledged) => add(new DoneEntry(queue, sequence, acknowledged)),
     onEnqueued: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

@@ -10,9 +10,10 @@ import type { LogId } from "../../domain/LogId.ts"
 import { key as logKey } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import type { QueueItem } from "../../domain/QueueItem.ts"
 import type { KeyedMessage } from "../AppendPlan.ts"
 import type { StoredCursor } from "../CursorStore.ts"
+import type { StoredItemBlock } from "../ItemBlock.ts"
+import type { QueueEnds } from "../QueuePlan.ts"
 import type { OffsetRange } from "../OffsetRanges.ts"
 
 /** One log: `positions[offset - 1]` is where its message is in the journal. */
@@ -22,10 +23,11 @@ export interface MemoryLog {
   tombstones: ReadonlyArray<OffsetRange>
 }
 
-/** One queue: its items by sequence, in that order. */
+/** One queue. */
 export interface MemoryQueue {
-  readonly items: Map<number, QueueItem>
-  lastSequence: number
+  ends: QueueEnds
+  /** From a block before the front on, or the one with it. */
+  blocks: Array<StoredItemBlock>
 }
 
 export interface MemoryDisk {
@@ -75,11 +77,4 @@ export const openLog = (disk: MemoryDisk, log: LogId): MemoryLog => {
 export const messageAt = (disk: MemoryDisk, log: MemoryLog, offset: number): Message | undefined => {
   const position = log.positions[offset - 1]
   return position === undefined ? undefined : disk.journal[position - 1]
-}
-
-/** The queue, made where it does not exist. */
-export const openQueue = (disk: MemoryDisk, name: string): MemoryQueue => {
-  let queue = disk.queues.get(name)
-  if (queue === undefined) disk.queues.set(name, (queue = { items: new Map(), lastSequence: 0 }))
-  return queue
 }

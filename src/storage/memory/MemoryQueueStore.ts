@@ -1,84 +1,89 @@
 /**
- * Queues in memory. As in `MemoryLogStore`, every operation is one synchronous step, and payloads are copied.
+ * Queues in memory: blocks as they came, which are copies of what was enqueued. As in `MemoryLogStore`, every operation
+ * is one synchronous step.
  */
 import * as Effect from "effect/Effect"
-import type { QueueItem } from "../../domain/QueueItem.ts"
-import { contentBytes } from "../../domain/Message.ts"
+import { ItemBlockReader } from "../ItemBlock.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { itemsWanted, planQueues } from "../QueuePlan.ts"
-import { type QueueOperation, type QueueResult, type QueueState, type QueueStore, sortQueues } from "../QueueStore.ts"
-import { type MemoryDisk, type MemoryQueue, openQueue } from "./MemoryDisk.ts"
+import { arrivingBlocks, type ItemPlace, newQueue, planQueues } from "../QueuePlan.ts"
+import { blocksWanted } from "../queuePage.ts"
+import {
+  type QueueOperation,
+  type QueuePage,
+  type QueueResult,
+  type QueueState,
+  type QueueStore,
+  sortQueues,
+} from "../QueueStore.ts"
+import type { MemoryDisk, MemoryQueue } from "./MemoryDisk.ts"
 
 export const make = (disk: MemoryDisk): QueueStore["Service"] => ({
   apply: (operations) => Effect.sync(() => apply(disk, operations)),
-  items: (queue, after, limit) => Effect.sync(() => items(disk.queues.get(queue), after, limit)),
-  queues: Effect.sync(() =>
-    sortQueues(
-      [...disk.queues].filter(([, { lastSequence }]) => lastSequence > 0).map(([name, queue]) => stateOf(name, queue)),
-    ),
-  ),
+  page: (queue, after, limit) => Effect.sync(() => page(disk.queues.get(queue), after, limit)),
+  queues: Effect.sync(() => sortQueues([...disk.queues].map(([name, queue]) => stateOf(name, queue)))),
 })
 
-/** So many elements at most. */
-const firstOf = <A>(elements: Iterable<A>, count: number): ReadonlyArray<A> => {
-  const first: Array<A> = []
-  if (count > 0) {
-    for (const element of elements) if (first.push(element) === count) break
+/** Index of the first block that ends at a sequence or after it. */
+const indexOf = ({ blocks }: MemoryQueue, sequence: number): number => {
+  let low = 0
+  let high = blocks.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (blocks[middle]!.lastSequence < sequence) low = middle + 1
+    else high = middle
   }
-  return first
+  return low
 }
 
-const stateOf = (queue: string, { items, lastSequence }: MemoryQueue): QueueState => {
-  const [front] = items.values()
-  return { queue, depth: items.size, lastSequence, oldestAt: front?.createdAt }
+/** The block that holds a stored item. */
+const blockAt = (disk: MemoryDisk, { queue: name, sequence }: ItemPlace): ItemBlockReader => {
+  const queue = disk.queues.get(name)!
+  return new ItemBlockReader(queue.blocks[indexOf(queue, sequence)]!)
 }
+
+const stateOf = (name: string, queue: MemoryQueue): QueueState => {
+  const { firstSequence, lastSequence } = queue.ends
+  const front = queue.blocks[indexOf(queue, firstSequence)]
+  return {
+    queue: name,
+    depth: lastSequence - firstSequence + 1,
+    lastSequence,
+    oldestAt: front === undefined ? undefined : new ItemBlockReader(front).createdAt(firstSequence),
+  }
+}
+
+/** Blocks behind the front that are kept, at most as many again: dropping each one by itself would copy the others. */
+const goneMax = 64
 
 const apply = (disk: MemoryDisk, operations: ReadonlyArray<QueueOperation>): ReadonlyArray<QueueResult> => {
-  const wanted = itemsWanted(operations)
-  const plan = planQueues(operations, (name) => {
-    const queue = disk.queues.get(name)
-    if (queue === undefined) return { depth: 0, lastSequence: 0, front: [] }
-    return {
-      depth: queue.items.size,
-      lastSequence: queue.lastSequence,
-      front: firstOf(queue.items.values(), wanted.get(name)!),
-    }
+  const { queues } = disk
+  const plan = planQueues(operations, {
+    ends: (queue) => queues.get(queue)?.ends ?? newQueue,
+    idAt: (place) => blockAt(disk, place).id(place.sequence),
   })
-  const arriving: Array<QueueItem> = plan.inserts.map(({ attempts, death, item, place }) => ({
-    ...item,
-    ...place,
-    payload: Uint8Array.from(item.payload),
-    attempts,
-    death,
-  }))
-  for (const { change, item: place } of plan.changes) {
-    const { items } = openQueue(disk, place.queue)
-    const item = items.get(place.sequence)!
-    if (change.type === "count") {
-      items.set(place.sequence, { ...item, attempts: change.attempts })
-      continue
-    }
-    items.delete(place.sequence)
-    if (change.type === "move") {
-      arriving.push({ ...item, ...change.to, attempts: change.attempts, death: change.death })
-    }
+  const contentAt = (place: ItemPlace) => blockAt(disk, place).content(place.sequence)
+  const arriving = new Map([...plan.arrivals].map(([name, arrivals]) => [name, arrivingBlocks(arrivals, contentAt)]))
+  for (const [name, ends] of plan.ends) {
+    const queue = queues.get(name) ?? { ends, blocks: [] }
+    queues.set(name, queue)
+    queue.ends = ends
+    for (const block of arriving.get(name) ?? []) queue.blocks.push(block)
+    const gone = indexOf(queue, ends.firstSequence)
+    if (gone > goneMax && 2 * gone > queue.blocks.length) queue.blocks = queue.blocks.slice(gone)
   }
-  // A queue's map is in the order of its sequences.
-  for (const item of arriving.toSorted((a, b) => a.sequence - b.sequence)) {
-    openQueue(disk, item.queue).items.set(item.sequence, item)
-  }
-  for (const [name, { lastSequence }] of plan.queues) openQueue(disk, name).lastSequence = lastSequence
   return plan.results
 }
 
-const items = (queue: MemoryQueue | undefined, after: number, limit: PageLimit): ReadonlyArray<QueueItem> => {
-  const page: Array<QueueItem> = []
-  let bytes = 0
-  for (const item of queue?.items.values() ?? []) {
-    if (item.sequence <= after) continue
-    bytes += contentBytes(item.topic, item.payload, item.headers)
-    if (page.length > 0 && (page.length >= limit.rows || bytes > limit.bytes)) break
-    page.push(item)
+const page = (queue: MemoryQueue | undefined, after: number, limit: PageLimit): QueuePage => {
+  if (queue === undefined) return { ...newQueue, blocks: [] }
+  const { attempts, firstSequence } = queue.ends
+  const first = indexOf(queue, Math.max(after + 1, firstSequence))
+  const following = queue.blocks.slice(first, first + limit.rows)
+  const sizes = following.map(({ content, items }) => ({ items, bytes: content.byteLength }))
+  const blocks = following.slice(0, blocksWanted(sizes, limit))
+  return {
+    blocks: blocks.map((block) => ({ ...block, content: new Uint8Array(block.content) })),
+    firstSequence,
+    attempts,
   }
-  return page
 }

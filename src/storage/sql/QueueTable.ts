@@ -1,19 +1,31 @@
 /**
- * The queues of a store that writes, by name, as of its last commit. Rows of items name their queue by a number.
+ * The queues of a store that writes, as of its last commit: their ends, and as far as somebody asked, the ids of the
+ * first items. Rows of blocks name their queue by a number.
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
+import { newQueue, type QueueEnds } from "../QueuePlan.ts"
 import type { Session } from "./Session.ts"
 
 export interface QueueRow {
   /** Its number in this store. */
   readonly number: number
-  readonly depth: number
-  readonly lastSequence: number
+  readonly ends: QueueEnds
 }
+
+/** Ids of consecutive items. */
+interface KnownIds {
+  readonly firstSequence: number
+  readonly ids: ReadonlyArray<string>
+}
+
+/** Queues whose ids are kept, at most: those of 1,024 items take about 100 kB. */
+const knownMax = 64
 
 export class QueueTable {
   private readonly byName = new Map<string, QueueRow>()
+  /** Ids of items at the front, by the queue's name, the queues that were asked for last at the end. */
+  private readonly known = new Map<string, KnownIds>()
   /** The greatest number given so far. */
   lastNumber = 0
 
@@ -21,21 +33,43 @@ export class QueueTable {
     return this.byName.get(name)
   }
 
+  ends(name: string): QueueEnds {
+    return this.byName.get(name)?.ends ?? newQueue
+  }
+
   set(name: string, row: QueueRow): void {
     this.byName.set(name, row)
     this.lastNumber = Math.max(this.lastNumber, row.number)
   }
 
+  /** The id of a stored item, if it is known. */
+  idAt(name: string, sequence: number): string | undefined {
+    const known = this.known.get(name)
+    return known?.ids[sequence - known.firstSequence]
+  }
+
+  /** Remembers the ids of items, instead of those that are known of the queue. */
+  know(name: string, ids: KnownIds): void {
+    this.known.delete(name)
+    if (this.known.size >= knownMax) for (const oldest of this.known.keys()) if (this.known.delete(oldest)) break
+    this.known.set(name, ids)
+  }
+
   /** Reads all queues. */
   load(session: Session): Effect.Effect<void, SqlError> {
-    return Effect.map(session.values("SELECT name, queue, depth, last_sequence FROM millrace_queues", []), (rows) => {
-      for (const [name, number, depth, lastSequence] of rows) {
+    return Effect.map(session.values(selectAll, []), (rows) => {
+      for (const [name, number, firstSequence, lastSequence, attempts] of rows) {
         this.set(name as string, {
           number: number as number,
-          depth: depth as number,
-          lastSequence: lastSequence as number,
+          ends: {
+            firstSequence: firstSequence as number,
+            lastSequence: lastSequence as number,
+            attempts: attempts as number,
+          },
         })
       }
     })
   }
 }
+
+const selectAll = "SELECT name, queue, first_sequence, last_sequence, attempts FROM millrace_queues"

@@ -4,101 +4,166 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import type { QueueItem } from "../../domain/QueueItem.ts"
-import { type FrontItem, itemsWanted, planQueues, type QueuePlan, type StoredQueue } from "../QueuePlan.ts"
-import { type QueueOperation, type QueueResult, type QueueState, type QueueStore, sortQueues } from "../QueueStore.ts"
+import type { WriteFailure } from "../../domain/errors.ts"
+import { DamagedBlock } from "../Block.ts"
+import type { ItemBlockReader, StoredItemBlock } from "../ItemBlock.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { type ItemRow, itemColumns, sizeColumns, toItem, writeQueues } from "./QueueRows.ts"
-import { QueueTable } from "./QueueTable.ts"
+import { arrivingBlocks, type ItemPlace, newQueue, planQueues, type QueuePlan } from "../QueuePlan.ts"
+import {
+  type QueueOperation,
+  type QueuePage,
+  type QueueResult,
+  type QueueState,
+  type QueueStore,
+  sortQueues,
+} from "../QueueStore.ts"
+import { type ChangedQueue, openBlock, queueStatements, readBlocks } from "./QueueBlocks.ts"
+import type { QueueTable } from "./QueueTable.ts"
 import type { Session } from "./Session.ts"
-import type { Written, WriteTransaction } from "./WriteTransaction.ts"
+import type { Planned, Purpose, WriteTransaction } from "./WriteTransaction.ts"
 
 /** Opens the queues of a database that is prepared. */
 export const make = (transaction: WriteTransaction, queues: QueueTable): QueueStore["Service"] => ({
-  apply: (operations) =>
-    transaction.write(
-      "apply",
-      (session) => apply(session, queues, operations),
-      operations.some(({ type }) => type === "enqueue") ? "adds" : "takes away",
-    ),
-  items: (queue, after, limit) => transaction.read("items", (session) => readItems(session, queue, after, limit)),
-  queues: transaction.read("queues", (session) =>
-    Effect.map(session.values(selectQueues, []), (rows) => sortQueues(rows.map(toState))),
-  ),
+  apply: (operations) => {
+    const rest = operations.filter(({ type }) => type !== "enqueue")
+    if (rest.length === operations.length) return write(transaction, queues, operations, "takes away")
+    const all = write(transaction, queues, operations, "adds")
+    if (rest.length === 0) return all
+    return Effect.catchTag(all, "StorageFull", ({ message }) =>
+      Effect.map(write(transaction, queues, rest, "takes away"), (results) => {
+        let next = 0
+        return operations.map(({ type }) =>
+          type === "enqueue" ? { type: "full" as const, message } : results[next++]!,
+        )
+      }),
+    )
+  },
+  page: (queue, after, limit) => transaction.read("page", (session) => readPage(session, queue, after, limit)),
+  queues: transaction.read("queues", readQueues),
 })
 
-const apply = (
-  session: Session,
+const write = (
+  transaction: WriteTransaction,
   queues: QueueTable,
   operations: ReadonlyArray<QueueOperation>,
-): Effect.Effect<Written<ReadonlyArray<QueueResult>>, SqlError> =>
-  Effect.gen(function* () {
-    const stored = yield* readFronts(session, queues, itemsWanted(operations))
-    const plan: QueuePlan = planQueues(operations, (name) => stored.get(name)!)
-    const written = writeQueues(queues, plan)
-    yield* session.runAll(written.statements)
-    return { value: plan.results, committed: written.committed }
+  purpose: Purpose,
+): Effect.Effect<ReadonlyArray<QueueResult>, WriteFailure> =>
+  Effect.suspend(() => {
+    const batch = new Batch(queues, operations)
+    return transaction.writeAll({
+      operation: "apply",
+      purpose,
+      plan: () => batch.plan(),
+      load: (session) => batch.load(session),
+    })
   })
 
-const selectFront = "SELECT sequence, id, attempts FROM millrace_queue_items WHERE queue = ? ORDER BY sequence LIMIT ?"
+/** Bytes that are read at once for items that an operation names or moves. */
+const loadBytesMax = 1024 * 1024
 
-/** So many items of the front of each queue. */
-const readFronts = (
-  session: Session,
-  queues: QueueTable,
-  wanted: ReadonlyMap<string, number>,
-): Effect.Effect<ReadonlyMap<string, StoredQueue>, SqlError> =>
-  Effect.gen(function* () {
-    const found = new Map<string, StoredQueue>()
-    for (const [name, items] of wanted) {
-      const queue = queues.find(name)
-      const rows = queue === undefined || items === 0 ? [] : yield* session.values(selectFront, [queue.number, items])
-      const front = rows.map(([sequence, id, attempts]): FrontItem => ({
-        sequence: sequence as number,
-        id: id as string,
-        attempts: attempts as number,
-      }))
-      found.set(name, { depth: queue?.depth ?? 0, lastSequence: queue?.lastSequence ?? 0, front })
+/** A batch of operations on its way into the database. */
+class Batch {
+  private readonly queues: QueueTable
+  private readonly operations: ReadonlyArray<QueueOperation>
+  /** Blocks that were read for this batch, by queue. */
+  private readonly read = new Map<string, Array<ItemBlockReader>>()
+
+  constructor(queues: QueueTable, operations: ReadonlyArray<QueueOperation>) {
+    this.queues = queues
+    this.operations = operations
+  }
+
+  /** What to write, or nothing where items have to be read first. */
+  plan(): Planned<ReadonlyArray<QueueResult>> | undefined {
+    const plan = this.tryPlan()
+    if (this.missing(plan) !== undefined) return undefined
+    const { queues } = this
+    let { lastNumber } = queues
+    const contentAt = (place: ItemPlace) => this.blockAt(place)!.content(place.sequence)
+    const changed = [...plan.ends].map(([name, ends]): ChangedQueue => {
+      const before = queues.find(name)
+      const blocks = arrivingBlocks(plan.arrivals.get(name) ?? [], contentAt)
+      return { name, number: before?.number ?? ++lastNumber, before, ends, blocks }
+    })
+    return {
+      value: plan.results,
+      statements: queueStatements(changed),
+      committed: () => {
+        for (const { ends, name, number } of changed) queues.set(name, { number, ends })
+      },
     }
-    return found
-  })
+  }
 
-/** Rows that are looked at for one page, at most. */
-const rowsMax = 1024
+  /** Reads what is missing, until nothing is. */
+  load(session: Session): Effect.Effect<void, SqlError> {
+    return Effect.suspend(() => {
+      const place = this.missing(this.tryPlan())
+      if (place === undefined) return Effect.void
+      const { queue, sequence } = place
+      const limit = { rows: this.operations.length, bytes: loadBytesMax }
+      const reading = readBlocks(session, this.queues.find(queue)!.number, sequence - 1, limit)
+      return Effect.flatMap(reading, (blocks) => {
+        this.take(queue, sequence, blocks)
+        return this.load(session)
+      })
+    })
+  }
 
-const selectSizes = `SELECT ${sizeColumns} FROM millrace_queues q JOIN millrace_queue_items i ON i.queue = q.queue
-  WHERE q.name = ? AND i.sequence > ? ORDER BY i.sequence LIMIT ?`
-const selectItems = `SELECT ${itemColumns} FROM millrace_queues q JOIN millrace_queue_items i ON i.queue = q.queue
-  WHERE q.name = ? AND i.sequence > ? AND i.sequence <= ? ORDER BY i.sequence`
+  private tryPlan(): QueuePlan {
+    const { queues } = this
+    return planQueues(this.operations, {
+      ends: (queue) => queues.ends(queue),
+      idAt: (place) => queues.idAt(place.queue, place.sequence) ?? this.blockAt(place)?.id(place.sequence),
+    })
+  }
 
-const readItems = (
+  /** An item that has to be read for a plan. */
+  private missing({ lacks, moves }: QueuePlan): ItemPlace | undefined {
+    return lacks ?? moves.find((place) => this.blockAt(place) === undefined)
+  }
+
+  private take(queue: string, sequence: number, blocks: ReadonlyArray<StoredItemBlock>): void {
+    const readers = blocks.map((block) => openBlock(queue, block))
+    const [first] = readers
+    if (first === undefined || first.firstSequence > sequence) {
+      throw new DamagedBlock(`the queue ${JSON.stringify(queue)} lacks its item ${sequence}`)
+    }
+    this.read.set(queue, [...(this.read.get(queue) ?? []), ...readers])
+    this.queues.know(queue, { firstSequence: first.firstSequence, ids: first.ids() })
+  }
+
+  private blockAt({ queue, sequence }: ItemPlace): ItemBlockReader | undefined {
+    return this.read.get(queue)?.find((block) => block.firstSequence <= sequence && sequence <= block.lastSequence)
+  }
+}
+
+const readPage = (
   session: Session,
   queue: string,
   after: number,
   limit: PageLimit,
-): Effect.Effect<ReadonlyArray<QueueItem>, SqlError> =>
+): Effect.Effect<QueuePage, SqlError> =>
   Effect.gen(function* () {
-    // How large items are comes first: a thousand of them may be 100 kB or 3.5 GB.
-    const sizes = yield* session.values(selectSizes, [queue, after, Math.min(Math.max(limit.rows, 1), rowsMax)])
-    let last = after
-    let bytes = 0
-    for (const [sequence, size] of sizes) {
-      bytes += size as number
-      if (last > after && bytes > limit.bytes) break
-      last = sequence as number
-    }
-    // No further than was looked at: the front may be gone since, and what follows may be of any size.
-    const rows = yield* session.values(selectItems, [queue, after, last])
-    return rows.map((row) => toItem(queue, row as ItemRow))
+    const [row] = yield* session.values(selectQueue, [queue])
+    if (row === undefined) return { ...newQueue, blocks: [] }
+    const [number, firstSequence, attempts] = row as readonly [number, number, number]
+    const blocks = yield* readBlocks(session, number, Math.max(after, firstSequence - 1), limit)
+    return { blocks, firstSequence, attempts }
   })
 
-const selectQueues = `SELECT q.name, q.depth, q.last_sequence,
-    (SELECT created_at FROM millrace_queue_items i WHERE i.queue = q.queue ORDER BY i.sequence LIMIT 1)
-  FROM millrace_queues q`
+const selectQueue = "SELECT queue, first_sequence, attempts FROM millrace_queues WHERE name = ?"
 
-const toState = ([queue, depth, lastSequence, oldestAt]: ReadonlyArray<unknown>): QueueState => ({
-  queue: queue as string,
-  depth: depth as number,
-  lastSequence: lastSequence as number,
-  oldestAt: (oldestAt as number | null) ?? undefined,
-})
+const selectQueues = "SELECT name, queue, first_sequence, last_sequence FROM millrace_queues"
+
+const readQueues = (session: Session): Effect.Effect<ReadonlyArray<QueueState>, SqlError> =>
+  Effect.gen(function* () {
+    const states: Array<QueueState> = []
+    for (const row of yield* session.values(selectQueues, [])) {
+      const [queue, number, firstSequence, lastSequence] = row as readonly [string, number, number, number]
+      // One after the other: together, the blocks at their fronts could be of any size.
+      const [front] = yield* readBlocks(session, number, firstSequence - 1, { rows: 1, bytes: 1 })
+      const oldestAt = front === undefined ? undefined : openBlock(queue, front).createdAt(firstSequence)
+      states.push({ queue, depth: lastSequence - firstSequence + 1, lastSequence, oldestAt })
+    }
+    return sortQueues(states)
+  })

@@ -97,7 +97,8 @@ export const make = (
     const logStore: LogStore["Service"] = {
       info: { node, incarnation, durability, backend: dialect.name },
       append: (requests) => transaction.write("append", (session) => append(session, context, requests), "adds"),
-      appendBlocks: (blocks) => transaction.writeAll("append", () => planBlocks(context, blocks), "adds"),
+      appendBlocks: (blocks) =>
+        transaction.writeAll({ operation: "append", purpose: "adds", plan: () => planBlocks(context, blocks) }),
       accept: (log, messages) =>
         transaction.write("accept", (session) => accept(session, journal, log, messages), "adds"),
       tombstone: (request) => transaction.write("tombstone", (session) => tombstone(session, node, journal, request)),

@@ -54,23 +54,18 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
     `CREATE TABLE millrace_queues (
       queue INTEGER PRIMARY KEY,
       name TEXT NOT NULL UNIQUE,
-      depth INTEGER NOT NULL,
-      last_sequence INTEGER NOT NULL
+      first_sequence INTEGER NOT NULL,
+      last_sequence INTEGER NOT NULL,
+      attempts INTEGER NOT NULL
     ) STRICT`,
-    `CREATE TABLE millrace_queue_items (
+    `CREATE TABLE millrace_queue_blocks (
       queue INTEGER NOT NULL,
-      sequence INTEGER NOT NULL,
-      id TEXT NOT NULL,
-      attempts INTEGER NOT NULL,
-      created_at INTEGER NOT NULL,
-      topic TEXT NOT NULL,
-      source TEXT NOT NULL,
-      target TEXT,
-      headers TEXT,
-      death TEXT,
-      payload BLOB NOT NULL,
-      PRIMARY KEY (queue, sequence)
-    ) STRICT, WITHOUT ROWID`,
+      last_sequence INTEGER NOT NULL,
+      items INTEGER NOT NULL,
+      about TEXT NOT NULL,
+      content BLOB NOT NULL
+    ) STRICT`,
+    `CREATE UNIQUE INDEX millrace_queue_blocks_by_sequence ON millrace_queue_blocks (queue, last_sequence)`,
   ],
   [
     `CREATE TABLE millrace_cursors (

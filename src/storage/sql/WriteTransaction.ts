@@ -36,6 +36,16 @@ export interface Planned<A> extends Written<A> {
 /** Whether a write brings something new, or only takes away from what is there: that goes on where the disk is full. */
 export type Purpose = "adds" | "takes away"
 
+/** A write that needs not look at the database first, or seldom. */
+export interface KnownWrite<A> {
+  readonly operation: string
+  readonly purpose: Purpose
+  /** Gives nothing where it does not know enough yet. */
+  readonly plan: () => Planned<A> | undefined
+  /** Brings what the plan did not know; runs within the transaction, before the plan is asked again. */
+  readonly load?: ((session: Session) => Effect.Effect<void, SqlError>) | undefined
+}
+
 export class WriteTransaction {
   private readonly client: SqlClient
   private readonly dialect: Dialect
@@ -43,6 +53,8 @@ export class WriteTransaction {
   private readonly room: Room | undefined
   private why: string | undefined
   private unreadable = false
+  /** Transactions that wait for the connection, or are in the middle of it: what comes after them must not overtake. */
+  private underWay = 0
 
   /** @param obstacle what stands in the way of writing, asked before each transaction */
   constructor(client: SqlClient, dialect: Dialect, obstacle: () => string | undefined, room?: Room) {
@@ -78,7 +90,16 @@ export class WriteTransaction {
         )
       }),
     )
-    return Effect.uninterruptible(failed(operation, attempt))
+    const counted = Effect.suspend(() => {
+      this.underWay += 1
+      return Effect.ensuring(
+        attempt,
+        Effect.sync(() => {
+          this.underWay -= 1
+        }),
+      )
+    })
+    return Effect.uninterruptible(failed(operation, counted))
   }
 
   /** The error of a write that is not even tried now, if so. */
@@ -106,23 +127,24 @@ export class WriteTransaction {
    * Writes what is known beforehand, without looking at the database first, in a transaction of its own: `write` for
    * the hottest of paths, in one step where the client can do that.
    */
-  writeAll<A>(operation: string, plan: () => Planned<A>, purpose: Purpose): Effect.Effect<A, WriteFailure> {
+  writeAll<A>({ load, operation, plan, purpose }: KnownWrite<A>): Effect.Effect<A, WriteFailure> {
     const { client, dialect } = this
-    const bySteps = Effect.suspend(() =>
-      this.write<A, never>(
-        operation,
-        (session) => {
-          const planned = plan()
+    const bySteps = this.write<A, never>(
+      operation,
+      (session) =>
+        Effect.flatMap(load?.(session) ?? Effect.void, () => {
+          const planned = plan()!
           return Effect.as(session.runAll(planned.statements), planned)
-        },
-        purpose,
-      ),
+        }),
+      purpose,
     )
     if (!isSynchronous(client)) return bySteps
     return Effect.suspend(() => {
       const refused = this.refused(operation, purpose)
       if (refused !== undefined) return Effect.fail(refused)
-      const { committed, statements, value } = plan()
+      const planned = this.underWay > 0 ? undefined : plan()
+      if (planned === undefined) return bySteps
+      const { committed, statements, value } = planned
       const texts = statements.map(([sql, params]): Statement => [dialect.text(sql), params])
       const failure = client.transactNow(dialect.begin, texts)
       if (failure === "busy") return bySteps

@@ -18,9 +18,8 @@ import {
 } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
-import type { PackedItems, PackedOperations } from "./QueueCodec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
-import type { QueueResult, QueueState } from "../QueueStore.ts"
+import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
 import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
@@ -46,8 +45,8 @@ export type Operation =
   | { readonly operation: "heads" }
   | { readonly operation: "end" }
   | { readonly operation: "check" }
-  | { readonly operation: "apply"; readonly operations: PackedOperations }
-  | { readonly operation: "items"; readonly queue: string; readonly after: number; readonly limit: PageLimit }
+  | { readonly operation: "apply"; readonly operations: ReadonlyArray<QueueOperation> }
+  | { readonly operation: "page"; readonly queue: string; readonly after: number; readonly limit: PageLimit }
   | { readonly operation: "queues" }
   | { readonly operation: "claim"; readonly claim: CursorClaim }
   | { readonly operation: "move"; readonly moves: ReadonlyArray<CursorMove> }
@@ -69,7 +68,7 @@ export interface Answers {
   readonly end: number
   readonly check: undefined
   readonly apply: ReadonlyArray<QueueResult>
-  readonly items: PackedItems
+  readonly page: QueuePage
   readonly queues: ReadonlyArray<QueueState>
   readonly claim: StoredCursor
   readonly move: ReadonlyArray<boolean>

@@ -11,8 +11,8 @@ import type { CursorStore } from "../CursorStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
 import type { Stores } from "../Stores.ts"
 import { packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
+import { buffersOf } from "./itemBuffers.ts"
 import type { Operation, ReadOperation } from "./Protocol.ts"
-import { packOperations, unpackItems } from "./QueueCodec.ts"
 import { StorageThread } from "./StorageThread.ts"
 
 export interface WorkerOptions {
@@ -94,12 +94,11 @@ export const make = ({
     }
     const queues: QueueStore["Service"] = {
       apply: (operations) =>
-        Effect.suspend(() => {
-          const packed = packOperations(operations)
-          return writer.call<"apply">({ operation: "apply", operations: packed }, [packed.items.payloads.bytes])
-        }),
-      items: (queue, after, limit) =>
-        Effect.map(read<"items">({ operation: "items", queue, after, limit }), unpackItems),
+        writer.call<"apply">(
+          { operation: "apply", operations },
+          buffersOf(operations.flatMap((operation) => (operation.type === "enqueue" ? operation.blocks : []))),
+        ),
+      page: (queue, after, limit) => read<"page">({ operation: "page", queue, after, limit }),
       queues: read<"queues">({ operation: "queues" }),
     }
     const cursors: CursorStore["Service"] = {

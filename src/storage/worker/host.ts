@@ -13,7 +13,7 @@ import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
 import { packMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
-import { packItems, unpackOperations } from "./QueueCodec.ts"
+import { buffersOf } from "./itemBuffers.ts"
 import {
   type Answers,
   type CallError,
@@ -102,12 +102,12 @@ const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Eff
     case "check":
       return Effect.as(logs.check, { answer: undefined })
     case "apply":
-      return Effect.map(queues.apply(unpackOperations(call.operations)), (answer) => ({ answer }))
-    case "items":
-      return Effect.map(queues.items(call.queue, call.after, call.limit), (items) => {
-        const answer = packItems(items)
-        return { answer, transfer: [answer.payloads.bytes] }
-      })
+      return Effect.map(queues.apply(call.operations), (answer) => ({ answer }))
+    case "page":
+      return Effect.map(queues.page(call.queue, call.after, call.limit), (answer) => ({
+        answer,
+        transfer: buffersOf(answer.blocks),
+      }))
     case "queues":
       return Effect.map(queues.queues, (answer) => ({ answer }))
     case "claim":

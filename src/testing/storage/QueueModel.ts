@@ -2,6 +2,7 @@
  * What queues should do, said as simply as possible: lists of items, and one operation at a time.
  */
 import { type Death, deadQueueOf } from "../../domain/QueueItem.ts"
+import { ItemBlockReader } from "../../storage/ItemBlock.ts"
 import type { QueueOperation, QueueResult, QueueState } from "../../storage/QueueStore.ts"
 
 interface ModelItem {
@@ -32,12 +33,27 @@ export class QueueModel {
 
   apply(operation: QueueOperation): QueueResult {
     switch (operation.type) {
-      case "enqueue":
-        return { type: "enqueue", sequence: this.append(operation.item.queue, operation.item.id, undefined) }
+      case "enqueue": {
+        const firstSequence = (this.lastSequences.get(operation.queue) ?? 0) + 1
+        for (const block of operation.blocks) {
+          const ids = new ItemBlockReader({ ...block, lastSequence: block.items }).ids()
+          for (const id of ids) this.append(operation.queue, id, undefined)
+        }
+        return { type: "enqueue", firstSequence }
+      }
       case "ack": {
         const accepted = this.items(operation.queue)[0]?.id === operation.id
         if (accepted) this.queues.get(operation.queue)!.shift()
         return { type: "ack", accepted }
+      }
+      case "ackRange": {
+        const { first, last, queue } = operation
+        let removed = 0
+        while (first + removed <= last && this.items(queue)[0]?.sequence === first + removed) {
+          this.queues.get(queue)!.shift()
+          removed += 1
+        }
+        return { type: "ackRange", removed }
       }
       case "reject": {
         const { at, attemptsMax, id, queue, reason } = operation

@@ -27,8 +27,8 @@ import {
   type TombstoneRequest,
   type TombstoneResult,
 } from "../../storage/LogStore.ts"
+import { CommitPump, overlapEntriesMin } from "../../storage/CommitPump.ts"
 import { failureOf } from "../../storage/failure.ts"
-import { Flight } from "../../storage/Flight.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
@@ -61,15 +61,6 @@ export class JournalWriter extends Context.Service<
   )
 }
 
-/** A second commit is sent, or a large one completed in halves, only where commits take less than this: it wins
- * where the CPU is the limit, and loses where fsync is. */
-const quickCommitMillis = 8
-/** … and only from so many messages on. */
-const overlapMessagesMin = 64
-
-/** Commits sent one after another before timers and sockets get their turn. */
-const turnsMax = 32
-
 const closing = () => new Unavailable({ message: "the node is closing" })
 
 const make = Effect.fnUntraced(function* () {
@@ -83,65 +74,32 @@ const make = Effect.fnUntraced(function* () {
   /** Taken ones are gone at once: whoever waits long must not keep them alive. */
   let waiting: Array<Entry | undefined> = []
   let next = 0
-  const flights: Array<Pick<Flight<never>, "hasLanded" | "complete">> = []
-  let scheduled = false
-  let turns = 0
-  let isResting = false
-  let lastCommitMillis = 0
   let isClosing = false
-  let whenIdle: (() => void) | undefined
 
   const enqueue = (entry: Entry): void => {
     if (isClosing) return entry.fail(closing())
     waiting.push(entry)
-    schedule()
+    pump.schedule()
   }
 
-  /** Not at once: publishes that are started together shall share the commit. */
-  const schedule = (): void => {
-    if (scheduled) return
-    scheduled = true
-    queueMicrotask(pump)
-  }
-
-  /** A store that answers at once, and publishers that go on at once, would keep everybody else from the event loop. */
-  const rest = (): void => {
-    isResting = true
-    setImmediate(() => {
-      isResting = false
-      turns = 0
-      pump()
-    })
-  }
-
-  const pump = (): void => {
-    scheduled = false
-    if (isResting) return
-    while (maySend()) {
-      const entry = waiting[next]
-      if (entry === undefined) break
-      if (++turns > turnsMax) {
-        rest()
-        break
-      }
-      if (entry instanceof CallEntry) sendCall(entry)
-      else sendAppends()
-    }
+  const sendNext = (): void => {
+    const entry = waiting[next]
+    if (entry instanceof CallEntry) sendCall(entry)
+    else sendAppends()
     if (next === waiting.length) {
       waiting = []
       next = 0
-      if (flights.length === 0) whenIdle?.()
     } else if (next > 4096) {
       waiting = waiting.slice(next)
       next = 0
     }
   }
 
-  const maySend = (): boolean =>
-    flights.length === 0 ||
-    (flights.length < settings.commitsInFlightMax &&
-      lastCommitMillis < quickCommitMillis &&
-      waiting.length - next >= overlapMessagesMin)
+  const pump = new CommitPump({
+    inFlightMax: settings.commitsInFlightMax,
+    waiting: () => waiting.length - next,
+    send: sendNext,
+  })
 
   const takeAppends = (): Array<AppendEntry> => {
     const batch: Array<AppendEntry> = []
@@ -174,9 +132,10 @@ const make = Effect.fnUntraced(function* () {
         for (const entry of entries) entry.fail(error)
         return
       }
-      lastCommitMillis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      const millis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      pump.took(millis)
       const results = commit.resultsOf(messages, exit.value)
-      metrics.committed(services, entries, results.stored, lastCommitMillis / 1000)
+      metrics.committed(services, entries, results.stored, millis / 1000)
       metrics.publishesFailed(services, "KeyConflict", exit.value.conflicts.length)
       if (results.stored.length > 0) {
         const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
@@ -188,11 +147,11 @@ const make = Effect.fnUntraced(function* () {
 
   const answer = (entries: Array<AppendEntry>, answers: ReadonlyArray<commit.Answer>): void => {
     // Where the store has nothing to do now, the first half goes ahead, and two commits take turns from here on.
-    const isLarge = entries.length >= 2 * overlapMessagesMin
-    const half = isLarge && flights.length === 0 && lastCommitMillis < quickCommitMillis ? entries.length >> 1 : -1
+    const isLarge = entries.length >= 2 * overlapEntriesMin
+    const half = isLarge && pump.hasRoomWhileAnswering ? entries.length >> 1 : -1
     for (let i = 0; i < entries.length; i++) {
       // Whoever publishes again at once is on the way to the store while the other half is being answered.
-      if (i === half) pump()
+      if (i === half) pump.pump()
       const result = answers[i]!
       if (Array.isArray(result)) entries[i]!.succeed(result)
       else entries[i]!.fail(result as KeyConflict)
@@ -204,22 +163,12 @@ const make = Effect.fnUntraced(function* () {
   const sendCall = (entry: CallEntry): void => {
     waiting[next++] = undefined
     if (entry.isAbandoned) return
-    const flight = new Flight<() => void>((complete) => complete())
-    flights.push(flight)
-    entry.start((complete) => land(flight, complete))
+    entry.start(pump.fly<() => void>((complete) => complete()))
   }
 
   /** Runs a write; completes it after those that were sent before it. */
   const send = <A, E>(write: Effect.Effect<A, E>, complete: (exit: Exit.Exit<A, E>) => void): void => {
-    const flight = new Flight(complete)
-    flights.push(flight)
-    runFork(write).addObserver((exit) => land(flight, exit))
-  }
-
-  const land = <A>(flight: Flight<A>, result: A): void => {
-    flight.land(result)
-    while (flights[0]?.hasLanded === true) flights.shift()!.complete()
-    schedule()
+    runFork(write).addObserver(pump.fly(complete))
   }
 
   /** Any write but an append. `landed` runs in its turn, before the caller is answered. */
@@ -241,11 +190,10 @@ const make = Effect.fnUntraced(function* () {
     })
 
   yield* Effect.addFinalizer(() =>
-    Effect.callback<void>((resume) => {
+    Effect.suspend(() => {
       isClosing = true
       // What was accepted is finished; nothing new is.
-      if (flights.length === 0 && next === waiting.length) return resume(Effect.void)
-      whenIdle = () => resume(Effect.void)
+      return pump.idle
     }),
   )
 

@@ -11,7 +11,7 @@ import { failureOf } from "../../storage/failure.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "../draft.ts"
 import type { AppendEntry } from "./entries.ts"
-import { makeIds } from "./ids.ts"
+import { makeIds } from "../../storage/ids.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
 export type Answer = ReadonlyArray<Message> | KeyConflict

@@ -1,5 +1,5 @@
 /**
- * Message ids for a whole commit: random UUIDs (version 4), written into one text and cut out of it.
+ * Ids of messages or items for a whole commit: random UUIDs (version 4), written into one text and cut out of it.
  *
  * `crypto.randomUUID` builds each one out of twenty pieces, which the garbage collector then carries along for as long
  * as the message is on its way: measured with 1,000 publishers, a publish took 2 µs more of CPU with it.
