@@ -1,5 +1,6 @@
 /**
- * Work queues over SQLite, 100-byte payloads, every commit synced: against the same items through bare `node:sqlite`.
+ * Work queues over SQLite, 100-byte payloads, every commit synced: against the same items through bare `node:sqlite`,
+ * and against BullMQ on a Redis that syncs as well.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,6 +14,8 @@ import { join } from "node:path"
 import * as Queues from "../../src/queues/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { BareQueue } from "../baselines/bareQueue.ts"
+import { BullQueue } from "../baselines/bullQueue.ts"
+import { hasRedis, startRedis } from "../baselines/redisServer.ts"
 import type { SuiteOptions } from "../main.ts"
 import { comparePair, type Pair, rate } from "../measure.ts"
 
@@ -46,7 +49,7 @@ const takeSome = (queues: QueuesService, count: number) =>
   })
 
 export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
-  const count = full ? 200_000 : 20_000
+  const count = full ? 200_000 : 50_000
   const times = full ? 9 : 5
   const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
   const store = Sqlite.layer({ path: join(directory, "ours.sqlite") })
@@ -77,7 +80,41 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
         for (let i = 0; i < count; i += taken) bare.take(taken)
       }),
   })
-  await runtime.dispose()
   bare.close()
+
+  if (hasRedis()) {
+    // It is so much slower that it gets fewer.
+    const jobs = full ? 20_000 : 2_000
+    const redis = await startRedis(directory)
+    const bull = new BullQueue(redis.socket)
+    const texts = payloads.map((bytes) => bytes.toString())
+    await compare({
+      name: "enqueue, and BullMQ",
+      unit: "items/s",
+      against: "BullMQ on Redis, appendfsync always, 1,000 jobs a call",
+      ours: () => rate(count, () => use((queues) => enqueueConcurrently(queues, count))),
+      baseline: () =>
+        rate(jobs, async () => {
+          for (let i = 0; i < jobs; i += batchSize) await bull.enqueue(texts)
+        }),
+    })
+    await bull.clear()
+    await compare({
+      name: "take and ack, and BullMQ",
+      unit: "items/s",
+      against: "BullMQ on Redis, appendfsync always, one job after the other",
+      ours: () => rate(count, () => use((queues) => takeSome(queues, count))),
+      baseline: async () => {
+        // Just these: a worker that closes keeps the next job for a while.
+        for (let i = 0; i < jobs; i += batchSize) await bull.enqueue(texts)
+        return rate(jobs, () => bull.take(jobs))
+      },
+    })
+    await bull.close()
+    await redis.stop()
+  } else {
+    console.error("There is no redis-server here, so BullMQ is left out.")
+  }
+  await runtime.dispose()
   rmSync(directory, { recursive: true, force: true })
 }
