@@ -60,7 +60,7 @@ export type QueueResult =
     }
   | { readonly type: "redrive"; readonly moved: number }
   | {
-      /** What became of an enqueue where the store is full: nothing. */
+      /** What became of an enqueue or a redrive where the store is full: nothing. */
       readonly type: "full"
       /** Why, in a sentence. */
       readonly message: string
@@ -94,7 +94,7 @@ export class QueueStore extends Context.Service<
   {
     /**
      * Applies operations in one durable commit, and keeps their blocks. Gives the result of each, in their order. A
-     * store that is full enqueues nothing, and goes on with the rest; it fails where there is no rest.
+     * store that is full enqueues and redrives nothing, and goes on with the rest; it fails where there is no rest.
      */
     readonly apply: (
       operations: ReadonlyArray<QueueOperation>,

@@ -85,8 +85,7 @@ const enqueueStep = (queue: string, entries: Array<EnqueueEntry>, items: Array<M
   operation: { type: "enqueue", queue, blocks: packItems(items) },
   answer: (result) => {
     if (result.type === "full") {
-      const error = new StorageFull({ operation: "enqueue", message: result.message })
-      for (const entry of entries) entry.fail(error)
+      for (const entry of entries) entry.fail(fullError(result.message))
       return
     }
     const { firstSequence } = result as ResultOf<"enqueue">
@@ -100,6 +99,8 @@ const enqueueStep = (queue: string, entries: Array<EnqueueEntry>, items: Array<M
     items.length = 0
   },
 })
+
+const fullError = (message: string) => new StorageFull({ operation: "enqueue", message })
 
 /** Acknowledgements from here on that are of one queue and follow each other. */
 const runAt = (entries: ReadonlyArray<DoneEntry | OperationEntry>, start: number): Array<DoneEntry> => {
@@ -128,7 +129,7 @@ const doneStep = (run: Array<DoneEntry>): Step => {
 
 const operationStep = (entry: OperationEntry): Step => ({
   operation: entry.operation,
-  answer: (result) => entry.succeed(result),
+  answer: (result) => (result.type === "full" ? entry.fail(fullError(result.message)) : entry.succeed(result)),
 })
 
 const addedBy = (steps: ReadonlyArray<Step>, results: ReadonlyArray<QueueResult>): ReadonlySet<string> => {

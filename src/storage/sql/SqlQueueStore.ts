@@ -22,18 +22,21 @@ import type { QueueTable } from "./QueueTable.ts"
 import type { Session } from "./Session.ts"
 import type { Planned, Purpose, WriteTransaction } from "./WriteTransaction.ts"
 
+/** Whether an operation needs room for items. One that dies takes little, and makes room. */
+const addsItems = ({ type }: QueueOperation): boolean => type === "enqueue" || type === "redrive"
+
 /** Opens the queues of a database that is prepared. */
 export const make = (transaction: WriteTransaction, queues: QueueTable): QueueStore["Service"] => ({
   apply: (operations) => {
-    const rest = operations.filter(({ type }) => type !== "enqueue")
+    const rest = operations.filter((operation) => !addsItems(operation))
     if (rest.length === operations.length) return write(transaction, queues, operations, "takes away")
     const all = write(transaction, queues, operations, "adds")
     if (rest.length === 0) return all
     return Effect.catchTag(all, "StorageFull", ({ message }) =>
       Effect.map(write(transaction, queues, rest, "takes away"), (results) => {
         let next = 0
-        return operations.map(({ type }) =>
-          type === "enqueue" ? { type: "full" as const, message } : results[next++]!,
+        return operations.map((operation) =>
+          addsItems(operation) ? { type: "full" as const, message } : results[next++]!,
         )
       }),
     )
