@@ -33,6 +33,7 @@ const serve = Command.make(
     admin: setting("admin"),
     drain: setting("drain"),
     "stall-after": setting("stall-after"),
+    otlp: setting("otlp"),
     log: setting("log"),
     insecure: settingSwitch("insecure"),
     json: settingSwitch("json"),

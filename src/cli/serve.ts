@@ -10,6 +10,7 @@ import * as ConfigSources from "../node/ConfigSources.ts"
 import * as Node from "../node/Node.ts"
 import type { NodeConfig, SettingName } from "../node/NodeConfig.ts"
 import { readyJson, readyLine, RunningNode } from "../node/RunningNode.ts"
+import * as Telemetry from "../node/Telemetry.ts"
 import * as Output from "./Output.ts"
 
 export interface ServeInput {
@@ -50,7 +51,11 @@ const run = (config: NodeConfig) =>
     // Now, and not at the end: a node that is killed keeps what it compiled, too.
     yield* Effect.sync(() => module.flushCompileCache())
     return yield* Effect.never
-  }).pipe(Effect.scoped, Effect.provide(Layer.provideMerge(Node.layer(config), loggerLayer(config.log))))
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Node.layer(config)),
+    Effect.provide(Layer.provideMerge(Telemetry.layer(config, process.env), loggerLayer(config.log))),
+  )
 
 export const serve = Effect.fnUntraced(function* ({ flags, printConfig }: ServeInput) {
   const config = yield* ConfigSources.load({ flags, environment: process.env })

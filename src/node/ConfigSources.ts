@@ -27,6 +27,9 @@ export const variableOf = (name: string): string => `MILLRACE_${name.toUpperCase
 /** A text with the password of any URL in it hidden: for everything that is printed. */
 export const redact = (text: string): string => text.replace(/(:\/\/[^/?#\s@:]*):[^/?#\s@]*@/g, "$1:(redacted)@")
 
+/** Where OpenTelemetry's standard looks for a collector. */
+const otlpVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
 interface Written {
   readonly text: string
   readonly source: string
@@ -77,6 +80,11 @@ const collect = ({ flags, environment }: ConfigSources): Effect.Effect<Map<Setti
             ? { text: variable, source: variableOf(name) }
             : file?.get(name)
       if (value !== undefined) written.set(name, value)
+    }
+    // The standard's own variable comes last: it is often there for all that runs on a machine.
+    const endpoint = environment[otlpVariable]
+    if (!written.has("otlp") && endpoint !== undefined && endpoint !== "") {
+      written.set("otlp", { text: endpoint, source: otlpVariable })
     }
     return written
   })

@@ -129,7 +129,7 @@ export const layer = (
       const path = databasePath(config, directory)
       return Layer.effect(RunningNode, start(config, directory, path)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
-        Layer.provideMerge(NodeStats.layer({ node: config.node, path })),
+        Layer.provideMerge(NodeStats.layer({ node: config.node, path, isExported: config.otlp !== "off" })),
         Layer.provideMerge(servicesLayer(config, path)),
       )
     }),

@@ -28,7 +28,12 @@ export interface NodeStatsOptions {
   readonly node: NodeId
   /** The database file; absent where there is none. */
   readonly path: string | undefined
+  /** Whether to keep the metrics fresh that have to be looked up, for somebody who does not ask for them here. */
+  readonly isExported: boolean
 }
+
+/** How often metrics are looked up that are exported. */
+const refreshMillis = 5000
 
 /** The metrics as they are in the registry, by name, with all their series. */
 class Registry {
@@ -74,7 +79,7 @@ class Registry {
 const countUpTo = ({ buckets, count }: Metric.HistogramState, bound: number): number =>
   bound === Infinity ? count : (buckets.find(([at]) => at === bound)?.[1] ?? 0)
 
-const make = Effect.fnUntraced(function* ({ node, path }: NodeStatsOptions) {
+const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsOptions) {
   const services = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
   const queues = yield* Queues
@@ -102,6 +107,8 @@ const make = Effect.fnUntraced(function* ({ node, path }: NodeStatsOptions) {
     Effect.timeoutOption(patienceMillis),
     Effect.asVoid,
   )
+
+  if (isExported) yield* Effect.forkScoped(Effect.forever(Effect.andThen(refresh, Effect.sleep(refreshMillis))))
 
   const snapshot = (): StatsSnapshot => {
     const registry = new Registry(services)

@@ -16,6 +16,7 @@ import { QueueWriter } from "./internal/QueueWriter.ts"
 import { Queues } from "./Queues.ts"
 import { QueuesSettings } from "./QueuesSettings.ts"
 import { take, type TakeSources } from "./taking.ts"
+import { traced } from "./tracing.ts"
 
 /** Items that one call gives at most. */
 const itemsMax = 10_000
@@ -129,6 +130,7 @@ const hold = (taken: Set<string>, queue: string): Effect.Effect<void, QueueTaken
   })
 
 /** Queues over a storage. What was asked for before the scope closes is committed and answered. */
-export const layer: Layer.Layer<Queues, never, LogStore | QueueStore> = Layer.effect(Queues, make).pipe(
-  Layer.provide(QueueWriter.layer),
-)
+export const layer: Layer.Layer<Queues, never, LogStore | QueueStore> = Layer.effect(
+  Queues,
+  Effect.flatMap(make, (queues) => Effect.map(Effect.context<never>(), (services) => traced(queues, services))),
+).pipe(Layer.provide(QueueWriter.layer))

@@ -1,9 +1,11 @@
 /**
  * What a message says, apart from where it is: equality of headers and payloads, and the digest by which a repeated
- * key's content is recognised when the message itself is deleted.
+ * key's content is recognised when the message itself is deleted. Which trace a message was published in is not what it
+ * says: a repeated publish may be part of another one.
  */
 import { hash } from "node:crypto"
 import { type Headers, noHeaders } from "../domain/Message.ts"
+import * as TraceContext from "../domain/TraceContext.ts"
 
 /** Whether two messages have the same headers, in whatever order. */
 export const headersEqual = (a: Headers, b: Headers): boolean => {
@@ -37,11 +39,12 @@ export const headersFromText = (text: string | null): Headers => {
 /** What a message said: itself, or the digest that is left of it when it was deleted. */
 export type KnownContent = { readonly headers: Headers; readonly payload: Uint8Array } | Uint8Array
 
-/** Whether headers and payload are those of a known content. */
+/** Whether headers and payload are those of a known content, whatever the trace. */
 export const contentEqual = (known: KnownContent, headers: Headers, payload: Uint8Array): boolean =>
   known instanceof Uint8Array
     ? payloadEqual(known, contentDigest(headers, payload))
-    : headersEqual(known.headers, headers) && payloadEqual(known.payload, payload)
+    : headersEqual(TraceContext.without(known.headers), TraceContext.without(headers)) &&
+      payloadEqual(known.payload, payload)
 
 /** Length of `contentDigest`, in bytes. */
 const digestBytes = 17
@@ -52,7 +55,7 @@ const digestBytes = 17
  */
 export const contentDigest = (headers: Headers, payload: Uint8Array): Uint8Array => {
   const digest = new Uint8Array(digestBytes)
-  const text = headersToText(headers)
+  const text = headersToText(TraceContext.without(headers))
   if (text === null) {
     digest.set(hash("sha256", payload, "buffer").subarray(0, digestBytes - 1), 1)
   } else {

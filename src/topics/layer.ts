@@ -18,6 +18,7 @@ import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
 import { Subscribers } from "./Subscribers.ts"
 import { type PublishError, Topics } from "./Topics.ts"
+import { traced } from "./tracing.ts"
 import { TopicsSettings } from "./TopicsSettings.ts"
 
 /** Messages that one fetch gives at most. */
@@ -106,7 +107,9 @@ const make = Effect.gen(function* () {
 
     check: store.check,
   })
-  return Context.make(Topics, topics).pipe(Context.add(Subscribers, { list: () => subscribers.list() }))
+  return Context.make(Topics, traced(topics, services)).pipe(
+    Context.add(Subscribers, { list: () => subscribers.list() }),
+  )
 })
 
 const checkWhole = (argument: string, value: number): Effect.Effect<number, InvalidArgument> =>

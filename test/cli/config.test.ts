@@ -20,6 +20,7 @@ describe("serve --print-config", () => {
       admin: "127.0.0.1:9465",
       drain: "5s",
       "stall-after": "5s",
+      otlp: "off",
       log: "pretty",
       insecure: "false",
       json: "false",

@@ -30,7 +30,7 @@ export interface RunOptions {
 
 /** No setting of the machine that the tests run on gets in. */
 const environment = (extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"))),
+  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(MILLRACE|OTEL)_/.test(name))),
   ...extra,
 })
 

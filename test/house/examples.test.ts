@@ -41,6 +41,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "attempt 1: bob@example.org",
     "dead after 2 attempts: nobody is no address",
   ],
+  "tracing.ts": ["packing order 1", "checkout", "  publish orders/eu", "    process orders/eu"],
   "location.ts": ["sensors/kitchen: 21.5", "sensors/cellar: 12.0"],
 }
 

@@ -78,6 +78,8 @@ describe("ConfigSources", () => {
     ["grpc", "::1:50051", "HOST:PORT or off"],
     ["admin", ":9465", "HOST:PORT or off"],
     ["drain", "5", "a time such as 500ms, 5s or 1m"],
+    ["otlp", "127.0.0.1:4318", "the URL of a collector, such as http://127.0.0.1:4318, or off"],
+    ["otlp", "ftp://collector", "the URL of a collector, such as http://127.0.0.1:4318, or off"],
     ["stall-after", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
     ["drain", "-5s", "a time such as 500ms, 5s or 1m"],
     ["log", "xml", "pretty or json"],

@@ -16,6 +16,7 @@ import * as Topic from "../../domain/Topic.ts"
 import * as TopicFilter from "../../domain/TopicFilter.ts"
 import { isDraftError, makeDrafter, type PendingDraft } from "../../topics/draft.ts"
 import { type PublishError, Topics } from "../../topics/Topics.ts"
+import { traced } from "../../topics/tracing.ts"
 import { never } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
@@ -96,7 +97,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         onReconnect,
       }
 
-      return Topics.of({
+      const topics = Topics.of({
         publish: (topic, payload, options) =>
           Effect.suspend(() => {
             const draft = makeDraft(topic, payload, options)
@@ -204,5 +205,6 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
           )(connection.read(method.check, { $typeName: "millrace.v1.CheckRequest" })),
         ),
       })
+      return traced(topics, yield* Effect.context())
     }),
   )

@@ -16,13 +16,13 @@ import {
   type Client,
   type ClientDuplexStream,
   type ClientReadableStream,
-  Metadata,
   type ServiceError,
   status,
 } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
+import * as CallSpan from "./callSpan.ts"
 import { fromStatus, type BusError } from "./errorCodec.ts"
 import { Lines } from "./Lines.ts"
 import { deserializer, path, serializer } from "./wire.ts"
@@ -116,6 +116,8 @@ export const make = Effect.fnUntraced(function* ({
     (lines) => Effect.sync(() => lines.close()),
   )
 
+  const { calling, metadataOfCaller } = CallSpan.make(yield* Effect.context<never>())
+
   const callOptions = (): CallOptions => ({
     deadline: performance.timeOrigin + performance.now() + timeoutMillis,
   })
@@ -156,15 +158,17 @@ export const make = Effect.fnUntraced(function* ({
     isRead: boolean,
     lost: (failure: ServiceError) => BusError,
   ): Effect.Effect<MessageShape<O>, BusError> =>
-    attempt(isRead, lost, (client, done) =>
-      client.makeUnaryRequest(
-        path(method),
-        serializer(method.input),
-        deserializer(method.output),
-        request,
-        new Metadata(),
-        callOptions(),
-        done,
+    calling(path(method), (metadata) =>
+      attempt(isRead, lost, (client, done) =>
+        client.makeUnaryRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          request,
+          metadata,
+          callOptions(),
+          done,
+        ),
       ),
     )
 
@@ -196,34 +200,47 @@ export const make = Effect.fnUntraced(function* ({
           : unavailable(failure),
       ),
     readAll: (method, request) =>
-      attempt(true, unavailable, (client, done) => {
-        const call = client.makeServerStreamRequest(
+      calling(path(method), (metadata) =>
+        attempt(true, unavailable, (client, done) => {
+          const call = client.makeServerStreamRequest(
+            path(method),
+            serializer(method.input),
+            deserializer(method.output),
+            request,
+            metadata,
+            callOptions(),
+          )
+          const answers: Array<MessageShape<(typeof method)["output"]>> = []
+          let hasFailed = false
+          call.on("data", (answer) => void answers.push(answer))
+          call.on("error", (failure: ServiceError) => {
+            hasFailed = true
+            done(failure)
+          })
+          call.on("end", () => {
+            if (!hasFailed) done(null, answers)
+          })
+          return call
+        }),
+      ),
+    openStream: (method, request) =>
+      opened((client) =>
+        client.makeServerStreamRequest(
           path(method),
           serializer(method.input),
           deserializer(method.output),
           request,
-          new Metadata(),
-          callOptions(),
-        )
-        const answers: Array<MessageShape<(typeof method)["output"]>> = []
-        let hasFailed = false
-        call.on("data", (answer) => void answers.push(answer))
-        call.on("error", (failure: ServiceError) => {
-          hasFailed = true
-          done(failure)
-        })
-        call.on("end", () => {
-          if (!hasFailed) done(null, answers)
-        })
-        return call
-      }),
-    openStream: (method, request) =>
-      opened((client) =>
-        client.makeServerStreamRequest(path(method), serializer(method.input), deserializer(method.output), request),
+          metadataOfCaller(),
+        ),
       ),
     openBidirectional: (method) =>
       opened((client) =>
-        client.makeBidiStreamRequest(path(method), serializer(method.input), deserializer(method.output)),
+        client.makeBidiStreamRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          metadataOfCaller(),
+        ),
       ),
   }
 })

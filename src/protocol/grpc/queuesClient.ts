@@ -17,6 +17,7 @@ import * as Message from "../../domain/Message.ts"
 import type { QueueItem } from "../../domain/QueueItem.ts"
 import { backoffDefault, attemptsMaxDefault, reasonOf } from "../../queues/taking.ts"
 import { Queues, type TakeOptions } from "../../queues/Queues.ts"
+import { traced } from "../../queues/tracing.ts"
 import { never } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
@@ -124,7 +125,7 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
           }
         })
 
-      return Queues.of({
+      const queues = Queues.of({
         enqueue: Effect.fnUntraced(function* (queue, payload, options = {}) {
           const { headers, target, topic } = options
           const wrong = Message.headersProblem(headers)
@@ -185,5 +186,6 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
           ({ queues }) => queues.map(queueCodec.state),
         ),
       })
+      return traced(queues, yield* Effect.context())
     }),
   )

@@ -31,6 +31,7 @@ import { CommitPump, overlapEntriesMin } from "../../storage/CommitPump.ts"
 import { failureOf } from "../../storage/failure.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
+import * as CommitSpan from "./commitSpan.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
 import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
@@ -69,6 +70,7 @@ const make = Effect.fnUntraced(function* () {
   const settings = yield* TopicsSettings
   const clock = yield* Clock.Clock
   const services = yield* Effect.context()
+  const inSpan = CommitSpan.make(services)
   const runFork = Effect.runForkWith(services)
 
   /** Taken ones are gone at once: whoever waits long must not keep them alive. */
@@ -124,7 +126,8 @@ const make = Effect.fnUntraced(function* () {
     if (entries.length === 0) return
     const { messages, requests } = commit.prepare(entries, store.info.node, clock.currentTimeMillisUnsafe())
     const sentNanos = clock.currentTimeNanosUnsafe()
-    send(store.append(requests), (exit) => {
+    const append = store.append(requests)
+    send(inSpan === undefined ? append : inSpan(entries, append), (exit) => {
       if (Exit.isFailure(exit)) {
         metrics.commitFailed(services)
         const error = failureOf(exit.cause, "publish")

@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import type { KeyConflict, Unavailable, WriteFailure } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { PendingDraft } from "../draft.ts"
@@ -14,6 +15,11 @@ export type AppendError = KeyConflict | WriteFailure | Unavailable
 
 abstract class WriteEntry {
   readonly #caller = Fiber.getCurrent()
+
+  /** The span that its caller is in, where there is one. */
+  get span(): Tracer.AnySpan | undefined {
+    return this.#caller?.cache.span
+  }
 
   /** Whether nobody waits for it any more. Asked before it goes to the store. */
   get isAbandoned(): boolean {
