@@ -34,15 +34,23 @@ export const obstacle = ((): string | undefined => {
   return why
 })()
 
+/** Makes a library for LD_PRELOAD of one of the files in `shim`. */
+export const compile = (source: string, library: string): Effect.Effect<void> =>
+  Effect.asVoid(
+    Effect.promise(() =>
+      promisify(execFile)(compiler!, [
+        ...["-O1", "-Wall", "-Werror", "-shared", "-fPIC"],
+        ...["-o", library, pathTo(import.meta.url, `./shim/${source}`), "-ldl"],
+      ]),
+    ),
+  )
+
 /** Compiles the library into a directory. */
 export const make = (directory: string): Effect.Effect<FsyncFault> =>
   Effect.gen(function* () {
     const library = join(directory, "fsync-fault.so")
     const faultFile = join(directory, "fault")
-    const source = pathTo(import.meta.url, "./shim/fsync.c")
-    yield* Effect.promise(() =>
-      promisify(execFile)(compiler!, ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"]),
-    )
+    yield* compile("fsync.c", library)
     return {
       env: { LD_PRELOAD: library, FSYNC_FAULT_FILE: faultFile },
       set: (fault) => {
