@@ -186,6 +186,22 @@ const stats = Command.make(
     ),
 ).pipe(Command.withDescription("Show how the node is doing, again and again."))
 
+const backup = Command.make(
+  "backup",
+  {
+    to: Argument.String("DEST").pipe(Argument.withDescription("the file to write, on this machine")),
+    from: text("from", "PATH", "a database or a data directory (default ./millrace-data, else the node of --url)"),
+    force: Flag.Boolean("force").pipe(Flag.withDescription("replace DEST"), Flag.withDefault(false)),
+    incomplete: Flag.Boolean("incomplete").pipe(
+      Flag.withDescription("take what is there of a store that lacks its last commits"),
+      Flag.withDefault(false),
+    ),
+    url,
+    json,
+  },
+  lazily(async () => (await import("./backup.ts")).backup),
+).pipe(Command.withDescription("Write a backup of a store to a file, while its node goes on."))
+
 const completion = Command.make(
   "completion",
   { shell: Argument.Literals("SHELL", ["bash", "zsh", "fish"]).pipe(Argument.withDescription("bash, zsh or fish")) },
@@ -209,6 +225,7 @@ export const root = Command.make("millrace").pipe(
     ready,
     stats,
     doctor,
+    backup,
     completion,
   ]),
 )

@@ -9,9 +9,11 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as NodeId from "../domain/NodeId.ts"
 import type { ExaminationEvent, ExaminationSummary, Finding } from "../storage/Examination.ts"
+import { Maintenance } from "../storage/Maintenance.ts"
 import * as Output from "./Output.ts"
 import * as Progress from "./Progress.ts"
-import { openSource, type Source } from "./source.ts"
+import { size } from "./size.ts"
+import * as Source from "./source.ts"
 
 /** Something is wrong with the store. */
 class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/ProblemsFound")("ProblemsFound", {
@@ -26,16 +28,6 @@ export interface DoctorInput {
 
 const count = (number: number, what: string): string =>
   `${number.toLocaleString("en")} ${number === 1 ? what : `${what}s`}`
-
-const units = ["bytes", "KiB", "MiB", "GiB", "TiB"]
-
-/** `5.2 GiB` */
-export const size = (bytes: number): string => {
-  let value = bytes
-  let unit = 0
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`
-}
 
 const findingText = ({ kind, message, remedy }: Finding): string => `${kind}: ${message}\n    ${remedy}\n`
 
@@ -62,14 +54,33 @@ const summaryJson = (name: string, { node, ...summary }: ExaminationSummary) => 
   ...summary,
 })
 
-/** Shows the events of an examination, and gives its summary. */
-const show = ({ events, name }: Source, json: boolean) =>
+/** The events of an examination, which is made here or there. */
+const examine = (source: Source.Source): Stream.Stream<ExaminationEvent, unknown> =>
+  "file" in source
+    ? Stream.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../storage/sqlite/examine.ts")),
+          (module) => module.examine(source.file),
+        ),
+      )
+    : Stream.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../protocol/grpc/index.ts")),
+          (Grpc) =>
+            Stream.unwrap(Effect.map(Maintenance, (maintenance) => maintenance.examine)).pipe(
+              Stream.provide(Grpc.layerMaintenance({ url: source.url })),
+            ),
+        ),
+      )
+
+/** Shows the events, and gives the summary. */
+const show = (source: Source.Source, json: boolean) =>
   Effect.gen(function* () {
     let progress: Progress.Progress | undefined
     let done = 0
     let summary: ExaminationSummary | undefined
     yield* Stream.runForEach(
-      events,
+      examine(source),
       Effect.fnUntraced(function* (event: ExaminationEvent) {
         switch (event._tag) {
           case "Progress":
@@ -85,17 +96,17 @@ const show = ({ events, name }: Source, json: boolean) =>
         }
       }),
     )
-    if (summary === undefined) return yield* new ProblemsFound({ message: `${name} was not examined to its end` })
+    if (summary === undefined)
+      return yield* new ProblemsFound({ message: `${Source.nameOf(source)} was not examined to its end` })
     return summary
   }).pipe(Effect.scoped)
 
 export const doctor = Effect.fnUntraced(function* (input: DoctorInput) {
-  const source = yield* openSource(input)
+  const source = yield* Source.find("a path", input.path, input.url)
+  const name = Source.nameOf(source)
   const summary = yield* show(source, input.json)
-  yield* input.json
-    ? Output.writeJson(summaryJson(source.name, summary))
-    : Output.write(summaryText(source.name, summary))
+  yield* input.json ? Output.writeJson(summaryJson(name, summary)) : Output.write(summaryText(name, summary))
   if (summary.findings > 0) {
-    return yield* new ProblemsFound({ message: `${count(summary.findings, "problem")} found in ${source.name}` })
+    return yield* new ProblemsFound({ message: `${count(summary.findings, "problem")} found in ${name}` })
   }
-}, Effect.scoped)
+})

@@ -1,37 +1,33 @@
 /**
- * What `doctor` examines: a file, or the store of a node elsewhere.
+ * Whose store a command means that looks after stores: a file, or that of a node elsewhere.
+ *
+ * A file is read here, whether a node runs on it or not: so the store of this directory's node, too. Where there is no
+ * file, the node does it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
-import type { ExaminationEvent } from "../storage/Examination.ts"
+import * as Connection from "./Connection.ts"
 import * as StorePath from "./StorePath.ts"
 import { UsageError } from "./UsageError.ts"
 
-export interface Source {
-  /** What it is called in front of people. */
-  readonly name: string
-  readonly events: Stream.Stream<ExaminationEvent, unknown>
-}
+export type Source = { readonly file: string } | { readonly url: string }
 
-const ofFile = (file: string): Effect.Effect<Source> =>
-  Effect.map(
-    Effect.promise(() => import("../storage/sqlite/examine.ts")),
-    ({ examine }) => ({ name: file, events: examine(file) }),
-  )
+/** What it is called in front of people. */
+export const nameOf = (source: Source): string => ("file" in source ? source.file : `the store of ${source.url}`)
 
-export const openSource = Effect.fnUntraced(function* ({
-  path,
-  url,
-}: {
-  readonly path: Option.Option<string>
-  readonly url: Option.Option<string>
-}) {
+/**
+ * @param given what stands for the path in a sentence
+ */
+export const find = Effect.fnUntraced(function* (
+  given: string,
+  path: Option.Option<string>,
+  url: Option.Option<string>,
+): Effect.fn.Return<Source, UsageError> {
   if (Option.isSome(path)) {
-    if (Option.isSome(url)) return yield* new UsageError({ message: "give a path or --url, not both" })
-    return yield* ofFile(yield* StorePath.find(path.value))
+    if (Option.isSome(url)) return yield* new UsageError({ message: `give ${given} or --url, not both` })
+    return { file: yield* StorePath.find(path.value) }
   }
-  const file = StorePath.ofThisDirectory()
-  if (Option.isSome(file)) return yield* ofFile(file.value)
-  return yield* new UsageError({ message: "there is no store in ./millrace-data: name one" })
+  const isElsewhere = Option.isSome(url) || Boolean(process.env["MILLRACE_URL"])
+  const file = isElsewhere ? Option.none() : StorePath.ofThisDirectory()
+  return Option.isSome(file) ? { file: file.value } : { url: Connection.findUrl(url) }
 })

@@ -47,6 +47,17 @@ const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer
         ),
   )
 
+/** What looks after the store, where it is in a file. */
+const maintenanceLayer = (path: string | undefined): Layer.Layer<never> =>
+  path === undefined
+    ? Layer.empty
+    : Layer.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../storage/sqlite/index.ts")),
+          (Sqlite) => Sqlite.layerMaintenance({ path }),
+        ),
+      )
+
 /** The topics again, whose `check` says what the node says of itself; it is starting now. */
 const topicsOfNode = Layer.effect(
   Topics.Topics,
@@ -129,6 +140,7 @@ export const layer = (
       const path = databasePath(config, directory)
       return Layer.effect(RunningNode, start(config, directory, path)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
+        Layer.provide(maintenanceLayer(path)),
         Layer.provideMerge(NodeStats.layer({ node: config.node, path, isExported: config.otlp !== "off" })),
         Layer.provideMerge(servicesLayer(config, path)),
       )

@@ -5,6 +5,7 @@
  * The server speaks `msgbus.v1`, for that contract's clients and peers, and `millrace.v1`, which our client uses.
  */
 export { type GrpcTopicsOptions, layerTopics } from "./client.ts"
+export { type GrpcMaintenanceOptions, layerMaintenance } from "./maintenanceClient.ts"
 export { type GrpcQueuesOptions, layerQueues } from "./queuesClient.ts"
 export { type GrpcStatsOptions, layerStats } from "./statsClient.ts"
 export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"

@@ -14,10 +14,12 @@ import * as Schema from "effect/Schema"
 import * as net from "node:net"
 import { Queues } from "../../queues/Queues.ts"
 import { Stats } from "../../stats/Stats.ts"
+import { Maintenance } from "../../storage/Maintenance.ts"
 import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
 import * as CallWatch from "./CallWatch.ts"
+import * as MaintenanceService from "./maintenanceService.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
@@ -98,6 +100,7 @@ const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<numbe
 /**
  * Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with, and over the queues where
  * they are provided: without them, the methods for queues are UNIMPLEMENTED. So with the node's figures (`Stats`).
+ * `Maintenance` is taken where it is provided.
  */
 export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer, GrpcListenFailed, Topics> =>
   Layer.effect(
@@ -132,6 +135,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       }
       const stats = yield* Effect.serviceOption(Stats)
       if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
+      MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 
       const close = Effect.gen(function* () {

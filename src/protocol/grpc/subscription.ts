@@ -17,6 +17,7 @@ import * as codec from "./codec.ts"
 import { type Connection, noAnswer } from "./connection.ts"
 import { fromStatus } from "./errorCodec.ts"
 import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
+import { type Next, nextOf } from "./nextAnswer.ts"
 import type { ReconnectEvent } from "./ReconnectEvent.ts"
 
 export interface ReconnectOptions {
@@ -27,48 +28,6 @@ export interface ReconnectOptions {
 
 const backoffMillisMin = 50
 const backoffMillisMax = 2000
-
-/** What a call gives next: an answer, or the reason why there will be none. */
-type Next = { readonly answer: SubscribeResponse } | { readonly failure: ServiceError | undefined }
-
-/** Takes a call's answers one by one; the call is read no further than that, apart from a few that are buffered. */
-const nextOf = (call: ClientReadableStream<SubscribeResponse>): Effect.Effect<Next> => {
-  let failure: ServiceError | undefined
-  let hasEnded = false
-  let wake: (() => void) | undefined
-  const changed = (): void => wake?.()
-  call.on("readable", changed)
-  call.on("error", (error: ServiceError) => {
-    failure = error
-    hasEnded = true
-    changed()
-  })
-  call.on("end", () => {
-    // An error, where there is one, follows the end at once.
-    setImmediate(() => {
-      hasEnded = true
-      changed()
-    })
-  })
-  const take: Effect.Effect<Next> = Effect.suspend(() => {
-    const answer: SubscribeResponse | null = call.read()
-    if (answer !== null) return Effect.succeed({ answer })
-    if (hasEnded) return Effect.succeed({ failure })
-    return Effect.flatMap(
-      Effect.callback<void>((resume) => {
-        wake = () => {
-          wake = undefined
-          resume(Effect.void)
-        }
-        return Effect.sync(() => {
-          wake = undefined
-        })
-      }),
-      () => take,
-    )
-  })
-  return take
-}
 
 /** Statuses after which the same subscription may go well. */
 const isTransient = (failure: ServiceError | undefined): boolean => {
@@ -125,11 +84,11 @@ export const subscribe = (
       let lostAt = 0
       let call: ClientReadableStream<SubscribeResponse> | undefined
       let isProven = false
-      let next: Effect.Effect<Next> | undefined
+      let next: Effect.Effect<Next<SubscribeResponse>> | undefined
 
       yield* Effect.addFinalizer(() => Effect.sync(() => call?.cancel()))
 
-      const open = (): Effect.Effect<Next> => {
+      const open = (): Effect.Effect<Next<SubscribeResponse>> => {
         const opened = connection.openStream(
           TopicsService.method.subscribe,
           incarnation === undefined || position === undefined

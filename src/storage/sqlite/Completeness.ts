@@ -25,7 +25,8 @@ const logHeaderBytes = 32
 export const hasLog = (path: string): boolean =>
   (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > logHeaderBytes
 
-const selectState = "SELECT value FROM millrace_meta WHERE name = 'state'"
+/** Gives "open", "closed" or "backup". */
+export const selectState = "SELECT value FROM millrace_meta WHERE name = 'state'"
 const updateState = "UPDATE millrace_meta SET value = ? WHERE name = 'state' AND value <> ?"
 
 /** Whether a store says that it is in use. */

@@ -30,8 +30,6 @@ export interface SqliteClientConfig {
   readonly prepareCacheSize?: number | undefined
 }
 
-export type Client = SynchronousClient
-
 /** Opens the file and closes it with the scope. */
 export const make = (
   config: SqliteClientConfig,

@@ -18,6 +18,7 @@ import * as SqlStores from "../sql/SqlStores.ts"
 import { damaged } from "../sql/StartCheck.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
 import { checkComplete, closing, hasLog, markOpen } from "./Completeness.ts"
+import { removeLeftovers } from "./Leftovers.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
 import { hold, notWritable, type StoreFile } from "./StoreFile.ts"
@@ -42,6 +43,7 @@ export const layer = (options: SqliteOptions): Layer.Layer<StoreServices, StoreU
   Layer.effectContext(
     Effect.gen(function* () {
       const file = yield* hold(options.path)
+      removeLeftovers(file.path)
       const { reserveBytes = reserveBytesDefault } = options
       // A full disk may not even let the store be opened: what was kept for that is set free then.
       return yield* Effect.catch(open(file, options), (error) =>

@@ -1,16 +1,9 @@
 /**
  * Examines the store in a SQLite file, whether a node runs on it or not, without changing a byte of it.
- *
- * Beside a running node it is read as any reader would. Where nobody has it open, nobody can open it meanwhile, and it is
- * read in a way that recovers nothing: after the death of a process SQLite would first take over what it finds in the
- * log, so here the log is indexed in memory only.
  */
-import { closeSync, openSync, readSync, realpathSync, rmSync, statSync, writeFileSync } from "node:fs"
-import { pathToFileURL } from "node:url"
+import { closeSync, openSync, readSync, realpathSync, statSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
-import type { SqlError } from "effect/sql/SqlError"
 import * as Stream from "effect/Stream"
 import { StoreUnusable } from "../../domain/errors.ts"
 import { type ExaminationEvent, type Finding, remedies } from "../Examination.ts"
@@ -18,7 +11,7 @@ import { examine as examineStore } from "../sql/examination/examine.ts"
 import { sqliteDialect } from "../sql/SqliteDialect.ts"
 import { hasLog, incompleteSentence, isOpen } from "./Completeness.ts"
 import * as SqliteClient from "./SqliteClient.ts"
-import { keep } from "./StoreFile.ts"
+import { urlUnchanged } from "./unchanged.ts"
 
 /** What every SQLite database begins with. */
 const magic = "SQLite format 3\0"
@@ -64,52 +57,14 @@ export const examine = (path: string): Stream.Stream<ExaminationEvent, StoreUnus
       })
       if (real.path === undefined) return Stream.fromIterable(real.events)
       const hadLog = hasLog(real.path)
-      const client = yield* Effect.mapError(openUnchanged(real.path), (error) => notAvailable(path, error.message))
+      const client = yield* SqliteClient.make({ filename: yield* urlUnchanged(real.path), readonly: true }).pipe(
+        Effect.provide(Reactivity.layer),
+        Effect.mapError((error) => notAvailable(path, error)),
+      )
       return examineStore(client, sqliteDialect, (session, report) =>
         Effect.map(isOpen(session), (isOpen) => {
           if (isOpen && !hadLog) report.add("incomplete", incompleteSentence(path))
         }),
       )
     }),
-  )
-
-/**
- * A client that only reads, on a file that is in use or on one that nobody uses and nobody can open before the scope
- * closes.
- */
-export const openUnchanged = (path: string): Effect.Effect<SqliteClient.Client, SqlError, Scope.Scope> =>
-  Effect.gen(function* () {
-    const isInUse = !(yield* keep(path))
-    const url = pathToFileURL(path)
-    if (!isInUse) {
-      url.searchParams.set("mode", "ro")
-      if (hasLog(path)) {
-        url.searchParams.set("readonly_shm", "1")
-        yield* indexFile(`${path}-shm`)
-      } else {
-        url.searchParams.set("immutable", "1")
-      }
-    }
-    return yield* Effect.provide(SqliteClient.make({ filename: url, readonly: true }), Reactivity.layer)
-  })
-
-/**
- * SQLite wants the file of the log's index to be there, though it is not used where nobody has it open. A store that was
- * copied may lack it: then it is made, empty, and removed in the end.
- */
-const indexFile = (path: string): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        if (statSync(path, { throwIfNoEntry: false }) !== undefined) return false
-        try {
-          writeFileSync(path, "", { flag: "wx", mode: 0o600 })
-          return true
-        } catch {
-          // Where nothing can be written, opening the database fails, and says so.
-          return false
-        }
-      }),
-      (isOurs) => Effect.sync(() => (isOurs ? rmSync(path, { force: true }) : undefined)),
-    ),
   )

@@ -14,7 +14,8 @@ import * as SqliteStores from "./SqliteStores.ts"
 
 export type { SqliteOptions } from "./SqliteStores.ts"
 export { preload } from "./preload.ts"
-export { examine } from "./examine.ts"
+export type { BackupOptions } from "./backup.ts"
+export { backup, examine, layerMaintenance } from "./maintenance.ts"
 export * as SqliteClient from "./SqliteClient.ts"
 
 /** A store in threads of its own: neither commits nor replay hold up the event loop, nor each other. */
