@@ -34,14 +34,13 @@ export const obstacle = ((): string | undefined => {
   return why
 })()
 
+const compilerFlags = ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-ldl"]
+
 /** Makes a library for LD_PRELOAD of one of the files in `shim`. */
 export const compile = (source: string, library: string): Effect.Effect<void> =>
   Effect.asVoid(
     Effect.promise(() =>
-      promisify(execFile)(compiler!, [
-        ...["-O1", "-Wall", "-Werror", "-shared", "-fPIC"],
-        ...["-o", library, pathTo(import.meta.url, `./shim/${source}`), "-ldl"],
-      ]),
+      promisify(execFile)(compiler!, ["-o", library, pathTo(import.meta.url, `./shim/${source}`), ...compilerFlags]),
     ),
   )
 

@@ -11,7 +11,7 @@ import { examine } from "./examine.ts"
 import type { ThreadMessage } from "./maintenance.ts"
 
 const { path } = workerData as { readonly path: string }
-const say = (message: ThreadMessage): void => parentPort!.postMessage(message)
+const say = (message: ThreadMessage): void => parentPort!.postMessage(message, [])
 
 const exit = await Effect.runPromiseExit(
   Stream.runForEachArray(examine(path), (events) => Effect.sync(() => say({ type: "events", events }))),
