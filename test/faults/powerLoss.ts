@@ -10,6 +10,7 @@ import { Effect, type Scope, Stream } from "effect"
 import type { NodeId } from "../../src/domain/NodeId.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { QueueStore } from "../../src/storage/QueueStore.ts"
+import { itemsOf } from "../../src/storage/queuePage.ts"
 import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
 import * as Program from "../crash/Program.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
@@ -92,14 +93,14 @@ const readStore = (path: string): Effect.Effect<State, unknown> =>
       state.topics[topic] = messages.map(({ deleted, payload }) => (deleted ? null : Buffer.from(payload).toString()))
     }
     for (const { depth, queue } of yield* queues.queues) {
-      const items = yield* queues.items(queue, 0, unlimited)
+      const items = itemsOf(queue, yield* queues.page(queue, 0, unlimited), 0, unlimited)
       if (items.length !== depth) return yield* Effect.fail(`the queue ${queue} has ${items.length} of ${depth} items`)
       if (depth > 0) {
         state.queues[queue] = items.map(({ attempts, payload }) => [Buffer.from(payload).toString(), attempts] as const)
       }
     }
     return state
-  }).pipe(Effect.provide(layerOnLoop({ path })))
+  }).pipe(Effect.provide(layerOnLoop({ path, reserveBytes: 0 })))
 
 const withoutEmpty = ({ queues, topics }: State): State => ({
   topics,

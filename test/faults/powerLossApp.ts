@@ -137,7 +137,8 @@ const session = Effect.raceFirst(
 
 const layer = () =>
   Layer.merge(Topics.layer, queuesLayer).pipe(
-    Layer.provide(Sqlite.layer({ path, durability: durability === "os" ? "os" : "fsync" })),
+    // What is kept for a full disk says nothing, and would be copied into every image.
+    Layer.provide(Sqlite.layer({ path, durability: durability === "os" ? "os" : "fsync", reserveBytes: 0 })),
   )
 
 await Effect.runPromise(

@@ -13,8 +13,10 @@ import type { ExaminationEvent, ExaminationSummary } from "../../Examination.ts"
 import type { Dialect } from "../Dialect.ts"
 import { decodeNode, metaTable } from "../Format.ts"
 import { type Session, withSession } from "../Session.ts"
+import { examineCursors } from "./cursors.ts"
 import { examineJournal } from "./journal.ts"
 import { LogCheck } from "./LogCheck.ts"
+import { examineQueues } from "./queues.ts"
 import { Report } from "./Report.ts"
 import { examineKeys, examineLogs, examineTombstones } from "./tables.ts"
 
@@ -105,7 +107,10 @@ const examineSession = (
       yield* attempt("millrace_keys", examineKeys(session, report, node, logs))
     }
     yield* flush
-    yield* summary({ logs: logs?.length ?? 0, messages: check.messages, bytes })
+    const queues = yield* attempt("millrace_queues", examineQueues(session, report))
+    yield* attempt("millrace_cursors", examineCursors(session, report, total))
+    yield* flush
+    yield* summary({ ...queues, logs: logs?.length ?? 0, messages: check.messages, bytes })
   })
 
 const examineMeta = (session: Session, dialect: Dialect, report: Report): Effect.Effect<About | undefined, SqlError> =>

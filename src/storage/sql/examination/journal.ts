@@ -9,10 +9,7 @@ import type { Session, Values } from "../Session.ts"
 import { checkContent, type Deletions } from "./contents.ts"
 import type { BlockSpan, LogCheck } from "./LogCheck.ts"
 import type { Report } from "./Report.ts"
-
-/** Rows, and bytes of their content, that are read at once. */
-const rowsMax = 512
-const bytesMax = 4 * 1024 * 1024
+import { isCount, rowsMax, runsOf } from "./runs.ts"
 
 const selectPlaces = `SELECT last_position, log, last_offset, messages, octet_length(content) FROM millrace_blocks
   WHERE last_position > ? ORDER BY last_position LIMIT ${rowsMax}`
@@ -23,9 +20,6 @@ interface Place {
   readonly span: BlockSpan
   readonly bytes: number
 }
-
-const isCount = (value: unknown, min: number): value is number =>
-  typeof value === "number" && Number.isSafeInteger(value) && value >= min
 
 /** A row's place, or nothing where its numbers are none. */
 const placeOf = ([lastPosition, logNumber, lastOffset, messages, bytes]: ReadonlyArray<unknown>): Place | undefined => {
@@ -65,7 +59,7 @@ export const examineJournal = (
           })
       }
       for (const { span } of places) check.add(span)
-      for (const run of runs(places)) {
+      for (const run of runsOf(places)) {
         yield* examineContents(session, report, check, deletions, run)
         yield* progress(check.messages)
       }
@@ -74,21 +68,6 @@ export const examineJournal = (
       after = last
     }
   })
-
-/** Places whose content is read at once: one large one, or as many as fit. */
-const runs = (places: ReadonlyArray<Place>): ReadonlyArray<ReadonlyArray<Place>> => {
-  const list: Array<Array<Place>> = []
-  let bytes = 0
-  for (const place of places) {
-    bytes += place.bytes
-    if (list.length === 0 || bytes > bytesMax) {
-      list.push([])
-      bytes = place.bytes
-    }
-    list.at(-1)!.push(place)
-  }
-  return list
-}
 
 const readContents = (session: Session, run: ReadonlyArray<Place>): Effect.Effect<Values, SqlError> =>
   session.values(selectContents, [run[0]!.span.lastPosition - 1, run.at(-1)!.span.lastPosition])

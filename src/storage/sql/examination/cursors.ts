@@ -1,0 +1,37 @@
+/**
+ * The named cursors: each is at a place that the journal has, for messages that there can be.
+ */
+import * as Effect from "effect/Effect"
+import type { SqlError } from "effect/sql/SqlError"
+import * as NodeId from "../../../domain/NodeId.ts"
+import * as TopicFilter from "../../../domain/TopicFilter.ts"
+import type { Session } from "../Session.ts"
+import type { Report } from "./Report.ts"
+import { isCount } from "./runs.ts"
+
+const selectCursors = "SELECT name, topics, tenant, line, device, position, epoch FROM millrace_cursors"
+const selectEpoch = "SELECT last_epoch FROM millrace_cursor_epochs"
+
+/** @param end the journal's end */
+export const examineCursors = (session: Session, report: Report, end: number): Effect.Effect<void, SqlError> =>
+  Effect.gen(function* () {
+    const [[lastEpoch] = []] = yield* session.values(selectEpoch, [])
+    for (const [text, topics, tenant, line, device, position, epoch] of yield* session.values(selectCursors, [])) {
+      const name = `the cursor ${JSON.stringify(text)}`
+      const row = `millrace_cursors ${String(text)}`
+      if (!isCount(position, 0) || position > end) {
+        report.add("cursor", `${name} is at position ${String(position)}, and the journal ends at ${end}`, { row })
+      }
+      if (!isCount(epoch, 0) || !isCount(lastEpoch, epoch)) {
+        const last = String(lastEpoch)
+        report.add("cursor", `${name} has epoch ${String(epoch)}, and the last one that was given is ${last}`, { row })
+      }
+      const parts = [tenant, line, device]
+      const wrong =
+        TopicFilter.problem(String(topics)) ??
+        (parts.every((part) => part === null)
+          ? undefined
+          : NodeId.problem({ tenant: String(tenant ?? ""), line: String(line ?? ""), device: String(device ?? "") }))
+      if (wrong !== undefined) report.add("cursor", `${name} is for messages that cannot be: ${wrong}`, { row })
+    }
+  })
