@@ -69,7 +69,7 @@ describe.each([
       const again = yield* Effect.provide(ends, layerOnLoop({ path: to, node: ownNode }))
       expect(again.incarnation).toBe(restored.incarnation)
       expect(yield* findings(to)).toEqual([])
-      expect(readdirSync(join(path, "..")).toSorted()).toEqual(["store.db", "store.db-lock"])
+      expect(readdirSync(join(path, "..")).toSorted()).toEqual(["store.db", "store.db-lock", "store.db-reserve"])
     }),
   )
 
