@@ -35,6 +35,7 @@ const serve = Command.make(
     "stall-after": setting("stall-after"),
     otlp: setting("otlp"),
     log: setting("log"),
+    "log-level": setting("log-level"),
     insecure: settingSwitch("insecure"),
     json: settingSwitch("json"),
     config: text("config", "FILE", "JSON file of settings, under the names of the flags"),

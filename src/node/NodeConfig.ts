@@ -181,6 +181,7 @@ export const settings = {
     format: (text) => text,
   }),
   log: oneOf("how the log is written to stderr", ["pretty", "json"]),
+  "log-level": oneOf("from which level on the log is written", ["info", "trace", "debug", "warn", "error", "none"]),
   insecure: flag("listen beyond this machine without TLS"),
   json: flag("print the ready line as JSON"),
 } as const
@@ -201,6 +202,7 @@ export const NodeConfig = Schema.Struct({
   "stall-after": settings["stall-after"].schema,
   otlp: settings.otlp.schema,
   log: settings.log.schema,
+  "log-level": settings["log-level"].schema,
   insecure: settings.insecure.schema,
   json: settings.json.schema,
 })

@@ -22,6 +22,7 @@ describe("serve --print-config", () => {
       "stall-after": "5s",
       otlp: "off",
       log: "pretty",
+      "log-level": "info",
       insecure: "false",
       json: "false",
     })

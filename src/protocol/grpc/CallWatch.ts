@@ -2,7 +2,7 @@
  * What a server tells of its calls: counts by method and outcome, how many are open, and a span for each where anybody
  * collects them, which is a child of the caller's.
  */
-import { Metadata, status } from "@grpc/grpc-js"
+import { type Metadata, status } from "@grpc/grpc-js"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -11,6 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import * as TraceContext from "../../domain/TraceContext.ts"
+import * as Refusals from "./refusals.ts"
 
 const calls = Metric.counter("millrace_grpc_calls_total", {
   description: "gRPC calls that have ended, by method and status; those that were refused are among them",
@@ -26,15 +27,19 @@ export interface WatchedCall {
   /** Runs its work as part of its span. */
   readonly within: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** It has ended with this status; only the first time counts. */
-  readonly end: (code: status) => void
+  readonly end: (code: status, details?: string) => void
+}
+
+/** What is looked at of a call. */
+export interface Call {
+  readonly metadata: Metadata
+  readonly getPeer: () => string
 }
 
 const headerOf = (metadata: Metadata, name: string): string | undefined => {
   const [value] = metadata.get(name)
   return typeof value === "string" ? value : undefined
 }
-
-const spanName = (path: string): string => path.slice(1)
 
 /** Makes what watches the calls of a server: to be told of each as it begins, by its `/service/method`. */
 export const make = (services: Context.Context<never>) => {
@@ -65,7 +70,7 @@ export const make = (services: Context.Context<never>) => {
     )
     const [, service = "", method = ""] = path.split("/")
     const span = tracer.span({
-      name: spanName(path),
+      name: path.slice(1),
       parent: Option.fromNullishOr(parent),
       annotations: Context.empty(),
       links: [],
@@ -80,17 +85,20 @@ export const make = (services: Context.Context<never>) => {
     return span
   }
 
-  return (path: string, kind: CallKind, metadata: Metadata): WatchedCall => {
-    const span = beginSpan(path, metadata)
+  const tellOf = Refusals.make(services)
+
+  return (path: string, kind: CallKind, call: Call): WatchedCall => {
+    const span = beginSpan(path, call.metadata)
     let hasEnded = false
     opens[kind].modifyUnsafe(1, services)
     return {
       within: span === undefined ? (effect) => effect : (effect) => Effect.withParentSpan(effect, span),
-      end: (code) => {
+      end: (code, details = "") => {
         if (hasEnded) return
         hasEnded = true
         opens[kind].modifyUnsafe(-1, services)
         count(path, code)
+        tellOf({ path, code, details, peer: call.getPeer() })
         if (span === undefined) return
         span.attribute("rpc.grpc.status_code", code)
         span.end(clock.currentTimeNanosUnsafe(), code === status.OK ? Exit.void : Exit.fail(new Error(status[code])))

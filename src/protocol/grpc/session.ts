@@ -130,9 +130,9 @@ export const make = (
   ) => {
     const answer: handleUnaryCall<Received<I>, MessageShape<O>> = (call, callback) => {
       const { request } = call
-      const watched = watch(path(method), "unary", call.metadata)
+      const watched = watch(path(method), "unary", call)
       const fail = (failure: FailureStatus): void => {
-        watched.end(failure.code)
+        watched.end(failure.code, failure.details)
         callback(failure)
       }
       if (isClosing) return fail(toStatus(closing))
@@ -156,9 +156,9 @@ export const make = (
   ) => {
     const answer: handleServerStreamingCall<Received<I>, MessageShape<O>> = (call) => {
       const { request } = call
-      const watched = watch(path(method), "stream", call.metadata)
+      const watched = watch(path(method), "stream", call)
       const fail = (failure: FailureStatus): void => {
-        watched.end(failure.code)
+        watched.end(failure.code, failure.details)
         call.emit("error", failure)
       }
       if (isClosing) return fail(toStatus(closing))
@@ -183,8 +183,10 @@ export const make = (
     handle: (call: ServerDuplexStream<Received<I>, MessageShape<O>>) => () => void,
   ) => {
     const answer: handleBidiStreamingCall<Received<I>, MessageShape<O>> = (call) => {
-      const watched = watch(path(method), "stream", call.metadata)
-      call.on("error", (failure: Partial<FailureStatus>) => watched.end(failure.code ?? status.UNKNOWN))
+      const watched = watch(path(method), "stream", call)
+      call.on("error", (failure: Partial<FailureStatus>) =>
+        watched.end(failure.code ?? status.UNKNOWN, failure.details),
+      )
       call.on("finish", () => watched.end(status.OK))
       call.on("cancelled", () => watched.end(status.CANCELLED))
       if (isClosing) return void call.emit("error", toStatus(closing))
