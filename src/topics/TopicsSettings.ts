@@ -18,6 +18,8 @@ export interface TopicsSettings {
   /** A page of replay: messages, and bytes. A subscription holds two pages at most. */
   readonly pageMessagesMax: number
   readonly pageBytesMax: number
+  /** Milliseconds between two commits of named cursors, apart from those that somebody waits for. */
+  readonly cursorPauseMillis: number
 }
 
 export const defaultTopicsSettings: TopicsSettings = {
@@ -29,6 +31,7 @@ export const defaultTopicsSettings: TopicsSettings = {
   feedBytesMax: 24 * 1024 * 1024,
   pageMessagesMax: 1000,
   pageBytesMax: 1024 * 1024,
+  cursorPauseMillis: 20,
 }
 
 /** Provide it to the topics' layer to change the defaults. */

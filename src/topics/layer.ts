@@ -9,15 +9,19 @@ import type { LogId } from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Topic from "../domain/Topic.ts"
+import { CursorStore } from "../storage/CursorStore.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { type DraftError, isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
+import { consumers } from "./consuming.ts"
+import * as CursorKeeper from "./internal/CursorKeeper.ts"
+import { checkName, hold } from "./internal/holding.ts"
 import { JournalWriter } from "./internal/JournalWriter.ts"
 import { LiveFeed } from "./internal/LiveFeed.ts"
 import * as metrics from "./internal/metrics.ts"
 import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
 import { Subscribers } from "./Subscribers.ts"
-import { type PublishError, Topics } from "./Topics.ts"
+import { type HoldCursor, type PublishError, Topics } from "./Topics.ts"
 import { traced } from "./tracing.ts"
 import { TopicsSettings } from "./TopicsSettings.ts"
 
@@ -35,6 +39,10 @@ const make = Effect.gen(function* () {
   const makeDraft = makeDrafter(settings.messageBytesMax)
   const { node, incarnation } = store.info
   const subscribers = new SubscriberList(services)
+
+  const keeper = yield* CursorKeeper.make(settings.cursorPauseMillis)
+  const sources = { store, feed, settings, services, subscribers }
+  const holdCursor: HoldCursor = (name, filter, options = {}) => hold(sources, keeper, name, filter, options)
 
   const refuse = (error: DraftError): Effect.Effect<never, DraftError> => {
     metrics.publishesFailed(services, error._tag, 1)
@@ -98,7 +106,33 @@ const make = Effect.gen(function* () {
       return deleted
     }),
 
-    subscribe: (filter, options = {}) => subscribe({ store, feed, settings, services, subscribers }, filter, options),
+    subscribe: (filter, options = {}) => subscribe(sources, filter, options),
+
+    ...consumers(holdCursor),
+
+    holdCursor,
+
+    cursors: Effect.map(keeper.cursors, (cursors) =>
+      cursors.map(({ epoch: _, ...cursor }) => ({ ...cursor, lag: Math.max(0, feed.position() - cursor.position) })),
+    ),
+
+    resetCursor: Effect.fn("Topics.resetCursor")(function* (name, to) {
+      yield* checkName(name)
+      const end = feed.position()
+      const position = to === "start" ? 0 : to === "end" ? end : to
+      if (!Number.isSafeInteger(position) || position < 0 || position > end) {
+        return yield* new InvalidArgument({
+          argument: "to",
+          message: `a cursor is put to a position from 0 to the journal's end, which is ${end}, not to ${position}`,
+        })
+      }
+      yield* keeper.reset(name, position)
+    }),
+
+    deleteCursor: Effect.fn("Topics.deleteCursor")(function* (name) {
+      yield* checkName(name)
+      yield* keeper.delete(name)
+    }),
 
     // Not the store's end: a subscription that starts here follows the live feed.
     cursor: Effect.sync(() => ({ incarnation, position: feed.position() })),
@@ -118,11 +152,11 @@ const checkWhole = (argument: string, value: number): Effect.Effect<number, Inva
     : Effect.fail(new InvalidArgument({ argument, message: `${argument} is a whole number from 1 on, not ${value}` }))
 
 /** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
-export const layerOver: Layer.Layer<Topics | Subscribers, never, LogStore | JournalWriter | LiveFeed> =
+export const layerOver: Layer.Layer<Topics | Subscribers, never, LogStore | CursorStore | JournalWriter | LiveFeed> =
   Layer.effectContext(make)
 
 /**
- * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions end
- * with `Unavailable`.
+ * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions and
+ * consumers end with `Unavailable`.
  */
 export const layer = layerOver.pipe(Layer.provide(JournalWriter.layer), Layer.provide(LiveFeed.layer))

@@ -55,7 +55,7 @@ describe("publishing", () => {
             append: (requests) => Effect.suspend(() => (commits++, store.append(requests))),
           }),
         ),
-      ).pipe(Layer.provide(Memory.layer()))
+      ).pipe(Layer.provideMerge(Memory.layer()))
       const messages = yield* Effect.gen(function* () {
         const topics = yield* Topics
         return yield* Effect.forEach(

@@ -16,7 +16,10 @@ const makeRandom = (seed: number) => {
   }
 }
 
-export const jittered = <E, R>(store: Layer.Layer<LogStore, E, R>, seed: number): Layer.Layer<LogStore, E, R> =>
+export const jittered = <A, E, R>(
+  store: Layer.Layer<A | LogStore, E, R>,
+  seed: number,
+): Layer.Layer<A | LogStore, E, R> =>
   Layer.effect(
     LogStore,
     LogStore.useSync((right) => {
@@ -39,4 +42,4 @@ export const jittered = <E, R>(store: Layer.Layer<LogStore, E, R>, seed: number)
         heads: slowly(right.heads),
       })
     }),
-  ).pipe(Layer.provide(store))
+  ).pipe(Layer.provideMerge(store))

@@ -10,14 +10,14 @@ import { type FeedBatch, LiveFeed } from "../../src/topics/internal/LiveFeed.ts"
 
 type Store = LogStore["Service"]
 
-const plantInStore = <E, R>(
-  store: Layer.Layer<LogStore, E, R>,
+const plantInStore = <A, E, R>(
+  store: Layer.Layer<A | LogStore, E, R>,
   plant: (right: Store) => Partial<Store>,
-): Layer.Layer<LogStore, E, R> =>
+): Layer.Layer<A | LogStore, E, R> =>
   Layer.effect(
     LogStore,
     LogStore.useSync((right) => LogStore.of({ ...right, ...plant(right) })),
-  ).pipe(Layer.provide(store))
+  ).pipe(Layer.provideMerge(store))
 
 const plantInFeed = (
   plant: (right: LiveFeed["Service"]) => Pick<LiveFeed["Service"], "subscribe">,
@@ -58,7 +58,7 @@ export const noLagDetection = plantInFeed((right) => ({
 }))
 
 /** Answers before the commit, which is made one write later, or never where the store is closed before. */
-export const ackBeforeCommit = <E, R>(store: Layer.Layer<LogStore, E, R>) =>
+export const ackBeforeCommit = <A, E, R>(store: Layer.Layer<A | LogStore, E, R>) =>
   plantInStore(store, (right) => {
     let owed: Effect.Effect<unknown, unknown> = Effect.void
     let end: number | undefined
@@ -103,7 +103,7 @@ const shiftedBy =
     offset - (heads.get(LogId.key(log)) ?? []).filter((head) => head < offset).length
 
 /** Numbers a log by its last row that is not deleted, and so goes back where the head was deleted. */
-export const offsetFromMaxRow = <E, R>(store: Layer.Layer<LogStore, E, R>, heads: DeletedHeads = new Map()) =>
+export const offsetFromMaxRow = <A, E, R>(store: Layer.Layer<A | LogStore, E, R>, heads: DeletedHeads = new Map()) =>
   plantInStore(store, (right) => {
     const shifted = shiftedBy(heads)
     const wrong = (messages: ReadonlyArray<Message>) =>

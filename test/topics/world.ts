@@ -3,6 +3,7 @@
  * (pages of three messages, feeds of four batches), messages of another node, and a look at the feeds after each step.
  */
 import { Layer } from "effect"
+import type { CursorStore } from "../../src/storage/CursorStore.ts"
 import type { LogStore } from "../../src/storage/LogStore.ts"
 import type { World } from "../../src/testing/run.ts"
 import { defaultTopicsSettings, layerOver, TopicsSettings } from "../../src/topics/index.ts"
@@ -23,7 +24,7 @@ const feedsWithinBudget = LiveFeed.useSync((feed) => {
 })
 
 export const worldOver = <E>(
-  store: Layer.Layer<LogStore, E>,
+  store: Layer.Layer<LogStore | CursorStore, E>,
   feed: Layer.Layer<LiveFeed, Layer.Error<typeof LiveFeed.layer>, LogStore> = LiveFeed.layer,
 ): World<E | Layer.Error<typeof LiveFeed.layer>, JournalWriter | LiveFeed> => ({
   layer: layerOver.pipe(

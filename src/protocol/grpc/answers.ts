@@ -5,12 +5,12 @@ import * as Effect from "effect/Effect"
 import { Unavailable } from "../../domain/errors.ts"
 import type { BusError } from "./errorCodec.ts"
 
-/** Rules out the errors that a call cannot have: a node that answers with one is not to be understood. */
-export const never =
+/** Lets through the errors that a call can have, and `Unavailable`: a node that answers with another is not to be understood. */
+export const only =
   <Tag extends Exclude<BusError["_tag"], "Unavailable">>(...tags: ReadonlyArray<Tag>) =>
-  <A>(effect: Effect.Effect<A, BusError>): Effect.Effect<A, Exclude<BusError, { readonly _tag: Tag }> | Unavailable> =>
+  <A>(effect: Effect.Effect<A, BusError>): Effect.Effect<A, Extract<BusError, { readonly _tag: Tag }> | Unavailable> =>
     Effect.mapError(effect, (error) =>
-      tags.some((tag) => tag === error._tag)
-        ? new Unavailable({ message: `the node gave an answer that does not belong here: ${error.message}` })
-        : (error as Exclude<BusError, { readonly _tag: Tag }>),
+      error._tag === "Unavailable" || tags.some((tag) => tag === error._tag)
+        ? (error as Extract<BusError, { readonly _tag: Tag }> | Unavailable)
+        : new Unavailable({ message: `the node gave an answer that does not belong here: ${error.message}` }),
     )

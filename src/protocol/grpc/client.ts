@@ -2,7 +2,7 @@
  * The client: the service `Topics` of a node elsewhere, with the promises it has in process.
  *
  * It connects when it is first used. Where no node answers, an operation fails with `Unavailable` and a sentence that
- * names the URL; once connected, subscriptions and publishes with keys outlive the loss of the connection.
+ * names the URL; once connected, subscriptions, consumers and publishes with keys outlive the loss of the connection.
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -14,14 +14,19 @@ import type { Message } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import * as Topic from "../../domain/Topic.ts"
 import * as TopicFilter from "../../domain/TopicFilter.ts"
+import { consumers } from "../../topics/consuming.ts"
 import { isDraftError, makeDrafter, type PendingDraft } from "../../topics/draft.ts"
 import { type PublishError, Topics } from "../../topics/Topics.ts"
 import { traced } from "../../topics/tracing.ts"
-import { never } from "./answers.ts"
+import { only } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
+import * as cursorCodec from "./cursorCodec.ts"
+import { CursorsService } from "./gen/millrace/v1/cursors_pb.ts"
 import { type Draft, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
+import * as HeldCursor from "./heldCursor.ts"
 import * as Publisher from "./publisher.ts"
+import type { ReconnectOptions } from "./reconnecting.ts"
 import type { ReconnectEvent } from "./ReconnectEvent.ts"
 import * as Subscription from "./subscription.ts"
 
@@ -35,7 +40,7 @@ export interface GrpcTopicsOptions {
    * two minutes that a node remembers keys. 0 for not at all.
    */
   readonly repeatFor?: Duration.Input | undefined
-  /** How long a subscription tries to come back after its connection was lost; by default for ever. 0 for not at all. */
+  /** How long a subscription or a consumer tries to come back after its connection was lost; by default for ever. 0 for not at all. */
   readonly reconnectFor?: Duration.Input | undefined
   /** Told when the connection is lost while a subscription or a publish waits for it, at each attempt, and when it is back. */
   readonly onReconnect?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
@@ -62,17 +67,8 @@ const draftMessage = ({ topic, payload, headers, key }: PendingDraft): Draft => 
   ...(key === undefined ? {} : { key }),
 })
 
-const notOfTopics = "QueueTaken"
-const writeOnly = [
-  "NotPermitted",
-  "MessageTooLarge",
-  "KeyConflict",
-  "CursorInvalid",
-  "StorageFull",
-  "OutcomeUnknown",
-] as const
-
-const reading = never(...writeOnly, notOfTopics)
+const reading = only("InvalidArgument", "StorageFailed")
+const changing = only("InvalidArgument", "CursorUnknown", "StorageFailed", "StorageFull", "OutcomeUnknown")
 
 /** The topics of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
 export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, InvalidArgument> =>
@@ -92,10 +88,12 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         onReconnect: (event) => void runFork(onReconnect(event)),
         repeatMillis: Duration.toMillis(options.repeatFor ?? "30 seconds"),
       })
-      const reconnect: Subscription.ReconnectOptions = {
+      const reconnect: ReconnectOptions = {
         reconnectMillis: Duration.toMillis(options.reconnectFor ?? Duration.infinity),
         onReconnect,
       }
+
+      const holdCursor = HeldCursor.hold(connection, reconnect)
 
       const topics = Topics.of({
         publish: (topic, payload, options) =>
@@ -163,11 +161,12 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
 
         deleteRange: Effect.fnUntraced(function* (topic, from, to) {
           yield* check("topic", Topic.problem(topic))
-          const { deletedCount } = yield* never(
-            "MessageTooLarge",
-            "KeyConflict",
-            "CursorInvalid",
-            notOfTopics,
+          const { deletedCount } = yield* only(
+            "InvalidArgument",
+            "NotPermitted",
+            "StorageFailed",
+            "StorageFull",
+            "OutcomeUnknown",
           )(
             connection.write(method.deleteRange, {
               $typeName: "millrace.v1.DeleteRangeRequest",
@@ -187,6 +186,35 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
             ),
           ),
 
+        ...consumers(holdCursor),
+
+        holdCursor,
+
+        cursors: Effect.map(
+          reading(connection.read(CursorsService.method.listCursors, { $typeName: "millrace.v1.ListCursorsRequest" })),
+          ({ cursors }) => cursors.map(cursorCodec.state),
+        ),
+
+        resetCursor: Effect.fnUntraced(function* (name, to) {
+          const request = { cursor: name, to: yield* cursorCodec.toMessage(to) }
+          yield* changing(
+            connection.write(CursorsService.method.resetCursor, {
+              $typeName: "millrace.v1.ResetCursorRequest",
+              ...request,
+            }),
+          )
+        }),
+
+        deleteCursor: (cursor) =>
+          Effect.asVoid(
+            changing(
+              connection.write(CursorsService.method.deleteCursor, {
+                $typeName: "millrace.v1.DeleteCursorRequest",
+                cursor,
+              }),
+            ),
+          ),
+
         cursor: Effect.map(
           reading(connection.read(method.cursor, { $typeName: "millrace.v1.CursorRequest" })),
           ({ cursor }) => ({ incarnation: cursor?.incarnation ?? "", position: Number(cursor?.position ?? 0n) }),
@@ -198,10 +226,9 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         ),
 
         check: Effect.asVoid(
-          never(
-            "InvalidArgument",
-            notOfTopics,
-            ...writeOnly,
+          only(
+            "StorageFailed",
+            "StorageFull",
           )(connection.read(method.check, { $typeName: "millrace.v1.CheckRequest" })),
         ),
       })

@@ -64,6 +64,12 @@ export const plainNode = (message: NodeMessage | undefined): NodeId.NodeId => ({
 export const node = (message: NodeMessage): Effect.Effect<NodeId.NodeId, InvalidArgument> =>
   NodeId.check({ tenant: message.tenant, line: message.line, device: message.device })
 
+/** The same, where one need not be named. */
+export const optionalNode = (
+  message: NodeMessage | undefined,
+): Effect.Effect<NodeId.NodeId | undefined, InvalidArgument> =>
+  message === undefined ? Effect.succeed(undefined) : node(message)
+
 /** A node in msgbus.v1. */
 export const msgbusNode = (node: NodeId.NodeId): MsgbusNode => ({
   $typeName: "msgbus.v1.NodeId",

@@ -8,6 +8,10 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js"
 import {
   CursorInvalid,
+  CursorLost,
+  CursorMismatch,
+  CursorTaken,
+  CursorUnknown,
   InvalidArgument,
   KeyConflict,
   MessageTooLarge,
@@ -27,6 +31,10 @@ export type BusError =
   | MessageTooLarge
   | KeyConflict
   | CursorInvalid
+  | CursorLost
+  | CursorMismatch
+  | CursorTaken
+  | CursorUnknown
   | StorageFailed
   | StorageFull
   | OutcomeUnknown
@@ -74,10 +82,14 @@ export const statusCode = (error: ServedError): status => {
     case "NoRoom":
       return status.RESOURCE_EXHAUSTED
     case "QueueEmpty":
+    case "CursorUnknown":
       return status.NOT_FOUND
     case "KeyConflict":
       return status.ALREADY_EXISTS
     case "CursorInvalid":
+    case "CursorLost":
+    case "CursorMismatch":
+    case "CursorTaken":
     case "QueueTaken":
       return status.FAILED_PRECONDITION
     case "StorageFailed":
@@ -118,6 +130,20 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
       }
     case "CursorInvalid":
       return { case: "cursorInvalid", value: { $typeName: "millrace.v1.CursorInvalid" } }
+    case "CursorLost":
+      return { case: "cursorLost", value: { $typeName: "millrace.v1.CursorLost", cursor: sentence(error.cursor) } }
+    case "CursorMismatch":
+      return {
+        case: "cursorMismatch",
+        value: { $typeName: "millrace.v1.CursorMismatch", cursor: sentence(error.cursor) },
+      }
+    case "CursorTaken":
+      return { case: "cursorTaken", value: { $typeName: "millrace.v1.CursorTaken", cursor: sentence(error.cursor) } }
+    case "CursorUnknown":
+      return {
+        case: "cursorUnknown",
+        value: { $typeName: "millrace.v1.CursorUnknown", cursor: sentence(error.cursor) },
+      }
     case "StorageFailed":
       return {
         case: "storageFailed",
@@ -168,6 +194,14 @@ export const decode = ({ message, kind }: ErrorMessage): BusError | undefined =>
       })
     case "cursorInvalid":
       return new CursorInvalid({ message })
+    case "cursorLost":
+      return new CursorLost({ cursor: kind.value.cursor, message })
+    case "cursorMismatch":
+      return new CursorMismatch({ cursor: kind.value.cursor, message })
+    case "cursorTaken":
+      return new CursorTaken({ cursor: kind.value.cursor, message })
+    case "cursorUnknown":
+      return new CursorUnknown({ cursor: kind.value.cursor, message })
     case "storageFailed":
       return new StorageFailed({ operation: kind.value.operation, message })
     case "storageFull":

@@ -5,14 +5,12 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Cursor } from "../../domain/Cursor.ts"
-import { InvalidArgument } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { SubscribeOptions, Topics } from "../../topics/Topics.ts"
 import type { Admission } from "./Admission.ts"
 import * as codec from "./codec.ts"
 import {
   type MessageBatch,
-  type NodeId as NodeMessage,
   type SubscribeRequest,
   type SubscribeResponse,
   TopicsService,
@@ -20,10 +18,8 @@ import {
 import * as PublishSession from "./publishSession.ts"
 import type { Sessions } from "./session.ts"
 
-const optionalNode = (message: NodeMessage | undefined): Effect.Effect<NodeId | undefined, InvalidArgument> =>
-  message === undefined ? Effect.succeed(undefined) : codec.node(message)
-
-const batchWeight = (batch: MessageBatch | undefined): number => {
+/** About how many bytes a batch takes. */
+export const batchWeight = (batch: MessageBatch | undefined): number => {
   let bytes = 64
   for (const message of batch?.messages ?? []) bytes += message.payload.byteLength + 96
   return bytes
@@ -89,7 +85,7 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
       endless: true,
     },
     Effect.fnUntraced(function* (request, outlet) {
-      const origin = yield* optionalNode(request.origin)
+      const origin = yield* codec.optionalNode(request.origin)
       const { from, incarnation, position } = yield* beginning(request)
       yield* outlet.send([
         event({
@@ -123,7 +119,7 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
     method.fetch,
     { weigh: ({ messages }) => batchWeight(messages), endless: false },
     Effect.fnUntraced(function* (request, outlet) {
-      const origin = yield* optionalNode(request.origin)
+      const origin = yield* codec.optionalNode(request.origin)
       const from = request.from === undefined ? undefined : yield* codec.integer("from", request.from)
       const messages = yield* topics.fetch(request.topic, { origin, from, limit: request.limit })
       yield* outlet.send(
@@ -135,7 +131,7 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
   sessions.unary(
     method.head,
     Effect.fnUntraced(function* ({ topic, origin }) {
-      const head = yield* topics.head(topic, yield* optionalNode(origin))
+      const head = yield* topics.head(topic, yield* codec.optionalNode(origin))
       return {
         $typeName: "millrace.v1.HeadResponse",
         ...(Option.isSome(head) ? { offset: BigInt(head.value) } : {}),

@@ -8,7 +8,7 @@ import { contentBytes, makeHeaders, type Message, noHeaders, noPayload } from ".
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { PublishError } from "../../topics/Topics.ts"
 import { draftBytes } from "./codec.ts"
-import { decode } from "./errorCodec.ts"
+import { type BusError, decode } from "./errorCodec.ts"
 import { type Draft, DraftSchema, type PublishOutcome } from "./gen/millrace/v1/topics_pb.ts"
 
 /** A request holds at most this many drafts, and about this many bytes unless one draft is larger. */
@@ -69,6 +69,19 @@ const storedMessage = (draft: Draft, outcome: PublishOutcome, origin: NodeId): M
   deleted: outcome.deleted,
 })
 
+const publishErrors: ReadonlySet<string> = new Set<PublishError["_tag"]>([
+  "InvalidArgument",
+  "NotPermitted",
+  "MessageTooLarge",
+  "KeyConflict",
+  "StorageFailed",
+  "StorageFull",
+  "OutcomeUnknown",
+  "Unavailable",
+])
+
+const isPublishError = (error: BusError): error is PublishError => publishErrors.has(error._tag)
+
 /** What the outcomes of some drafts, from the request's `first` on, mean to their publisher. */
 export const result = (
   drafts: ReadonlyArray<Draft>,
@@ -81,8 +94,7 @@ export const result = (
     const outcome = outcomes[first + i]
     if (outcome === undefined || outcome.error !== undefined) {
       const error = outcome?.error === undefined ? undefined : decode(outcome.error)
-      if (error !== undefined && error._tag !== "CursorInvalid" && error._tag !== "QueueTaken")
-        return Effect.fail(error)
+      if (error !== undefined && isPublishError(error)) return Effect.fail(error)
       return Effect.fail(
         new OutcomeUnknown({
           operation: "publish",

@@ -18,7 +18,7 @@ import type { QueueItem } from "../../domain/QueueItem.ts"
 import { backoffDefault, attemptsMaxDefault, reasonOf } from "../../queues/taking.ts"
 import { Queues, type TakeOptions } from "../../queues/Queues.ts"
 import { traced } from "../../queues/tracing.ts"
-import { never } from "./answers.ts"
+import { only } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
 import { type BusError, fromStatus } from "./errorCodec.ts"
@@ -44,20 +44,12 @@ const uint32 = (argument: string, value: number, min: number): Effect.Effect<num
         new InvalidArgument({ argument, message: `${argument} is a whole number from ${min} on, not ${value}` }),
       )
 
-const notOfQueues = ["KeyConflict", "CursorInvalid"] as const
-const reading = never(...notOfQueues, "NotPermitted", "MessageTooLarge", "StorageFull", "OutcomeUnknown", "QueueTaken")
-const listing = never(
-  ...notOfQueues,
-  "InvalidArgument",
-  "NotPermitted",
-  "MessageTooLarge",
-  "StorageFull",
-  "OutcomeUnknown",
-  "QueueTaken",
-)
-const writing = never(...notOfQueues, "NotPermitted", "MessageTooLarge", "QueueTaken")
-const enqueuing = never(...notOfQueues, "QueueTaken")
-const takingFrom = never(...notOfQueues, "NotPermitted", "MessageTooLarge")
+const writeErrors = ["InvalidArgument", "StorageFailed", "StorageFull", "OutcomeUnknown"] as const
+const reading = only("InvalidArgument", "StorageFailed")
+const listing = only("StorageFailed")
+const writing = only(...writeErrors)
+const enqueuing = only(...writeErrors, "NotPermitted", "MessageTooLarge")
+const takingFrom = only(...writeErrors, "QueueTaken")
 
 const step = (step: TakeRequest["step"]): TakeRequest => ({ $typeName: "millrace.v1.TakeRequest", step })
 

@@ -19,6 +19,7 @@ import { Topics } from "../../topics/Topics.ts"
 import { TopicsSettings } from "../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
 import * as CallWatch from "./CallWatch.ts"
+import * as CursorsService from "./cursorsService.ts"
 import * as MaintenanceService from "./maintenanceService.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusQueues from "./msgbusQueues.ts"
@@ -135,6 +136,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       }
       const stats = yield* Effect.serviceOption(Stats)
       if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
+      CursorsService.register(sessions, topics)
       MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
 

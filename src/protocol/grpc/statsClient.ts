@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { InvalidArgument } from "../../domain/errors.ts"
 import { Stats } from "../../stats/Stats.ts"
-import { never } from "./answers.ts"
+import { only } from "./answers.ts"
 import * as Connection from "./connection.ts"
 import { StatsService } from "./gen/millrace/v1/stats_pb.ts"
 import { plainStats } from "./statsCodec.ts"
@@ -33,14 +33,4 @@ export const layerStats = (options: GrpcStatsOptions): Layer.Layer<Stats, Invali
     }),
   )
 
-const onlyUnavailable = never(
-  "InvalidArgument",
-  "NotPermitted",
-  "MessageTooLarge",
-  "KeyConflict",
-  "CursorInvalid",
-  "QueueTaken",
-  "StorageFailed",
-  "StorageFull",
-  "OutcomeUnknown",
-)
+const onlyUnavailable = only<never>()

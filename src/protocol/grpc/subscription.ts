@@ -6,44 +6,17 @@
  * refuses it, and where another store answers than the one it began with.
  */
 import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js"
-import { status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
-import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { CursorInvalid, InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { SubscribeError, SubscribeOptions } from "../../topics/Topics.ts"
 import * as codec from "./codec.ts"
-import { type Connection, noAnswer } from "./connection.ts"
+import type { Connection } from "./connection.ts"
 import { fromStatus } from "./errorCodec.ts"
 import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "./gen/millrace/v1/topics_pb.ts"
 import { type Next, nextOf } from "./nextAnswer.ts"
-import type { ReconnectEvent } from "./ReconnectEvent.ts"
-
-export interface ReconnectOptions {
-  /** How long a lost connection is tried again, in milliseconds; 0 for not at all. */
-  readonly reconnectMillis: number
-  readonly onReconnect: (event: ReconnectEvent) => Effect.Effect<void>
-}
-
-const backoffMillisMin = 50
-const backoffMillisMax = 2000
-
-/** Statuses after which the same subscription may go well. */
-const isTransient = (failure: ServiceError | undefined): boolean => {
-  switch (failure?.code) {
-    case status.INVALID_ARGUMENT:
-    case status.PERMISSION_DENIED:
-    case status.UNAUTHENTICATED:
-    case status.UNIMPLEMENTED:
-    case status.FAILED_PRECONDITION:
-    case status.NOT_FOUND:
-    case status.RESOURCE_EXHAUSTED:
-      return false
-    default:
-      return true
-  }
-}
+import { Reconnecting, type ReconnectOptions } from "./reconnecting.ts"
 
 /** Where to begin, in the request's form. */
 const beginning = (from: SubscribeOptions["from"]): Effect.Effect<SubscribeRequest["from"], InvalidArgument> => {
@@ -64,7 +37,7 @@ const beginning = (from: SubscribeOptions["from"]): Effect.Effect<SubscribeReque
 
 export const subscribe = (
   connection: Connection,
-  { reconnectMillis, onReconnect }: ReconnectOptions,
+  reconnectOptions: ReconnectOptions,
   filter: string,
   options: SubscribeOptions,
 ): Stream.Stream<Message, SubscribeError> =>
@@ -80,8 +53,7 @@ export const subscribe = (
       let incarnation: string | undefined
       let position: bigint | undefined
       let isLive = false
-      let attempts = 0
-      let lostAt = 0
+      const reconnecting = new Reconnecting(url, "subscription", reconnectOptions)
       let call: ClientReadableStream<SubscribeResponse> | undefined
       let isProven = false
       let next: Effect.Effect<Next<SubscribeResponse>> | undefined
@@ -113,24 +85,7 @@ export const subscribe = (
             case "StorageFailed":
               return Effect.fail(word)
           }
-          const reason =
-            word?.message ??
-            (failure === undefined ? `the node at ${url} ended the subscription` : noAnswer(url, failure))
-          const now = performance.now()
-          if (attempts === 0) lostAt = now
-          // A connection that had died since it was last used: a new one is tried at once.
-          if (incarnation === undefined && isProven && failure?.code === status.UNAVAILABLE) return Effect.void
-          if (incarnation === undefined || !isTransient(failure) || now - lostAt >= reconnectMillis) {
-            return Effect.fail(new Unavailable({ message: reason }))
-          }
-          return Effect.gen(function* () {
-            if (attempts === 0) yield* onReconnect({ _tag: "Lost", of: "subscription", url, reason })
-            const backoff = Math.min(backoffMillisMin * 2 ** Math.min(attempts, 16), backoffMillisMax)
-            const delayMillis = Math.round(backoff * (0.75 + 0.5 * (yield* Random.next)))
-            attempts++
-            yield* onReconnect({ _tag: "Retrying", of: "subscription", url, attempt: attempts, delayMillis })
-            yield* Effect.sleep(delayMillis)
-          })
+          return reconnecting.lost(failure, isProven)
         })
 
       const taken = (answer: SubscribeResponse): Effect.Effect<ReadonlyArray<Message>, SubscribeError> => {
@@ -147,10 +102,7 @@ export const subscribe = (
             }
             incarnation = value.incarnation
             position ??= value.position
-            if (attempts === 0) return Effect.succeed([])
-            const restored: ReconnectEvent = { _tag: "Restored", of: "subscription", url, attempts }
-            attempts = 0
-            return Effect.as(onReconnect(restored), [])
+            return Effect.as(reconnecting.begun, [])
           }
           case "live": {
             if (isLive || options.onLive === undefined) return Effect.succeed([])

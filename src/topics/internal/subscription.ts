@@ -19,6 +19,7 @@ import type { TopicsSettings } from "../TopicsSettings.ts"
 import { type Handover, isReplaying, onBatches, onPage } from "./handover.ts"
 import type { FeedSubscription, LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
+import type { Progress } from "./Progress.ts"
 import type { SubscriberList } from "./SubscriberList.ts"
 
 /** What subscriptions are made of. */
@@ -36,31 +37,31 @@ interface Start {
   readonly offsetMin: number
 }
 
-/** See `Topics.subscribe`. */
+/** See `Topics.subscribe`. Where there is a `progress`, it is told of all that is given out. */
 export const subscribe = (
   sources: Sources,
   topics: string,
   options: SubscribeOptions,
+  progress?: Progress,
 ): Stream.Stream<Message, SubscribeError> =>
   Effect.gen(function* () {
-    const filter = yield* checkFilter(sources, topics, options)
+    // An offset is a place in one log: without an origin it is this node's.
+    const ownLog = typeof options.from === "number" ? sources.store.info.node : undefined
+    const filter = yield* checkFilter(topics, options.origin ?? ownLog)
     // The feed first: whatever is committed from here on is in it, and whatever came before is in storage.
     const live = yield* sources.feed.subscribe(filter)
     const start = yield* startOf(sources, filter, options.from ?? "end", live.position)
-    return Stream.fromPull(makePull(sources, filter, live, start, options.onLive))
+    return Stream.fromPull(makePull(sources, filter, live, start, options.onLive, progress))
   }).pipe(Stream.unwrap, Stream.scoped)
 
-const checkFilter = (
-  sources: Sources,
+export const checkFilter = (
   topics: string,
-  options: SubscribeOptions,
+  origin: NodeId.NodeId | undefined,
 ): Effect.Effect<JournalFilter, InvalidArgument> => {
   const wrong = TopicFilter.problem(topics)
   if (wrong !== undefined) return Effect.fail(new InvalidArgument({ argument: "topic", message: wrong }))
-  const wrongOrigin = options.origin === undefined ? undefined : NodeId.problem(options.origin)
+  const wrongOrigin = origin === undefined ? undefined : NodeId.problem(origin)
   if (wrongOrigin !== undefined) return Effect.fail(new InvalidArgument({ argument: "origin", message: wrongOrigin }))
-  // An offset is a place in one log: without an origin it is this node's.
-  const origin = options.origin ?? (typeof options.from === "number" ? sources.store.info.node : undefined)
   return Effect.succeed({ topics, origin })
 }
 
@@ -73,6 +74,14 @@ const startOf = Effect.fnUntraced(function* (
   if (from === "end") return { after: livePosition, offsetMin: 1 }
   if (from === "start") return { after: 0, offsetMin: 1 }
   if (typeof from === "number") return yield* startOfOffset(sources, filter, from, livePosition)
+  return { after: yield* checkCursor(sources, from), offsetMin: 1 }
+})
+
+/** The position of a cursor, if it is one of this store. */
+export const checkCursor = Effect.fnUntraced(function* (
+  sources: Sources,
+  from: Cursor.Cursor,
+): Effect.fn.Return<number, CursorInvalid | StorageFailed> {
   const { incarnation } = sources.store.info
   if (from.incarnation !== incarnation) {
     return yield* new CursorInvalid({
@@ -85,7 +94,7 @@ const startOf = Effect.fnUntraced(function* (
       message: `the cursor ${Cursor.format(from)} is beyond the end of this store, which is at ${end}`,
     })
   }
-  return { after: from.position, offsetMin: 1 }
+  return from.position
 })
 
 const startOfOffset = Effect.fnUntraced(function* (
@@ -124,6 +133,7 @@ const makePull = Effect.fnUntraced(function* (
   live: FeedSubscription,
   start: Start,
   onLive: Effect.Effect<void> | undefined,
+  progress: Progress | undefined,
 ): Effect.fn.Return<Pull, never, Scope.Scope> {
   const { store, settings } = sources
   const scope = yield* Effect.scope
@@ -131,6 +141,19 @@ const makePull = Effect.fnUntraced(function* (
   let { offsetMin } = start
   let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
   let toldLive = false
+  let isWaiting = false
+  if (progress !== undefined) {
+    const idle = () => (isWaiting && !live.isBehind(state.nextSeq) ? sources.feed.position() : undefined)
+    progress.idle = idle
+    // From then on nothing is given out any more, whatever the feed gets.
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        const reached = idle()
+        progress.idle = () => undefined
+        if (reached !== undefined) progress.give(reached, undefined)
+      }),
+    )
+  }
 
   yield* Effect.acquireRelease(
     Effect.sync(() =>
@@ -160,7 +183,9 @@ const makePull = Effect.fnUntraced(function* (
       toldLive = true
       if (onLive !== undefined) yield* onLive
     }
+    isWaiting = true
     const batches = yield* live.take
+    isWaiting = false
     if (batches.length === 0) return yield* new Unavailable({ message: "the node is closing" })
     const { messages, jumped } = onBatches(state, batches)
     if (jumped) metrics.jumped(sources.services)
@@ -174,8 +199,10 @@ const makePull = Effect.fnUntraced(function* (
       if (isNonEmpty(messages)) {
         // One log, in order: what follows is above the offset too.
         offsetMin = 1
+        progress?.give(state.position, messages[messages.length - 1]!.position)
         return messages
       }
+      progress?.give(state.position, undefined)
     }
   })
 })
