@@ -12,6 +12,7 @@ import type { LogStore } from "../storage/LogStore.ts"
 import { itemsOf } from "../storage/queuePage.ts"
 import { QueueStore } from "../storage/QueueStore.ts"
 import { isDraftError, makeDrafter } from "./draft.ts"
+import * as metrics from "./internal/metrics.ts"
 import { QueueWriter } from "./internal/QueueWriter.ts"
 import { Queues } from "./Queues.ts"
 import { QueuesSettings } from "./QueuesSettings.ts"
@@ -46,6 +47,7 @@ const make = Effect.gen(function* () {
   const writer = yield* QueueWriter
   const settings = yield* QueuesSettings
   const taken = new Set<string>()
+  yield* metrics.watchTakers(yield* Effect.context<never>(), () => taken.size)
 
   const makeDraft = makeDrafter(settings.itemBytesMax)
 

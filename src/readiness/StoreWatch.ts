@@ -9,10 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
 import { failureOf } from "../storage/failure.ts"
-import { CursorStore } from "../storage/CursorStore.ts"
-import { LogStore } from "../storage/LogStore.ts"
-import { QueueStore } from "../storage/QueueStore.ts"
-import type { StoreServices } from "../storage/Stores.ts"
+import { fromContext, type StoreServices, toContext } from "../storage/Stores.ts"
 import type { Trouble } from "./verdict.ts"
 
 export class StoreWatch extends Context.Service<
@@ -70,24 +67,19 @@ export const watched = <A, E, R>(
           failed = { error: `the last commit failed: ${error.message}`, since: monotonicMillis(clock) }
       }
 
-      const logs = Context.get(context, LogStore)
-      const queues = Context.get(context, QueueStore)
-      const cursors = Context.get(context, CursorStore)
-      return context.pipe(
-        Context.add(LogStore, {
-          ...logs,
-          append: watch(logs.append),
-          accept: watch(logs.accept),
-          tombstone: watch(logs.tombstone),
-        }),
-        Context.add(QueueStore, { ...queues, apply: watch(queues.apply) }),
-        Context.add(CursorStore, {
+      const { cursors, logs, queues } = fromContext(context)
+      const watchedStores = toContext({
+        logs: { ...logs, append: watch(logs.append), accept: watch(logs.accept), tombstone: watch(logs.tombstone) },
+        queues: { ...queues, apply: watch(queues.apply) },
+        cursors: {
           ...cursors,
           claim: watch(cursors.claim),
           move: watch(cursors.move),
           reset: watch(cursors.reset),
           delete: watch(cursors.delete),
-        }),
+        },
+      })
+      return Context.merge(context, watchedStores).pipe(
         Context.add(StoreWatch, {
           writingSince: () => {
             // The oldest comes first.

@@ -107,6 +107,9 @@ describe("a node is ready", () => {
         yield* TestClock.adjust(1000)
         yield* write
       }
+      // One that has only just begun does not hide it either.
+      trouble.writing = obstacle()
+      yield* Effect.forkChild(write, { startImmediately: true })
       expect(yield* after(0)).toEqual(notReady("a commit has been under way for more than 5 s"))
     }),
   )

@@ -10,6 +10,7 @@ import * as Layer from "effect/Layer"
 import { Unavailable, type WriteFailure } from "../../domain/errors.ts"
 import type { QueueItem } from "../../domain/QueueItem.ts"
 import { CommitPump } from "../../storage/CommitPump.ts"
+import * as CommitSpan from "../../storage/commitSpan.ts"
 import { failureOf } from "../../storage/failure.ts"
 import { LogStore } from "../../storage/LogStore.ts"
 import { type QueueOperation, type QueueResult, QueueStore, type ResultOf } from "../../storage/QueueStore.ts"
@@ -17,6 +18,7 @@ import type { PendingItem } from "../draft.ts"
 import { QueuesSettings } from "../QueuesSettings.ts"
 import { type Commit, prepare } from "./commit.ts"
 import { type Acknowledged, DoneEntry, EnqueueEntry, type Entry, OperationEntry, type WriteError } from "./entries.ts"
+import * as metrics from "./metrics.ts"
 
 export class QueueWriter extends Context.Service<
   QueueWriter,
@@ -46,7 +48,9 @@ const make = Effect.fnUntraced(function* () {
   const { node } = (yield* LogStore).info
   const settings = yield* QueuesSettings
   const clock = yield* Clock.Clock
-  const runFork = Effect.runForkWith(yield* Effect.context())
+  const services = yield* Effect.context()
+  const inSpan = CommitSpan.make(services, "commit operations on queues")
+  const runFork = Effect.runForkWith(services)
   const listeners = new Set<(queues: ReadonlySet<string>) => void>()
   let waiting: Array<Entry> = []
   let isClosing = false
@@ -70,17 +74,21 @@ const make = Effect.fnUntraced(function* () {
     const commit = prepare(entries, node, clock.currentTimeMillisUnsafe())
     const sentNanos = clock.currentTimeNanosUnsafe()
     const land = pump.fly<CommitExit>((exit) => {
-      pump.took(Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6)
+      const millis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      pump.took(millis)
       if (Exit.isSuccess(exit)) {
+        metrics.committed(services, commit.steps, exit.value, millis / 1000)
         answer(commit, exit.value)
       } else {
+        metrics.commitFailed(services)
         const error = failureOf(exit.cause, "queue")
         for (const entry of entries) entry.fail(error)
       }
       // See `Flight`.
       entries.length = 0
     })
-    runFork(store.apply(commit.steps.map(({ operation }) => operation))).addObserver(land)
+    const apply = store.apply(commit.steps.map(({ operation }) => operation))
+    runFork(inSpan === undefined ? apply : inSpan(entries, apply)).addObserver(land)
   }
 
   const pump = new CommitPump({ inFlightMax: settings.commitsInFlightMax, waiting: () => waiting.length, send })
@@ -104,6 +112,9 @@ const make = Effect.fnUntraced(function* () {
       return pump.idle
     }),
   )
+
+  metrics.begin(services)
+  yield* metrics.watchWaiting(services, () => waiting.length)
 
   const apply = (operation: QueueOperation): Effect.Effect<QueueResult, WriteError> =>
     Effect.callback((resume) => add(new OperationEntry(operation, resume)))

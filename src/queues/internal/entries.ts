@@ -6,6 +6,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import type { Unavailable, WriteFailure } from "../../domain/errors.ts"
 import type { QueueItem } from "../../domain/QueueItem.ts"
 import type { QueueOperation, QueueResult } from "../../storage/QueueStore.ts"
@@ -30,6 +31,10 @@ export class EnqueueEntry {
   get isAbandoned(): boolean {
     return this.#caller?.pollUnsafe() !== undefined
   }
+  /** The span that its caller is in, where there is one. */
+  get span(): Tracer.AnySpan | undefined {
+    return this.#caller?.cache.span
+  }
   succeed(item: QueueItem): void {
     this.#resume(Effect.succeed(item))
   }
@@ -47,6 +52,7 @@ export class DoneEntry {
   readonly sequence: number
   readonly bytes = 16
   readonly isAbandoned = false
+  readonly span = undefined
   readonly done: Acknowledged
   constructor(queue: string, sequence: number, done: Acknowledged) {
     this.queue = queue
@@ -70,6 +76,10 @@ export class OperationEntry {
   }
   get isAbandoned(): boolean {
     return this.#caller?.pollUnsafe() !== undefined
+  }
+  /** The span that its caller is in, where there is one. */
+  get span(): Tracer.AnySpan | undefined {
+    return this.#caller?.cache.span
   }
   succeed(result: QueueResult): void {
     this.#resume(Effect.succeed(result))

@@ -28,10 +28,10 @@ import {
   type TombstoneResult,
 } from "../../storage/LogStore.ts"
 import { CommitPump, overlapEntriesMin } from "../../storage/CommitPump.ts"
+import * as CommitSpan from "../../storage/commitSpan.ts"
 import { failureOf } from "../../storage/failure.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
-import * as CommitSpan from "./commitSpan.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
 import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
@@ -70,7 +70,7 @@ const make = Effect.fnUntraced(function* () {
   const settings = yield* TopicsSettings
   const clock = yield* Clock.Clock
   const services = yield* Effect.context()
-  const inSpan = CommitSpan.make(services)
+  const inSpan = CommitSpan.make(services, "commit messages")
   const runFork = Effect.runForkWith(services)
 
   /** Taken ones are gone at once: whoever waits long must not keep them alive. */
