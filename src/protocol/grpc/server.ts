@@ -21,10 +21,13 @@ import { Admission } from "./Admission.ts"
 import * as CallWatch from "./CallWatch.ts"
 import * as CursorsService from "./cursorsService.ts"
 import * as MaintenanceService from "./maintenanceService.ts"
+import * as contracts from "./contracts.ts"
+import * as Health from "./health.ts"
 import * as MillraceService from "./millraceService.ts"
 import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as QueuesService from "./queuesService.ts"
+import * as Reflection from "./reflection.ts"
 import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
 import * as StatsService from "./statsService.ts"
@@ -60,7 +63,18 @@ export interface GrpcServerOptions {
   readonly maxMessageBytes?: number | undefined
   /** How long calls under way may take when the server closes; by default 5 seconds. */
   readonly drain?: Duration.Input | undefined
+  /** Connections at a time; by default 1,024. One more is closed as soon as it is made. */
+  readonly maxConnections?: number | undefined
+  /** Calls at a time on one connection; by default 1,024. Clients keep back what is more. */
+  readonly maxStreams?: number | undefined
+  /**
+   * A connection that is silent for so long is asked whether it is still there, and closed where no answer comes within
+   * a third of it; by default 30 seconds.
+   */
+  readonly keepAlive?: Duration.Input | undefined
 }
+
+export const limitDefaults = { maxConnections: 1024, maxStreams: 1024, keepAlive: "30 seconds" } as const
 
 /** What a request may hold beside a largest message: names, headers' framing, other drafts of its batch. */
 const requestRoomBytes = 1024 * 1024
@@ -90,9 +104,13 @@ const probe = (address: string, { host, port }: GrpcServerOptions): Effect.Effec
 
 const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
   const address = `${hostInUrl(options.host)}:${options.port}`
+  const { maxConnections = limitDefaults.maxConnections } = options
   const bound = Effect.callback<number, GrpcListenFailed>((resume) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
-      resume(error === null ? Effect.succeed(port) : Effect.fail(listenFailed(address, error)))
+      if (error !== null) return resume(Effect.fail(listenFailed(address, error)))
+      // The library has no option for it, but Node's servers have.
+      for (const http2Server of server["http2Servers"].keys()) http2Server.maxConnections = maxConnections
+      resume(Effect.succeed(port))
     })
   })
   return Effect.andThen(probe(address, options), bound)
@@ -114,18 +132,20 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       )
       const messageBytesMax = options.maxMessageBytes ?? (yield* TopicsSettings).messageBytesMax
       const requestBytesMax = messageBytesMax + requestRoomBytes
+      const keepAliveMillis = Duration.toMillis(options.keepAlive ?? limitDefaults.keepAlive)
       const context = yield* Effect.context<never>()
+      const onDefect = (defect: unknown): void =>
+        void Effect.runForkWith(context)(Effect.logError("a gRPC call failed in a way that nobody expected", defect))
       const server = new Server({
         "grpc.max_receive_message_length": requestBytesMax,
         "grpc.max_send_message_length": -1,
         // A client that is gone without a word is noticed, and its subscriptions end.
-        "grpc.keepalive_time_ms": 30_000,
-        "grpc.keepalive_timeout_ms": 10_000,
+        "grpc.keepalive_time_ms": keepAliveMillis,
+        "grpc.keepalive_timeout_ms": keepAliveMillis / 3,
+        "grpc.max_concurrent_streams": options.maxStreams ?? limitDefaults.maxStreams,
         "grpc.enable_channelz": 0,
       })
-      const sessions = Session.make(server, Effect.runForkWith(context), CallWatch.make(context), (cause) =>
-        Effect.runForkWith(context)(Effect.logError("a gRPC call failed in a way that nobody expected", cause)),
-      )
+      const sessions = Session.make(server, Effect.runForkWith(context), CallWatch.make(context), onDefect)
       const admission = new Admission()
       yield* ServerGauges.watch(server, admission, context)
       MsgbusService.register(sessions, { topics, node, admission })
@@ -139,12 +159,21 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       CursorsService.register(sessions, topics)
       MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
       MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
+      const health = yield* Health.register(
+        server,
+        contracts.services.map(({ typeName }) => typeName),
+        onDefect,
+      )
+      const closeReflection = Reflection.register(server, onDefect)
 
       const close = Effect.gen(function* () {
+        health.stop()
         const drained = Effect.callback<void>((resume) => {
           // The error that it may tell of is that it was not running.
           server.tryShutdown(() => resume(Effect.void))
           sessions.close()
+          health.close()
+          closeReflection()
         })
         yield* Effect.timeoutOption(drained, options.drain ?? "5 seconds")
         sessions.abort()
