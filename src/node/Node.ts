@@ -102,7 +102,14 @@ const startGrpc = (config: NodeConfig) =>
     if (config.grpc === "off") return undefined
     const { GrpcServer, layerServer } = yield* Effect.promise(() => import("../protocol/grpc/index.ts"))
     const services = yield* Layer.build(
-      layerServer({ ...config.grpc, maxMessageBytes: config["max-message"], drain: config.drain }),
+      layerServer({
+        ...config.grpc,
+        maxMessageBytes: config["max-message"],
+        maxConnections: config["max-connections"],
+        maxStreams: config["max-streams"],
+        keepAlive: config["keep-alive"],
+        drain: config.drain,
+      }),
     )
     return yield* Effect.provideContext(
       Effect.map(GrpcServer, ({ url }) => url),

@@ -104,6 +104,15 @@ const parseSize = (text: string): number | undefined => {
   return size === undefined || size < maxMessageBytes.min || size > maxMessageBytes.max ? undefined : Number(size)
 }
 
+const count = (about: string, initial: number) =>
+  setting(Schema.Int, {
+    about,
+    takes: "a whole number from 1 to 1000000",
+    initial: String(initial),
+    parse: (text) => (/^[1-9]\d{0,6}$/.test(text) && Number(text) <= 1_000_000 ? Number(text) : undefined),
+    format: String,
+  })
+
 const millisOf: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 }
 
 /** `500ms`, `5s`, `1.5m`: at most a day. */
@@ -118,6 +127,9 @@ const formatDuration = (duration: Duration.Duration): string => {
   const millis = Duration.toMillis(duration)
   return millis % 1000 === 0 ? `${millis / 1000}s` : `${millis}ms`
 }
+
+const atLeast100Millis = (duration: Duration.Duration | undefined): Duration.Duration | undefined =>
+  duration === undefined || Duration.toMillis(duration) < 100 ? undefined : duration
 
 /** Every setting by its name, in the order in which people should read them. */
 export const settings = {
@@ -154,6 +166,15 @@ export const settings = {
     format: (bytes) => (bytes === maxMessageBytes.initial ? "3.5MiB" : String(bytes)),
   }),
   grpc: address("where gRPC is served", "127.0.0.1:50051"),
+  "max-connections": count("gRPC connections at a time; one more is closed at once", 1024),
+  "max-streams": count("calls at a time on one gRPC connection", 1024),
+  "keep-alive": setting(Schema.Duration, {
+    about: "after this time of silence a gRPC connection is asked whether anybody is there",
+    takes: "a time from 100ms on, such as 500ms, 30s or 1m",
+    initial: "30s",
+    parse: (text) => atLeast100Millis(parseDuration(text)),
+    format: formatDuration,
+  }),
   admin: address("where /healthz, /readyz and /metrics are served over HTTP", "127.0.0.1:9465"),
   drain: setting(Schema.Duration, {
     about: "time for work in flight when the node stops",
@@ -167,10 +188,7 @@ export const settings = {
       "how long a commit, an answer of the store or a turn of the event loop may take before the node is not ready",
     takes: "a time from 100ms on, such as 500ms, 5s or 1m",
     initial: "5s",
-    parse: (text) => {
-      const duration = parseDuration(text)
-      return duration === undefined || Duration.toMillis(duration) < 100 ? undefined : duration
-    },
+    parse: (text) => atLeast100Millis(parseDuration(text)),
     format: formatDuration,
   }),
   otlp: setting(Schema.NonEmptyString, {
@@ -197,6 +215,9 @@ export const NodeConfig = Schema.Struct({
   durability: settings.durability.schema,
   "max-message": settings["max-message"].schema,
   grpc: settings.grpc.schema,
+  "max-connections": settings["max-connections"].schema,
+  "max-streams": settings["max-streams"].schema,
+  "keep-alive": settings["keep-alive"].schema,
   admin: settings.admin.schema,
   drain: settings.drain.schema,
   "stall-after": settings["stall-after"].schema,

@@ -1,7 +1,7 @@
 /**
  * The package as it would be published: what is in it, and that a project which has it installed can use it by name.
  */
-import { execFile } from "node:child_process"
+import { execFile, spawn, spawnSync } from "node:child_process"
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -130,6 +130,22 @@ describe("the package", () => {
       env,
     })
     expect(stdout).toBe(`${manifest.version}\n`)
+  })
+
+  // Where all is checked, it must be there.
+  const hasGrpcurl = spawnSync("grpcurl", ["-version"]).error === undefined
+  it.skipIf(!hasGrpcurl && process.env["CI"] !== "true")("runs a node that tells what it serves", async () => {
+    const args = ["serve", "--storage", "memory:", "--grpc", "127.0.0.1:0", "--admin", "off"]
+    const node = spawn(process.execPath, [join(installed, "bin", "millrace.js"), ...args], { cwd: app, env })
+    try {
+      let said = ""
+      for await (const text of node.stdout) if ((said += text).includes("\n")) break
+      const [, address] = /grpc=grpc:\/\/(\S+)/.exec(said) ?? []
+      const { stdout } = await run("grpcurl", ["-plaintext", address!, "describe", "msgbus.v1.MsgbusService"])
+      expect(stdout).toContain("rpc Publish ( .msgbus.v1.PublishRequest ) returns ( .msgbus.v1.PublishResponse );")
+    } finally {
+      node.kill("SIGKILL")
+    }
   })
 
   it("keeps what is internal to itself", async () => {

@@ -10,12 +10,22 @@ export interface Line {
   isProven: boolean
 }
 
-const channelOptions = (receiveBytesMax: number): ClientOptions => ({
+export interface LineOptions {
+  /** The largest message to take from the node, in bytes. */
+  readonly receiveBytesMax: number
+  /**
+   * A connection with calls on it that is silent for so long is asked whether the node is still there, and given up
+   * where no answer comes within half of it. In milliseconds.
+   */
+  readonly keepAliveMillis: number
+}
+
+const channelOptions = ({ keepAliveMillis, receiveBytesMax }: LineOptions): ClientOptions => ({
   "grpc.max_receive_message_length": receiveBytesMax,
   "grpc.max_send_message_length": -1,
   // A connection that has died silently is noticed.
-  "grpc.keepalive_time_ms": 20_000,
-  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.keepalive_time_ms": keepAliveMillis,
+  "grpc.keepalive_timeout_ms": keepAliveMillis / 2,
   "grpc.enable_http_proxy": 0,
   // Repetition is decided here, where it is known what may be repeated.
   "grpc.enable_retries": 0,
@@ -35,9 +45,9 @@ export class Lines {
   #current: Line | undefined
   #isClosed = false
 
-  constructor(address: string, receiveBytesMax: number) {
+  constructor(address: string, options: LineOptions) {
     this.#address = address
-    this.#options = channelOptions(receiveBytesMax)
+    this.#options = channelOptions(options)
   }
 
   use(): Line {

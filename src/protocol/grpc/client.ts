@@ -44,6 +44,11 @@ export interface GrpcTopicsOptions {
   readonly reconnectFor?: Duration.Input | undefined
   /** Told when the connection is lost while a subscription or a publish waits for it, at each attempt, and when it is back. */
   readonly onReconnect?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
+  /**
+   * After this time of silence the node is asked whether it is still there, while anything waits for it, and the
+   * connection is given up where no answer comes within half of it; by default 20 seconds.
+   */
+  readonly keepAlive?: Duration.Input | undefined
   /** The largest answer to take from the node, in bytes; by default 64 MiB. */
   readonly maxReceiveBytes?: number | undefined
 }
@@ -80,6 +85,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
         url: options.url,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
+        keepAlive: options.keepAlive,
       })
       const onReconnect = options.onReconnect ?? (() => Effect.void)
       const runFork = Effect.runForkWith(yield* Effect.context<never>())

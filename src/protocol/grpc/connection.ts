@@ -19,6 +19,7 @@ import {
   type ServiceError,
   status,
 } from "@grpc/grpc-js"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
@@ -65,6 +66,8 @@ export interface ConnectionOptions {
   readonly receiveBytesMax: number
   /** Milliseconds that a call may take. */
   readonly timeoutMillis: number
+  /** See `LineOptions`; by default 20 seconds. */
+  readonly keepAlive?: Duration.Input | undefined
 }
 
 /**
@@ -109,10 +112,11 @@ export const make = Effect.fnUntraced(function* ({
   url,
   receiveBytesMax,
   timeoutMillis,
+  keepAlive = "20 seconds",
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
   const address = yield* target(url)
   const lines = yield* Effect.acquireRelease(
-    Effect.sync(() => new Lines(address, receiveBytesMax)),
+    Effect.sync(() => new Lines(address, { receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) })),
     (lines) => Effect.sync(() => lines.close()),
   )
 

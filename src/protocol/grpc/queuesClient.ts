@@ -30,6 +30,11 @@ export interface GrpcQueuesOptions {
   readonly url: string
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /**
+   * After this time of silence the node is asked whether it is still there, while anything waits for it, and the
+   * connection is given up where no answer comes within half of it; by default 20 seconds.
+   */
+  readonly keepAlive?: Duration.Input | undefined
   /** The largest answer to take from the node, in bytes; by default 64 MiB. */
   readonly maxReceiveBytes?: number | undefined
 }
@@ -63,6 +68,7 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
         url: options.url,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
+        keepAlive: options.keepAlive,
       })
 
       const items = Effect.fnUntraced(function* (queue: string, after: number, limit: number) {

@@ -8,6 +8,8 @@ export interface Proxy {
   readonly url: string
   /** Breaks all connections; new ones are made. */
   readonly cut: () => void
+  /** The connections that there are now lead nowhere any more, and neither side is told. New ones work. */
+  readonly vanish: () => void
   /** From now on the node's answers are lost. */
   readonly mute: () => void
   /** Back to normal, for new connections. */
@@ -22,26 +24,30 @@ export const make = (targetPort: number) =>
   Effect.gen(function* () {
     const sockets = new Set<net.Socket>()
     let isMuted = false
+    let generation = 0
     let isRefusing = false
+    let isClosing = false
     let receivedBytes = 0
     const server = net.createServer((client) => {
       if (isRefusing) return void client.destroy()
       const node = net.connect(targetPort, "127.0.0.1")
       const both = [client, node]
+      const made = generation
+      const isGone = (): boolean => made < generation
       for (const socket of both) {
         sockets.add(socket)
         socket.on("error", () => undefined)
         socket.on("close", () => {
           sockets.delete(socket)
-          for (const other of both) other.destroy()
+          if (!isGone() || isClosing) for (const other of both) other.destroy()
         })
       }
       client.on("data", (bytes) => {
         receivedBytes += bytes.length
-        node.write(bytes)
+        if (!isGone()) node.write(bytes)
       })
       node.on("data", (bytes) => {
-        if (!isMuted) client.write(bytes)
+        if (!isMuted && !isGone()) client.write(bytes)
       })
     })
     yield* Effect.acquireRelease(
@@ -50,6 +56,7 @@ export const make = (targetPort: number) =>
       }),
       () =>
         Effect.callback<void>((resume) => {
+          isClosing = true
           for (const socket of sockets) socket.destroy()
           server.close(() => resume(Effect.void))
         }),
@@ -59,6 +66,9 @@ export const make = (targetPort: number) =>
       url: `grpc://127.0.0.1:${port}`,
       cut: () => {
         for (const socket of sockets) socket.destroy()
+      },
+      vanish: () => {
+        generation++
       },
       mute: () => {
         isMuted = true

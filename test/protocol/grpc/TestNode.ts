@@ -3,15 +3,23 @@
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import type { NodeId } from "../../../src/domain/NodeId.ts"
-import { GrpcServer, type GrpcServerOptions, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
-import type { GrpcTopicsOptions } from "../../../src/protocol/grpc/index.ts"
+import {
+  GrpcServer,
+  type GrpcServerOptions,
+  layerQueues,
+  layerServer,
+  layerTopics,
+} from "../../../src/protocol/grpc/index.ts"
+import type { GrpcQueuesOptions, GrpcTopicsOptions } from "../../../src/protocol/grpc/index.ts"
 import * as Queues from "../../../src/queues/index.ts"
+import { Readiness } from "../../../src/readiness/index.ts"
 import * as Memory from "../../../src/storage/memory/index.ts"
 import { layer as layerLocalTopics, Topics } from "../../../src/topics/index.ts"
 
 export interface TestNodeOptions extends Partial<GrpcServerOptions> {
   readonly disk?: Memory.MemoryDisk
   readonly node?: NodeId
+  readonly readiness?: Readiness["Service"]
   /** Stands between the server and the topics. */
   readonly decorate?: (topics: Topics["Service"]) => Topics["Service"]
 }
@@ -32,10 +40,11 @@ export const layerNode = (options: TestNodeOptions = {}) => {
           Topics,
           Effect.map(Topics, (service) => decorate(service)),
         ).pipe(Layer.provide(topics))
-  return layerServer({ host: "127.0.0.1", port: 0, ...options }).pipe(
-    Layer.provide(queues),
+  const server = layerServer({ host: "127.0.0.1", port: 0, ...options }).pipe(
+    Layer.provideMerge(queues),
     Layer.provideMerge(decorated),
   )
+  return options.readiness === undefined ? server : Layer.provide(server, Layer.succeed(Readiness, options.readiness))
 }
 
 /** A node's topics as a client sees them, and nothing else of it. */
@@ -51,6 +60,7 @@ export interface RestartableNode {
   readonly url: string
   readonly port: number
   readonly topics: () => Topics["Service"]
+  readonly queues: () => Queues.Queues["Service"]
   readonly stop: Effect.Effect<void>
   readonly start: Effect.Effect<void>
   /** The same node with another, empty store. */
@@ -61,6 +71,7 @@ export const restartable = Effect.fnUntraced(function* (options: TestNodeOptions
   let disk = Memory.makeDisk()
   let port = 0
   let topics: Topics["Service"] | undefined
+  let queues: Queues.Queues["Service"] | undefined
   let scope: Scope.Closeable | undefined
   const stop = Effect.suspend(() => {
     const closing = scope
@@ -72,6 +83,7 @@ export const restartable = Effect.fnUntraced(function* (options: TestNodeOptions
     const services = yield* Layer.buildWithScope(Layer.fresh(layerNode({ ...options, port, disk })), scope)
     port = Context.get(services, GrpcServer).port
     topics = Context.get(services, Topics)
+    queues = Context.get(services, Queues.Queues)
   }).pipe(Effect.orDie)
   yield* start
   yield* Effect.addFinalizer(() => stop)
@@ -79,6 +91,7 @@ export const restartable = Effect.fnUntraced(function* (options: TestNodeOptions
     url: `grpc://127.0.0.1:${port}`,
     port,
     topics: () => topics!,
+    queues: () => queues!,
     stop,
     start,
     replaceDisk: () => {
@@ -87,6 +100,12 @@ export const restartable = Effect.fnUntraced(function* (options: TestNodeOptions
   }
   return node
 })
+
+/** A client's queues, for the life of the scope. */
+export const connectQueues = (url: string, options: Partial<GrpcQueuesOptions> = {}) =>
+  Effect.map(Layer.build(Layer.fresh(layerQueues({ url, ...options }))), (services) =>
+    Context.get(services, Queues.Queues),
+  )
 
 /** A client's topics, for the life of the scope. */
 export const connect = (url: string, options: Partial<GrpcTopicsOptions> = {}) =>
