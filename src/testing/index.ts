@@ -7,6 +7,7 @@
 export * as Arbitraries from "./arbitraries.ts"
 export * as History from "./history.ts"
 export * as Laws from "./laws.ts"
+export * as QueueLaws from "./queueLaws.ts"
 export * as Program from "./program.ts"
 export * as Run from "./run.ts"
 export { storageSuite } from "./storageSuite.ts"

@@ -1,0 +1,73 @@
+/**
+ * The laws of queues on every storage and over gRPC, and the bugs that they must find. `LAW_RUNS` sets how many programs
+ * each test runs.
+ */
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { GrpcServer, layerQueues } from "../../src/protocol/grpc/index.ts"
+import * as Queues from "../../src/queues/index.ts"
+import type { LogStore } from "../../src/storage/LogStore.ts"
+import * as Memory from "../../src/storage/memory/index.ts"
+import type { QueueStore } from "../../src/storage/QueueStore.ts"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import * as QueueLaws from "../../src/testing/queueLaws.ts"
+import { layerNode } from "../protocol/grpc/TestNode.ts"
+import * as Planted from "./plantedBugs.ts"
+
+const runs = Number(process.env["LAW_RUNS"] ?? 500)
+
+const directory = mkdtempSync(join(tmpdir(), "millrace-laws-"))
+let files = 0
+const file = () => ({ path: join(directory, `${++files}.sqlite`) })
+afterAll(() => rmSync(directory, { recursive: true, force: true }))
+
+const worldOver = <E>(stores: Layer.Layer<LogStore | QueueStore, E>) => ({
+  layer: Queues.layer.pipe(Layer.provide(stores)),
+  reopens: true,
+})
+const memory = () => worldOver(Memory.layer({ disk: Memory.makeDisk() }))
+
+/** A node and its client, both of which are there again after a restart. */
+const remote = () => {
+  const disk = Memory.makeDisk()
+  const layer = Layer.unwrap(
+    Effect.map(Layer.build(Layer.fresh(layerNode({ disk }))), (services) =>
+      layerQueues({ url: Context.get(services, GrpcServer).url }),
+    ),
+  )
+  return { layer, reopens: true }
+}
+
+describe("queues keep the laws (I6)", () => {
+  it.live("in memory", () => QueueLaws.fifo(memory, { runs }), 120_000)
+
+  // Files, threads and nodes take longer to start: fewer programs, but longer ones.
+  it.live(
+    "in SQLite",
+    () => QueueLaws.fifo(worldOver(Sqlite.layerOnLoop(file())), { runs: runs / 5, stepsMax: 20 }),
+    120_000,
+  )
+  it.live(
+    "in SQLite in a thread of its own",
+    () => QueueLaws.fifo(worldOver(Sqlite.layer(file())), { runs: runs / 50, stepsMax: 40 }),
+    120_000,
+  )
+  it.live("over gRPC", () => QueueLaws.fifo(remote, { runs: runs / 25, stepsMax: 30 }), 120_000)
+})
+
+describe("the laws find", () => {
+  const isFound = (bug: (typeof Planted)[keyof typeof Planted]) =>
+    Effect.gen(function* () {
+      const world = () => ({ ...worldOver(bug(Memory.layer({ disk: Memory.makeDisk() }))), patienceMillis: 500 })
+      const broken = yield* Effect.flip(QueueLaws.fifo(world, { runs: 2000, shrink: false }))
+      expect(broken._tag).toBe("LawBroken")
+    })
+
+  it.live("acknowledgements that are answered before they are stored", () => isFound(Planted.ackBeforeCommit), 60_000)
+  it.live("a failed attempt that is not counted", () => isFound(Planted.attemptForgotten), 60_000)
+  it.live("a dead item that leaves no trace", () => isFound(Planted.deadItemDropped), 60_000)
+  it.live("an acknowledgement of something else than the front", () => isFound(Planted.anyItemIsFront), 60_000)
+})
