@@ -77,6 +77,9 @@ export class StorageThread {
   }
 }
 
+/** A thread that has not ended after so long is stuck, and ended by force. */
+const closeMillisMax = 30_000
+
 /** A thread from its start to its end, as events. */
 class ThreadLife {
   private readonly worker: Worker
@@ -112,13 +115,13 @@ class ThreadLife {
     if (this.hasExited) return done()
     this.ended ??= "the store is closed"
     this.opening = undefined
-    this.worker.once("exit", done)
-    if (this.isOpen) {
-      this.send({ type: "close" })
-    } else {
-      // Still loading or opening: nothing that was acknowledged can be lost.
-      void this.worker.terminate()
-    }
+    // Also where it is still loading: ending a thread by force in the middle of that can bring the whole process down.
+    this.send({ type: "close" })
+    const patience = setTimeout(() => void this.worker.terminate(), closeMillisMax)
+    this.worker.once("exit", () => {
+      clearTimeout(patience)
+      done()
+    })
   }
 
   private receive(response: Response): void {

@@ -41,6 +41,7 @@ const scope = Scope.makeUnsafe()
 /** Calls that are not answered yet. */
 const underWay = new Map<number, Fiber.Fiber<Answer, CallError>>()
 let stores: Stores | undefined
+let opening: Promise<void> = Promise.resolve()
 
 const reply = (response: Response, transfer: ReadonlyArray<ArrayBuffer> = []): void =>
   port.postMessage(response, transfer)
@@ -57,7 +58,7 @@ const open = async ({ options, role }: OpenRequest): Promise<void> => {
   const error = Exit.findErrorOption(exit)
   if (Option.isSome(error)) reply({ type: "refused", error: encodeRefusal(error.value) })
   else reply({ type: "died", call: undefined, description: Cause.pretty(exit.cause) })
-  await close()
+  await end()
 }
 
 /** What an operation answers, and the buffers in it. */
@@ -136,6 +137,11 @@ const answer = (stores: Stores, call: number, operation: Operation): void => {
 }
 
 const close = async (): Promise<void> => {
+  await opening
+  await end()
+}
+
+const end = async (): Promise<void> => {
   await Effect.runPromise(Effect.andThen(Fiber.awaitAll(underWay.values()), Scope.close(scope, Exit.void)))
   // Nothing is left to listen to: the thread ends.
   port.close()
@@ -144,7 +150,8 @@ const close = async (): Promise<void> => {
 port.on("message", (request: Request) => {
   switch (request.type) {
     case "open":
-      return void open(request.open)
+      opening = open(request.open)
+      return
     case "call":
       return answer(stores!, request.call, request.operation)
     case "interrupt":
