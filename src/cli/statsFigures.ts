@@ -46,6 +46,13 @@ export interface StatsFigures {
     readonly live: boolean
   }>
   readonly operations: CommitFigures
+  readonly cursorCount: number
+  readonly cursors: ReadonlyArray<{
+    readonly name: string
+    readonly filter: string
+    readonly lag: number
+    readonly held: boolean
+  }>
   readonly queueCount: number
   readonly takers: number
   readonly queues: ReadonlyArray<QueueFigures>
@@ -135,6 +142,8 @@ export const figures = (earlier: StatsSnapshot | undefined, after: StatsSnapshot
       live: isLive,
     })),
     operations: commitFigures(before?.operations, after.operations, seconds),
+    cursorCount: after.cursorCount,
+    cursors: after.cursors.map(({ filter, isHeld, lag, name }) => ({ name, filter, lag, held: isHeld })),
     queueCount: after.queueCount,
     takers: after.takers,
     queues: queueFigures(before, after, seconds),

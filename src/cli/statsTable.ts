@@ -85,22 +85,51 @@ const queues = (figures: StatsFigures, rowsMax: number): ReadonlyArray<string> =
   ]
 }
 
+const cursors = (figures: StatsFigures, rowsMax: number): ReadonlyArray<string> => {
+  const rows = figures.cursors.slice(0, rowsMax)
+  return [
+    `${fit(`CURSORS ${count(figures.cursorCount)}, FARTHEST BEHIND FIRST`, 54)}${right("BEHIND", 12)}${right("STATE", 14)}`,
+    ...rows.map(
+      ({ filter, held, lag, name }) =>
+        `  ${fit(`${name} (${filter})`, 52)}${right(count(lag), 12)}${right(held ? "held" : "nobody's", 14)}`,
+    ),
+    ...more(figures.cursorCount - rows.length),
+  ]
+}
+
+/** Shares rows out to parts, each as many as it wants as long as there are some left for those after it. */
+const share = (rows: number, wanted: ReadonlyArray<number>): ReadonlyArray<number> => {
+  let left = rows
+  return wanted.map((want, i) => {
+    const given = Math.min(want, Math.max(Math.floor(left / (wanted.length - i)), left - sum(wanted.slice(i + 1))))
+    left -= given
+    return given
+  })
+}
+
+const sum = (values: ReadonlyArray<number>): number => values.reduce((total, value) => total + value, 0)
+
 /** The lines of the table, at most so many of them. */
 export const table = (figures: StatsFigures, linesMax: number = Infinity): ReadonlyArray<string> => {
-  const top = [...head(figures), "", ...summary(figures), ""]
-  // Two headings, a line between, and a line for what is left out in either.
-  const room = Math.max(2, Math.min(linesMax - top.length - 5, 2 * rowsDefault))
-  const forSubscribers = Math.min(
-    figures.subscribers.length,
-    Math.max(Math.floor(room / 2), room - figures.queues.length),
+  const top = [...head(figures), "", ...summary(figures)]
+  const parts = [
+    { show: subscribers, rows: figures.subscribers.length },
+    // Most nodes have none.
+    ...(figures.cursorCount === 0 ? [] : [{ show: cursors, rows: figures.cursors.length }]),
+    { show: queues, rows: figures.queues.length },
+  ]
+  // Of each part: an empty line, its heading, and a line for what is left out.
+  const room = Math.min(Math.max(0, linesMax - top.length - 3 * parts.length), rowsDefault * parts.length)
+  const shares = share(
+    room,
+    parts.map(({ rows }) => rows),
   )
-  const forQueues = room - forSubscribers
-  return [...top, ...subscribers(figures, forSubscribers), "", ...queues(figures, forQueues)]
+  return [...top, ...parts.flatMap(({ show }, i) => ["", ...show(figures, shares[i]!)])]
 }
 
 /** All that fits a line, as `name=figure`. */
 export const line = (figures: StatsFigures): string => {
-  const { loopDelay, messages, queues, store, subscribers } = figures
+  const { cursors, loopDelay, messages, queues, store, subscribers } = figures
   const slowest = subscribers[0]
   const oldest = queues.reduce((most, { oldestAge = 0 }) => Math.max(most, oldestAge), 0)
   const depth = queues.reduce((sum, queue) => sum + queue.depth, 0)
@@ -112,7 +141,7 @@ export const line = (figures: StatsFigures): string => {
     ["commit-p99-ms", messages.p99 === undefined ? undefined : messages.p99 * 1000],
     ["waiting", figures.writesWaiting],
     ["subscriptions", figures.subscriptions],
-    ["lag", slowest?.lag ?? 0],
+    ["lag", Math.max(slowest?.lag ?? 0, cursors[0]?.lag ?? 0)],
     ["queue-items", depth],
     ["oldest-item-s", oldest],
     ["loop-p99-ms", loopDelay.p99 * 1000],

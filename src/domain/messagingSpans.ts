@@ -56,14 +56,38 @@ export const processing =
         {
           kind: "consumer",
           ...(creator === undefined ? {} : { parent: creator }),
-          attributes: {
-            "messaging.system": "millrace",
-            "messaging.operation.name": "process",
-            "messaging.operation.type": "process",
-            "messaging.destination.name": destination,
-            ...attributes,
-          },
+          attributes: { ...consumerAttributes(destination), ...attributes },
         },
         (span) => Effect.withParentSpan(work, span),
       )
     })
+
+/** Messages whose creators a span is linked to, at most. */
+const linksMax = 128
+
+/**
+ * Runs the work on several messages at once within a span, where anybody collects them: it can be the child of one only,
+ * so it is linked to who published them.
+ */
+export const processingAll =
+  (destination: string, headers: ReadonlyArray<Headers>) =>
+  <A, E, R>(work: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.flatMap(Effect.tracer, (tracer) => {
+      if (tracer === Tracer.nativeTracer) return work
+      const links: Array<Tracer.SpanLink> = []
+      for (let i = 0; i < headers.length && links.length < linksMax; i++) {
+        const span = TraceContext.ofHeaders(headers[i]!)
+        if (span !== undefined) links.push({ span, attributes: {} })
+      }
+      const attributes = { ...consumerAttributes(destination), "messaging.batch.message_count": headers.length }
+      return Effect.useSpan(`process ${destination}`, { kind: "consumer", links, attributes }, (span) =>
+        Effect.withParentSpan(work, span),
+      )
+    })
+
+const consumerAttributes = (destination: string) => ({
+  "messaging.system": "millrace",
+  "messaging.operation.name": "process",
+  "messaging.operation.type": "process",
+  "messaging.destination.name": destination,
+})

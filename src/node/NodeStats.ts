@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
@@ -11,11 +12,10 @@ import type { NodeId } from "../domain/NodeId.ts"
 import { Queues } from "../queues/index.ts"
 import { Readiness } from "../readiness/index.ts"
 import { type CommitStats, Stats, type StatsSnapshot, type TimeHistogram } from "../stats/Stats.ts"
-import type { QueueState } from "../storage/QueueStore.ts"
-import { Subscribers } from "../topics/index.ts"
+import { Subscribers, Topics } from "../topics/index.ts"
+import { Backlog } from "./Backlog.ts"
 import * as EventLoop from "./EventLoop.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
-import { fullestFirst, QueueGauges } from "./QueueGauges.ts"
 import * as StoreFiles from "./StoreFiles.ts"
 
 /** Rows of subscriptions and of queues in a snapshot. */
@@ -82,31 +82,47 @@ const countUpTo = ({ buckets, count }: Metric.HistogramState, bound: number): nu
 const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsOptions) {
   const services = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
+  const scope = yield* Effect.scope
+  const topics = yield* Topics
   const queues = yield* Queues
   const readiness = yield* Readiness
   const subscribers = yield* Subscribers
   const eventLoop = yield* EventLoop.make
   yield* ProcessMetrics.watch(eventLoop)
-  const queueGauges = new QueueGauges()
-  let queueStates: ReadonlyArray<QueueState> = []
+  const backlog = new Backlog()
   let sizes: StoreFiles.StoreSizes | undefined
 
-  const lookAtQueues = Effect.gen(function* () {
-    queueStates = yield* queues.queues
-    queueGauges.show(queueStates, clock.currentTimeMillisUnsafe(), services)
-  })
+  // A store that fails says so elsewhere: the figures stay as they were.
+  const lookAtQueues = Effect.map(queues.queues, (states) =>
+    backlog.showQueues(states, clock.currentTimeMillisUnsafe(), services),
+  )
+  const lookAtCursors = Effect.map(topics.cursors, (states) => backlog.showCursors(states, services))
   const lookAtFiles = Effect.gen(function* () {
     if (path === undefined) return
     sizes = yield* StoreFiles.measure(path)
     if (sizes !== undefined) yield* StoreFiles.show(sizes)
   })
+  const looks = [lookAtQueues, lookAtCursors, lookAtFiles].map((look) => Effect.ignore(look))
 
-  /** Brings up to date what has to be looked up. A store that fails says so elsewhere. */
-  const refresh = Effect.all([lookAtQueues, lookAtFiles], { concurrency: "unbounded", discard: true }).pipe(
-    Effect.ignore,
-    Effect.timeoutOption(patienceMillis),
-    Effect.asVoid,
-  )
+  /** Looks are one at a time, however many ask, and however long the store takes. */
+  let looking: Deferred.Deferred<void> | undefined
+  const look = Effect.suspend(() => {
+    if (looking !== undefined) return Effect.succeed(looking)
+    const done = (looking = Deferred.makeUnsafe<void>())
+    return Effect.all(looks, { concurrency: "unbounded", discard: true }).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          looking = undefined
+          return Deferred.succeed(done, undefined)
+        }),
+      ),
+      Effect.forkIn(scope),
+      Effect.as(done),
+    )
+  })
+
+  /** Brings up to date what has to be looked up, or does not wait any longer. */
+  const refresh = Effect.flatMap(look, (done) => Effect.timeoutOption(Deferred.await(done), patienceMillis))
 
   if (isExported) yield* Effect.forkScoped(Effect.forever(Effect.andThen(refresh, Effect.sleep(refreshMillis))))
 
@@ -129,11 +145,15 @@ const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsO
       subscriptions: followers.length,
       subscribers: followers.slice(0, rowsMax),
       operations: registry.commits("queue_", "millrace_queue_operations_total"),
-      queueCount: queueStates.length,
+      queueCount: backlog.queues.length,
       takers: registry.total("millrace_queue_takers"),
-      queues: fullestFirst(queueStates)
+      queues: backlog.queues
         .slice(0, rowsMax)
         .map(({ depth, lastSequence, oldestAt, queue }) => ({ queue, depth, enqueued: lastSequence, oldestAt })),
+      cursorCount: backlog.cursors.length,
+      cursors: backlog.cursors
+        .slice(0, rowsMax)
+        .map(({ isHeld, lag, name, topics }) => ({ name, filter: topics, lag, isHeld })),
       store: sizes,
       process: { residentBytes: rss, heapBytes: heapUsed },
       loopDelay: {
@@ -148,5 +168,6 @@ const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsO
   return Stats.of({ current: Effect.map(refresh, snapshot) })
 })
 
-export const layer = (options: NodeStatsOptions): Layer.Layer<Stats, never, Queues | Readiness | Subscribers> =>
-  Layer.effect(Stats, make(options))
+export const layer = (
+  options: NodeStatsOptions,
+): Layer.Layer<Stats, never, Topics | Queues | Readiness | Subscribers> => Layer.effect(Stats, make(options))

@@ -41,6 +41,14 @@ export interface QueueStats {
   readonly oldestAt: number | undefined
 }
 
+export interface CursorStats {
+  readonly name: string
+  readonly filter: string
+  /** Messages of the journal that it is behind. */
+  readonly lag: number
+  readonly isHeld: boolean
+}
+
 export interface StatsSnapshot {
   readonly node: NodeId
   /** Milliseconds since 1970. */
@@ -61,6 +69,9 @@ export interface StatsSnapshot {
   readonly takers: number
   /** Those with the most items, most first. */
   readonly queues: ReadonlyArray<QueueStats>
+  readonly cursorCount: number
+  /** Those that are the farthest behind, farthest first. */
+  readonly cursors: ReadonlyArray<CursorStats>
   /** Absent where the store has no files. */
   readonly store: { readonly databaseBytes: number; readonly walBytes: number; readonly freeBytes: number } | undefined
   readonly process: { readonly residentBytes: number; readonly heapBytes: number }

@@ -6,7 +6,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
 import type { Message } from "../domain/Message.ts"
-import { processing, sending } from "../domain/messagingSpans.ts"
+import { processing, processingAll, sending } from "../domain/messagingSpans.ts"
 import * as TraceContext from "../domain/TraceContext.ts"
 import type { PublishDraft, Topics } from "./Topics.ts"
 
@@ -33,6 +33,19 @@ export const traced = (topics: Topics["Service"], services: Context.Context<neve
         ),
       )
     },
+    consume: (name, filter, handler, options) =>
+      topics.consume(name, filter, (message) => handling(message)(handler(message)), options),
+    consumeChunks: (name, filter, handler, options) =>
+      topics.consumeChunks(
+        name,
+        filter,
+        (messages) =>
+          processingAll(
+            filter,
+            messages.map(({ headers }) => headers),
+          )(handler(messages)),
+        options,
+      ),
     publishAll: (drafts) => {
       const first = drafts[0]
       const destination = drafts.every(({ topic }) => topic === first?.topic) ? first?.topic : undefined

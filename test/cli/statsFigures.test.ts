@@ -20,6 +20,8 @@ const busy = snapshot({
     { filter: "orders/#", origin: { tenant: "a", line: "b", device: "c" }, lag: 12_345, isLive: false },
     { filter: "x", origin: undefined, lag: 0, isLive: true },
   ],
+  cursorCount: 1,
+  cursors: [{ name: "billing", filter: "orders/#", lag: 99, isHeld: false }],
   queueCount: 2,
   takers: 1,
   queues: [
@@ -86,7 +88,9 @@ describe("the table", () => {
       ),
     )
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
-    expect(lines.join("\n")).toMatch(/NOT READY[\s\S]*the store stopped writing[\s\S]*publishes +1,000\/s/)
+    expect(lines.join("\n")).toMatch(
+      /NOT READY[\s\S]*the store stopped writing[\s\S]*publishes +1,000\/s[\s\S]*billing \(orders\/#\) +99 +nobody's\n/,
+    )
   })
 
   it("fits the terminal, and says what it leaves out", () => {
@@ -97,9 +101,13 @@ describe("the table", () => {
       lag: 1,
       isLive: false,
     }))
-    const many = figures(undefined, snapshot({ queues, queueCount: 60, subscribers, subscriptions: 40 }))
+    const cursors = Array.from({ length: 30 }, (_, i) => ({ name: `c${i}`, filter: "a", lag: 30 - i, isHeld: true }))
+    const many = figures(
+      undefined,
+      snapshot({ queues, queueCount: 60, subscribers, subscriptions: 40, cursors, cursorCount: 30 }),
+    )
     for (const rows of [23, 30, 50]) expect(table(many, rows).length).toBeLessThanOrEqual(rows)
-    expect(table(many, 30).join("\n")).toMatch(/… \d+ more[\s\S]*… \d+ more/)
+    expect(table(many, 30).join("\n")).toMatch(/… \d+ more[\s\S]*CURSORS 30[\s\S]*… \d+ more[\s\S]*… \d+ more/)
     expect(table(many, 23).join("\n")).toMatch(/QUEUES 60/)
   })
 

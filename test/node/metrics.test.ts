@@ -3,7 +3,10 @@
  */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
+import { layerTopics } from "../../src/protocol/grpc/index.ts"
+import * as Topics from "../../src/topics/index.ts"
 import { makeDirectory, run, start, startNode } from "../cli/program.ts"
 import { root } from "../house/project.ts"
 import * as Exposition from "./Exposition.ts"
@@ -33,6 +36,15 @@ const labelsOf = ({ samples, type }: Exposition.Family): ReadonlyArray<string> =
 
 const scrape = async (admin: string | undefined) => Exposition.read(await (await fetch(`${admin}/metrics`)).text())
 
+/** A consumer that fails at its first message: its cursor stays where it was. */
+const failOnce = (url: string) =>
+  Effect.runPromise(
+    Effect.flatMap(Topics.Topics, (topics) => topics.consume("billing", "orders/#", () => Effect.fail("planted"))).pipe(
+      Effect.provide(layerTopics({ url })),
+      Effect.flip,
+    ),
+  )
+
 describe("the metrics of a node", () => {
   it("are those that the documentation lists, and tell what has happened", async () => {
     const cwd = makeDirectory()
@@ -48,6 +60,7 @@ describe("the metrics of a node", () => {
     expect((await run(["queue", "reject", "jobs", id, "--attempts-max", "2"], { cwd })).code).toBe(0)
     const taker = start(["queue", "take", "jobs"], { cwd })
     await taker.until(({ stdout }) => stdout.includes("second"))
+    await failOnce(report["grpc"]!)
     const subscriber = start(["subscribe", "orders/#"], { cwd })
     await subscriber.until(({ stderr }) => stderr.includes("live"))
 
@@ -64,6 +77,8 @@ describe("the metrics of a node", () => {
     expect(value('millrace_publish_failures_total{reason="KeyConflict"}')).toBe(1)
     expect(value("millrace_subscriptions")).toBe(1)
     expect(value('millrace_subscription_lag_messages{filter="orders/#"}')).toBe(0)
+    expect(value('millrace_cursor_lag_messages{cursor="billing"}')).toBe(4)
+    expect(value("millrace_cursors_held")).toBe(0)
     expect(value('millrace_queue_depth{queue="jobs.dead"}')).toBe(1)
     expect(value('millrace_queue_oldest_item_age_seconds{queue="jobs.dead"}')).toBeGreaterThan(0)
     expect(value('millrace_queue_operations_total{operation="enqueue"}')).toBe(2)

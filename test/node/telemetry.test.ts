@@ -58,10 +58,15 @@ describe("a trace", () => {
     expect(commit.attributes).toMatchObject({ "millrace.commit.writes": 1 })
     expect(stored.links).toContainEqual(expect.objectContaining({ spanId: commit.spanId, traceId: commit.traceId }))
 
-    await runApp("consume")
-    const worked = await collector.span("consume", "process orders/eu")
-    expect(worked).toMatchObject({ traceId: checkout.traceId, parentSpanId: sent.spanId, kind: kinds.consumer })
-    expect(await collector.span("consume", "pack")).toMatchObject({ parentSpanId: worked.spanId })
+    for (const [mode, work] of [
+      ["follow", "pack"],
+      ["consume", "bill"],
+    ] as const) {
+      await runApp(mode)
+      const worked = await collector.span(mode, "process orders/eu")
+      expect(worked).toMatchObject({ traceId: checkout.traceId, parentSpanId: sent.spanId, kind: kinds.consumer })
+      expect(await collector.span(mode, work)).toMatchObject({ parentSpanId: worked.spanId })
+    }
     await node.command.stop()
   })
 

@@ -1,5 +1,5 @@
 /**
- * An app whose spans go to a collector: `tracedApp.ts publish|consume|enqueue|take COLLECTOR NODE`. It does one thing
+ * An app whose spans go to a collector: `tracedApp.ts publish|follow|consume|enqueue|take COLLECTOR NODE`. It does one thing
  * with the node, within a span of its own or within that of what comes, and ends.
  */
 import { Deferred, Effect, Layer, Stream } from "effect"
@@ -18,12 +18,20 @@ const programs: Readonly<Record<string, Effect.Effect<unknown, unknown, Topics.T
     // The same again, in a trace of its own: it is the same message all the same.
     yield* topics.publish("orders/eu", "hello", { key: "k" })
   }),
-  consume: Effect.gen(function* () {
+  follow: Effect.gen(function* () {
     const topics = yield* Topics.Topics
     yield* topics.subscribe("orders/#", { from: "start" }).pipe(
       Stream.take(1),
       Stream.runForEach((message) => Topics.handling(message)(Effect.void.pipe(Effect.withSpan("pack")))),
     )
+  }),
+  consume: Effect.gen(function* () {
+    const topics = yield* Topics.Topics
+    const done = yield* Deferred.make<void>()
+    const consuming = topics.consume("billing", "orders/#", () =>
+      Deferred.succeed(done, undefined).pipe(Effect.withSpan("bill")),
+    )
+    yield* Effect.raceFirst(consuming, Deferred.await(done))
   }),
   enqueue: Effect.flatMap(Queues.Queues, (queues) =>
     queues.enqueue("mails", "hello").pipe(Effect.withSpan("register")),

@@ -78,6 +78,14 @@ export const statsMessage = (stats: StatsSnapshot): GetStatsResponse => ({
     loopDelayMax: stats.loopDelay.max,
   },
   connections: stats.connections,
+  cursorCount: stats.cursorCount,
+  cursors: stats.cursors.map(({ filter, isHeld, lag, name }) => ({
+    $typeName: "millrace.v1.CursorStats",
+    name,
+    filter,
+    lag: whole(lag),
+    held: isHeld,
+  })),
 })
 
 export const plainStats = (message: GetStatsResponse): StatsSnapshot => ({
@@ -129,4 +137,6 @@ export const plainStats = (message: GetStatsResponse): StatsSnapshot => ({
     max: message.process?.loopDelayMax ?? 0,
   },
   connections: message.connections,
+  cursorCount: message.cursorCount,
+  cursors: message.cursors.map(({ filter, held, lag, name }) => ({ name, filter, lag: Number(lag), isHeld: held })),
 })

@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/stats.proto.
  */
 export const file_millrace_v1_stats: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWxscmFjZS92MS9zdGF0cy5wcm90bxILbWlsbHJhY2UudjEiEQoPR2V0U3RhdHNSZXF1ZXN0It0EChBHZXRTdGF0c1Jlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSDQoFYXRfbXMYAiABKAQSFgoOdXB0aW1lX3NlY29uZHMYAyABKAESLgoJcmVhZGluZXNzGAQgASgLMhsubWlsbHJhY2UudjEuUmVhZGluZXNzU3RhdHMSKgoIbWVzc2FnZXMYBSABKAsyGC5taWxscmFjZS52MS5Db21taXRTdGF0cxIVCg1tZXNzYWdlX2J5dGVzGAYgASgEEhgKEHB1Ymxpc2hfZmFpbHVyZXMYByABKAQSFgoOd3JpdGVzX3dhaXRpbmcYCCABKAQSEgoKZmVlZF9qdW1wcxgJIAEoBBIXCg9mZWVkX2hlbGRfYnl0ZXMYCiABKAQSFQoNc3Vic2NyaXB0aW9ucxgLIAEoDRIxCgtzdWJzY3JpYmVycxgMIAMoCzIcLm1pbGxyYWNlLnYxLlN1YnNjcmliZXJTdGF0cxIsCgpvcGVyYXRpb25zGA0gASgLMhgubWlsbHJhY2UudjEuQ29tbWl0U3RhdHMSEwoLcXVldWVfY291bnQYDiABKA0SDgoGdGFrZXJzGA8gASgNEicKBnF1ZXVlcxgQIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdHMSJgoFc3RvcmUYESABKAsyFy5taWxscmFjZS52MS5TdG9yZVN0YXRzEioKB3Byb2Nlc3MYEiABKAsyGS5taWxscmFjZS52MS5Qcm9jZXNzU3RhdHMSEwoLY29ubmVjdGlvbnMYEyABKA0iQAoOUmVhZGluZXNzU3RhdHMSDQoFcmVhZHkYASABKAgSDQoFZXJyb3IYAiABKAkSEAoIc2luY2VfbXMYAyABKAQiYQoLQ29tbWl0U3RhdHMSDwoHY29tbWl0cxgBIAEoBBIQCghmYWlsdXJlcxgCIAEoBBIPCgdlbnRyaWVzGAMgASgEEg4KBmJvdW5kcxgEIAMoARIOCgZjb3VudHMYBSADKAQiYQoPU3Vic2NyaWJlclN0YXRzEg4KBmZpbHRlchgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSCwoDbGFnGAMgASgEEgwKBGxpdmUYBCABKAgiaAoKUXVldWVTdGF0cxINCgVxdWV1ZRgBIAEoCRINCgVkZXB0aBgCIAEoBBIQCghlbnF1ZXVlZBgDIAEoBBIZCgxvbGRlc3RfYXRfbXMYBCABKARIAIgBAUIPCg1fb2xkZXN0X2F0X21zIksKClN0b3JlU3RhdHMSFgoOZGF0YWJhc2VfYnl0ZXMYASABKAQSEQoJd2FsX2J5dGVzGAIgASgEEhIKCmZyZWVfYnl0ZXMYAyABKAQiggEKDFByb2Nlc3NTdGF0cxIWCg5yZXNpZGVudF9ieXRlcxgBIAEoBBISCgpoZWFwX2J5dGVzGAIgASgEEhYKDmxvb3BfZGVsYXlfcDUwGAMgASgBEhYKDmxvb3BfZGVsYXlfcDk5GAQgASgBEhYKDmxvb3BfZGVsYXlfbWF4GAUgASgBMlcKDFN0YXRzU2VydmljZRJHCghHZXRTdGF0cxIcLm1pbGxyYWNlLnYxLkdldFN0YXRzUmVxdWVzdBodLm1pbGxyYWNlLnYxLkdldFN0YXRzUmVzcG9uc2ViBnByb3RvMw", [file_millrace_v1_topics]);
+  fileDesc("ChdtaWxscmFjZS92MS9zdGF0cy5wcm90bxILbWlsbHJhY2UudjEiEQoPR2V0U3RhdHNSZXF1ZXN0Ip4FChBHZXRTdGF0c1Jlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSDQoFYXRfbXMYAiABKAQSFgoOdXB0aW1lX3NlY29uZHMYAyABKAESLgoJcmVhZGluZXNzGAQgASgLMhsubWlsbHJhY2UudjEuUmVhZGluZXNzU3RhdHMSKgoIbWVzc2FnZXMYBSABKAsyGC5taWxscmFjZS52MS5Db21taXRTdGF0cxIVCg1tZXNzYWdlX2J5dGVzGAYgASgEEhgKEHB1Ymxpc2hfZmFpbHVyZXMYByABKAQSFgoOd3JpdGVzX3dhaXRpbmcYCCABKAQSEgoKZmVlZF9qdW1wcxgJIAEoBBIXCg9mZWVkX2hlbGRfYnl0ZXMYCiABKAQSFQoNc3Vic2NyaXB0aW9ucxgLIAEoDRIxCgtzdWJzY3JpYmVycxgMIAMoCzIcLm1pbGxyYWNlLnYxLlN1YnNjcmliZXJTdGF0cxIsCgpvcGVyYXRpb25zGA0gASgLMhgubWlsbHJhY2UudjEuQ29tbWl0U3RhdHMSEwoLcXVldWVfY291bnQYDiABKA0SDgoGdGFrZXJzGA8gASgNEicKBnF1ZXVlcxgQIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdHMSJgoFc3RvcmUYESABKAsyFy5taWxscmFjZS52MS5TdG9yZVN0YXRzEioKB3Byb2Nlc3MYEiABKAsyGS5taWxscmFjZS52MS5Qcm9jZXNzU3RhdHMSEwoLY29ubmVjdGlvbnMYEyABKA0SFAoMY3Vyc29yX2NvdW50GBQgASgNEikKB2N1cnNvcnMYFSADKAsyGC5taWxscmFjZS52MS5DdXJzb3JTdGF0cyJACg5SZWFkaW5lc3NTdGF0cxINCgVyZWFkeRgBIAEoCBINCgVlcnJvchgCIAEoCRIQCghzaW5jZV9tcxgDIAEoBCJhCgtDb21taXRTdGF0cxIPCgdjb21taXRzGAEgASgEEhAKCGZhaWx1cmVzGAIgASgEEg8KB2VudHJpZXMYAyABKAQSDgoGYm91bmRzGAQgAygBEg4KBmNvdW50cxgFIAMoBCJhCg9TdWJzY3JpYmVyU3RhdHMSDgoGZmlsdGVyGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBILCgNsYWcYAyABKAQSDAoEbGl2ZRgEIAEoCCJGCgtDdXJzb3JTdGF0cxIMCgRuYW1lGAEgASgJEg4KBmZpbHRlchgCIAEoCRILCgNsYWcYAyABKAQSDAoEaGVsZBgEIAEoCCJoCgpRdWV1ZVN0YXRzEg0KBXF1ZXVlGAEgASgJEg0KBWRlcHRoGAIgASgEEhAKCGVucXVldWVkGAMgASgEEhkKDG9sZGVzdF9hdF9tcxgEIAEoBEgAiAEBQg8KDV9vbGRlc3RfYXRfbXMiSwoKU3RvcmVTdGF0cxIWCg5kYXRhYmFzZV9ieXRlcxgBIAEoBBIRCgl3YWxfYnl0ZXMYAiABKAQSEgoKZnJlZV9ieXRlcxgDIAEoBCKCAQoMUHJvY2Vzc1N0YXRzEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEhIKCmhlYXBfYnl0ZXMYAiABKAQSFgoObG9vcF9kZWxheV9wNTAYAyABKAESFgoObG9vcF9kZWxheV9wOTkYBCABKAESFgoObG9vcF9kZWxheV9tYXgYBSABKAEyVwoMU3RhdHNTZXJ2aWNlEkcKCEdldFN0YXRzEhwubWlsbHJhY2UudjEuR2V0U3RhdHNSZXF1ZXN0Gh0ubWlsbHJhY2UudjEuR2V0U3RhdHNSZXNwb25zZWIGcHJvdG8z", [file_millrace_v1_topics]);
 
 /**
  * @generated from message millrace.v1.GetStatsRequest
@@ -142,6 +142,18 @@ export type GetStatsResponse = Message<"millrace.v1.GetStatsResponse"> & {
    * @generated from field: uint32 connections = 19;
    */
   connections: number;
+
+  /**
+   * @generated from field: uint32 cursor_count = 20;
+   */
+  cursorCount: number;
+
+  /**
+   * Named cursors that are the farthest behind, farthest first.
+   *
+   * @generated from field: repeated millrace.v1.CursorStats cursors = 21;
+   */
+  cursors: CursorStats[];
 };
 
 /**
@@ -264,6 +276,42 @@ export const SubscriberStatsSchema: GenMessage<SubscriberStats> = /*@__PURE__*/
   messageDesc(file_millrace_v1_stats, 4);
 
 /**
+ * @generated from message millrace.v1.CursorStats
+ */
+export type CursorStats = Message<"millrace.v1.CursorStats"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: string filter = 2;
+   */
+  filter: string;
+
+  /**
+   * Messages of the journal that it is behind.
+   *
+   * @generated from field: uint64 lag = 3;
+   */
+  lag: bigint;
+
+  /**
+   * Whether somebody consumes with it, through this node.
+   *
+   * @generated from field: bool held = 4;
+   */
+  held: boolean;
+};
+
+/**
+ * Describes the message millrace.v1.CursorStats.
+ * Use `create(CursorStatsSchema)` to create a new message.
+ */
+export const CursorStatsSchema: GenMessage<CursorStats> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_stats, 5);
+
+/**
  * @generated from message millrace.v1.QueueStats
  */
 export type QueueStats = Message<"millrace.v1.QueueStats"> & {
@@ -297,7 +345,7 @@ export type QueueStats = Message<"millrace.v1.QueueStats"> & {
  * Use `create(QueueStatsSchema)` to create a new message.
  */
 export const QueueStatsSchema: GenMessage<QueueStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 5);
+  messageDesc(file_millrace_v1_stats, 6);
 
 /**
  * @generated from message millrace.v1.StoreStats
@@ -326,7 +374,7 @@ export type StoreStats = Message<"millrace.v1.StoreStats"> & {
  * Use `create(StoreStatsSchema)` to create a new message.
  */
 export const StoreStatsSchema: GenMessage<StoreStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 6);
+  messageDesc(file_millrace_v1_stats, 7);
 
 /**
  * @generated from message millrace.v1.ProcessStats
@@ -365,7 +413,7 @@ export type ProcessStats = Message<"millrace.v1.ProcessStats"> & {
  * Use `create(ProcessStatsSchema)` to create a new message.
  */
 export const ProcessStatsSchema: GenMessage<ProcessStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 7);
+  messageDesc(file_millrace_v1_stats, 8);
 
 /**
  * @generated from service millrace.v1.StatsService
