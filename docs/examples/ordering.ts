@@ -1,8 +1,9 @@
 // A test file: the ordering laws, run by vitest against layers of the app's own.
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
-import { Topics } from "millrace"
-import { Laws, layerMemory } from "millrace/testing"
+import { Queues, Topics } from "millrace"
+import { layer as layerMemoryStore } from "millrace/memory"
+import { Laws, layerMemory, QueueLaws } from "millrace/testing"
 
 // #region decorator
 const published = Metric.counter("app_published")
@@ -47,5 +48,11 @@ it.live("finds a publish that is stored twice", () =>
     const broken = yield* Effect.flip(Laws.ordering(world, { seed: 1 }))
     expect(broken.message).toContain("duplicate")
   }),
+)
+// #endregion
+
+// #region queues
+it.live("keeps every queue in order, and loses nothing of it", () =>
+  QueueLaws.fifo(() => ({ layer: Queues.layer.pipe(Layer.provide(layerMemoryStore())) })),
 )
 // #endregion
