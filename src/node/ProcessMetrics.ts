@@ -8,10 +8,15 @@ import type * as Scope from "effect/Scope"
 import * as gauges from "../domain/gauges.ts"
 import type { EventLoop } from "./EventLoop.ts"
 
-const delay = Metric.gauge("millrace_event_loop_delay_seconds", {
-  description: "How late the event loop ran timers in the last ten to twenty seconds; quantile 1 is the latest",
-})
-const quantiles = [0.5, 0.99, 1]
+const lag = (name: string, what: string) =>
+  Metric.gauge(`nodejs_eventloop_lag_${name}_seconds`, {
+    description: `How late the event loop ran timers in the last ten to twenty seconds: ${what}`,
+  })
+const lags = [
+  { fraction: 0.5, gauge: lag("p50", "the median") },
+  { fraction: 0.99, gauge: lag("p99", "the 99th percentile") },
+  { fraction: 1, gauge: lag("max", "the latest") },
+]
 const residentMemory = Metric.gauge("process_resident_memory_bytes", { description: "Resident memory of the process" })
 const heapUsed = Metric.gauge("nodejs_heap_size_used_bytes", { description: "JavaScript heap in use" })
 const external = Metric.gauge("nodejs_external_memory_bytes", { description: "Memory of buffers outside the heap" })
@@ -24,9 +29,8 @@ const startTime = Metric.gauge("process_start_time_seconds", {
 export const watch = (eventLoop: EventLoop): Effect.Effect<void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const services = yield* Effect.context<never>()
-    for (const quantile of quantiles) {
-      const gauge = Metric.withAttributes(delay, { quantile: String(quantile) })
-      yield* gauges.watch(gauge, services, () => eventLoop.delaySeconds(quantile))
+    for (const { fraction, gauge } of lags) {
+      yield* gauges.watch(gauge, services, () => eventLoop.delaySeconds(fraction))
     }
     yield* gauges.watch(residentMemory, services, () => process.memoryUsage.rss())
     yield* gauges.watch(heapUsed, services, () => process.memoryUsage().heapUsed)

@@ -68,7 +68,7 @@ describe("serve", () => {
     expect(metrics).toMatch(/^millrace_messages_stored_total 1$/m)
     expect(metrics).toMatch(/^millrace_commits_total 1$/m)
     expect(metrics).toMatch(/^millrace_commit_seconds_count 1$/m)
-    expect(metrics).toMatch(/^millrace_event_loop_delay_seconds\{quantile="0.99"\} \S+$/m)
+    expect(metrics).toMatch(/^nodejs_eventloop_lag_p99_seconds \S+$/m)
     expect(metrics).toMatch(/^process_resident_memory_bytes \d+$/m)
     await command.stop()
   })
