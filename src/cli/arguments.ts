@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
+import { cursorProblem } from "../domain/NamedCursor.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
@@ -16,6 +17,8 @@ const checked = (text: string, problem: string | undefined): Effect.Effect<strin
 export const topic = (text: string) => checked(text, Topic.problem(text))
 
 export const queue = (text: string) => checked(text, queueProblem(text))
+
+export const cursor = (text: string) => checked(text, cursorProblem(text))
 
 export const topicFilter = (text: string) => checked(text, TopicFilter.problem(text))
 
@@ -45,6 +48,15 @@ export const start = (text: string): Effect.Effect<"start" | "end" | number, Usa
   return Effect.mapError(
     wholeNumber("--from", text, 1),
     () => new UsageError({ message: `--from takes start, end or an offset from 1 on, not ${JSON.stringify(text)}` }),
+  )
+}
+
+/** `start`, `end` or a position of the journal. */
+export const place = (text: string): Effect.Effect<"start" | "end" | number, UsageError> => {
+  if (text === "start" || text === "end") return Effect.succeed(text)
+  return Effect.mapError(
+    wholeNumber("--to", text, 0),
+    () => new UsageError({ message: `--to takes start, end or a position from 0 on, not ${JSON.stringify(text)}` }),
   )
 }
 

@@ -8,6 +8,7 @@ import { Argument, Command, Completions, Flag } from "effect/cli"
 import { type SettingName, settings } from "../node/NodeConfig.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
 import { json, lazily, text, url } from "./flags.ts"
+import { cursor } from "./cursorCommands.ts"
 import * as Output from "./Output.ts"
 import { queue } from "./queueCommands.ts"
 
@@ -98,8 +99,9 @@ const subscribe = Command.make(
     from: text(
       "from",
       "start|end|N",
-      "where to begin: N is an offset, of this node's log unless --origin says else (default end)",
+      "where to begin, or a new cursor: N is an offset, of this node's log unless --origin says else (default end, with --cursor start)",
     ),
+    cursor: text("cursor", "NAME", "go on where this name was before, and keep how far it gets"),
     limit: text("limit", "N", "end after N messages"),
     url,
     json,
@@ -225,6 +227,7 @@ export const root = Command.make("millrace").pipe(
     heads,
     deleteRange,
     queue,
+    cursor,
     health,
     ready,
     stats,

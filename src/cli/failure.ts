@@ -14,7 +14,13 @@ export interface Failure {
 }
 
 /** Errors that a different command line would avoid. */
-const usageTags: ReadonlySet<string> = new Set(["UsageError", "ConfigInvalid", "InvalidArgument", "CursorInvalid"])
+const usageTags: ReadonlySet<string> = new Set([
+  "UsageError",
+  "ConfigInvalid",
+  "InvalidArgument",
+  "CursorInvalid",
+  "CursorMismatch",
+])
 
 const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
 

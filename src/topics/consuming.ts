@@ -13,25 +13,37 @@ import type { ConsumeError, HeldCursor, HoldCursor, Topics } from "./Topics.ts"
 type Messages = readonly [Message, ...Array<Message>]
 
 /**
- * Handles what a held cursor gives, chunk by chunk, and ends where the handling fails, the cursor is lost or the caller
- * is interrupted: in each case after what was handled is committed.
+ * Does something with a held cursor, for as long as it is held. Ends when that is done or fails, when the cursor is lost,
+ * or when the caller is interrupted: in each case after what was handled is committed.
  */
-const run = <E, R>(
+export const whileHeld = <A, E, R>(
   holding: Effect.Effect<HeldCursor, ConsumeError, Scope.Scope>,
-  handle: (held: HeldCursor, messages: Messages) => Effect.Effect<void, E, R>,
-): Effect.Effect<never, ConsumeError | E, R> =>
+  use: (held: HeldCursor) => Effect.Effect<A, E, R>,
+): Effect.Effect<A, ConsumeError | E, R> =>
   Effect.scoped(
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const held = yield* restore(holding)
-        const handling = Stream.runForEachArray(held.messages, (messages) => handle(held, messages))
-        const ended = yield* Effect.exit(restore(Effect.raceFirst(handling, held.lost)))
+        const ended = yield* Effect.exit(restore(Effect.raceFirst(use(held), held.lost)))
         const settled = yield* Effect.exit(held.settled)
-        if (Exit.isSuccess(ended)) return yield* Effect.die(new Error("a cursor's messages have ended"))
+        if (Exit.isSuccess(settled)) return yield* ended
         // What went wrong first comes first.
-        const causes = Exit.isFailure(settled) ? Cause.combine(ended.cause, settled.cause) : ended.cause
-        return yield* Effect.failCause(causes)
+        return yield* Effect.failCause(
+          Exit.isFailure(ended) ? Cause.combine(ended.cause, settled.cause) : settled.cause,
+        )
       }),
+    ),
+  )
+
+/** Handles what a held cursor gives, chunk by chunk. */
+const run = <E, R>(
+  holding: Effect.Effect<HeldCursor, ConsumeError, Scope.Scope>,
+  handle: (held: HeldCursor, messages: Messages) => Effect.Effect<void, E, R>,
+): Effect.Effect<never, ConsumeError | E, R> =>
+  whileHeld(holding, (held) =>
+    Effect.andThen(
+      Stream.runForEachArray(held.messages, (messages) => handle(held, messages)),
+      Effect.die(new Error("a cursor's messages have ended")),
     ),
   )
 
