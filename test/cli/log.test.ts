@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { makeDirectory, startNode } from "./program.ts"
+import { makeDirectory, run, start, startNode } from "./program.ts"
 
 const logOf = (stderr: string): ReadonlyArray<Record<string, unknown>> =>
   stderr
@@ -25,6 +25,26 @@ describe("serve --log json", () => {
       },
       expect.objectContaining({ level: "info", message: "stopping" }),
       expect.objectContaining({ level: "info", message: expect.stringMatching(/^stopped in \d+\.\d\d s$/) }),
+    ])
+  })
+
+  it("tells of clients that are turned away", async () => {
+    const cwd = makeDirectory()
+    const { command, report } = await startNode(cwd, ["--log", "json", "--max-connections", "1"])
+    const subscriber = start(["subscribe", "a"], { cwd })
+    await subscriber.until(({ stderr }) => stderr.includes("live"))
+    expect((await run(["health"], { cwd })).code).toBe(1)
+    const metrics = await (await fetch(`${report["admin"]}/metrics`)).text()
+    expect(metrics).toMatch(/^millrace_grpc_connections 1$/m)
+    expect(metrics).toMatch(/^millrace_grpc_connections_refused_total [1-9]\d*$/m)
+    await subscriber.stop("SIGINT")
+    const refusals = logOf((await command.stop()).stderr).filter(({ level }) => level === "warn")
+    // Once, however often it tried.
+    expect(refusals).toEqual([
+      expect.objectContaining({
+        message: "a client was refused: there are as many connections as there may be",
+        annotations: { peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/) },
+      }),
     ])
   })
 

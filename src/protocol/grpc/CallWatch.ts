@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import * as TraceContext from "../../domain/TraceContext.ts"
-import * as Refusals from "./refusals.ts"
+import type { TellRefusal } from "./refusals.ts"
 
 const calls = Metric.counter("millrace_grpc_calls_total", {
   description: "gRPC calls that have ended, by method and status; those that were refused are among them",
@@ -41,8 +41,15 @@ const headerOf = (metadata: Metadata, name: string): string | undefined => {
   return typeof value === "string" ? value : undefined
 }
 
+/** Clients that end like this were turned away, and an operator should know. */
+const refusals: ReadonlySet<status> = new Set([
+  status.RESOURCE_EXHAUSTED,
+  status.PERMISSION_DENIED,
+  status.UNAUTHENTICATED,
+])
+
 /** Makes what watches the calls of a server: to be told of each as it begins, by its `/service/method`. */
-export const make = (services: Context.Context<never>) => {
+export const make = (services: Context.Context<never>, tellRefusal: TellRefusal) => {
   const clock = Context.get(services, Clock.Clock)
   const tracer = TraceContext.tracerOf(services)
   const counters = new Map<string, Metric.Counter<number>>()
@@ -85,8 +92,6 @@ export const make = (services: Context.Context<never>) => {
     return span
   }
 
-  const tellOf = Refusals.make(services)
-
   return (path: string, kind: CallKind, call: Call): WatchedCall => {
     const span = beginSpan(path, call.metadata)
     let hasEnded = false
@@ -98,7 +103,13 @@ export const make = (services: Context.Context<never>) => {
         hasEnded = true
         opens[kind].modifyUnsafe(-1, services)
         count(path, code)
-        tellOf({ path, code, details, peer: call.getPeer() })
+        if (refusals.has(code)) {
+          tellRefusal({
+            kind: `${path} ${code}`,
+            sentence: `a client was refused: ${details}`,
+            annotations: { method: path.slice(1), code: status[code], peer: call.getPeer() },
+          })
+        }
         if (span === undefined) return
         span.attribute("rpc.grpc.status_code", code)
         span.end(clock.currentTimeNanosUnsafe(), code === status.OK ? Exit.void : Exit.fail(new Error(status[code])))

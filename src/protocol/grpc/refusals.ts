@@ -1,17 +1,10 @@
 /**
- * A line in the log for clients that are turned away: because there is no room, or because they may not. A client that
- * tries again and again makes one line in ten seconds, which says how often.
+ * A line in the log for clients that are turned away. A client that tries again and again makes one line in ten seconds,
+ * which says how often.
  */
-import { status } from "@grpc/grpc-js"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-
-const refusals: ReadonlySet<status> = new Set([
-  status.RESOURCE_EXHAUSTED,
-  status.PERMISSION_DENIED,
-  status.UNAUTHENTICATED,
-])
 
 const quietMillis = 10_000
 
@@ -21,35 +14,30 @@ interface Told {
   count: number
 }
 
-export interface EndedCall {
-  readonly path: string
-  readonly code: status
-  readonly details: string
-  /** Address of the client. */
-  readonly peer: string
+export interface Refusal {
+  /** Refusals of one kind share their lines. */
+  readonly kind: string
+  /** Who was refused, and why. */
+  readonly sentence: string
+  readonly annotations: Readonly<Record<string, string>>
 }
 
-/** Gives what is to be told of every call that has ended. */
-export const make = (services: Context.Context<never>) => {
+export type TellRefusal = (refusal: Refusal) => void
+
+/** Gives what is to be told of every refusal. */
+export const make = (services: Context.Context<never>): TellRefusal => {
   const runFork = Effect.runForkWith(services)
   const clock = Context.get(services, Clock.Clock)
   const told = new Map<string, Told>()
-  return ({ code, details, path, peer }: EndedCall): void => {
-    if (!refusals.has(code)) return
-    const key = `${path} ${code}`
+  return ({ annotations, kind, sentence }) => {
     const now = clock.currentTimeMillisUnsafe()
-    const before = told.get(key)
+    const before = told.get(kind)
     if (before !== undefined && now - before.at < quietMillis) {
       before.count += 1
       return
     }
-    told.set(key, { at: now, count: 0 })
-    const line = Effect.annotateLogs(Effect.logWarning(`a client was refused: ${details}`), {
-      method: path.slice(1),
-      code: status[code],
-      peer,
-      ...(before === undefined || before.count === 0 ? {} : { alsoRefused: before.count }),
-    })
-    runFork(line)
+    told.set(kind, { at: now, count: 0 })
+    const more = before === undefined || before.count === 0 ? {} : { alsoRefused: before.count }
+    runFork(Effect.annotateLogs(Effect.logWarning(sentence), { ...annotations, ...more }))
   }
 }

@@ -28,6 +28,7 @@ import * as MsgbusQueues from "./msgbusQueues.ts"
 import * as MsgbusService from "./msgbusService.ts"
 import * as QueuesService from "./queuesService.ts"
 import * as Reflection from "./reflection.ts"
+import * as Refusals from "./refusals.ts"
 import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
 import * as StatsService from "./statsService.ts"
@@ -145,7 +146,9 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         "grpc.max_concurrent_streams": options.maxStreams ?? limitDefaults.maxStreams,
         "grpc.enable_channelz": 0,
       })
-      const sessions = Session.make(server, Effect.runForkWith(context), CallWatch.make(context), onDefect)
+      const tellRefusal = Refusals.make(context)
+      const watch = CallWatch.make(context, tellRefusal)
+      const sessions = Session.make(server, Effect.runForkWith(context), watch, onDefect)
       const admission = new Admission()
       yield* ServerGauges.watch(server, admission, context)
       MsgbusService.register(sessions, { topics, node, admission })
@@ -180,6 +183,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
         server.forceShutdown()
       })
       const port = yield* Effect.acquireRelease(listen(server, options), () => close)
+      ServerGauges.watchRefused(server, context, tellRefusal)
       return GrpcServer.of({ host: options.host, port, url: `grpc://${hostInUrl(options.host)}:${port}` })
     }),
   )
