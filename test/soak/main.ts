@@ -9,6 +9,7 @@ interface Soak {
 /** Loaded only when run. */
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   kills: () => import("./kills.ts"),
+  large: () => import("./large.ts"),
   "power-loss": () => import("./powerLoss.ts"),
   "slow-subscriber": () => import("./slowSubscriber.ts"),
 }
