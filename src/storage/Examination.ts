@@ -21,6 +21,8 @@ export const remedies = {
   unreadable: restore,
   /** The file was in use and its log is not beside it. */
   incomplete: `${wholeCopy}; "millrace backup DEST --from FILE --incomplete" makes a store of what is there`,
+  /** A log that is not the database's own. */
+  "foreign log": "remove the -wal file that the sentence names, and nothing else",
   "newer format": "use the version of millrace that wrote it, or a newer one",
   "older format": "start a node on it: it brings the store up to date",
   /** What the store says of itself: whose it is, its incarnation. */

@@ -34,6 +34,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     `  at ["id"]`,
   ],
   "resume.ts": ["invoice 1 for order 1", "invoice 2 for order 2", "started again", "invoice 3 for order 3"],
+  "backup.ts": ["0 findings in the backup"],
   "work-queue.ts": [
     "attempt 1: ada@example.org",
     "attempt 1: nobody",

@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { LogStore } from "../../src/storage/LogStore.ts"
-import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
+import { backup, examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
 import { draft, otherNode, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
@@ -129,6 +129,29 @@ describe("no alarm is given of a store", () => {
         beside.close()
       }).pipe(Effect.provide(open(path)))
       expect(yield* stored(path)).toEqual(["first"])
+    }),
+  )
+})
+
+describe("a backup beside the log of another store", () => {
+  it.live("is refused, and told what to remove; the log is not taken for its own", () =>
+    Effect.gen(function* () {
+      const { copy, path } = yield* makePaths
+      yield* Effect.gen(function* () {
+        yield* append("first")
+        yield* backup({ path, to: copy })
+        yield* append("second")
+        copyFileSync(`${path}-wal`, `${copy}-wal`)
+      }).pipe(Effect.provide(open(path)))
+      expect(yield* Effect.flip(stored(copy))).toMatchObject({
+        reason: "damaged",
+        message: expect.stringContaining(
+          "copy.db-wal beside it belongs to another store: remove copy.db-wal",
+        ) as string,
+      })
+      expect(yield* kindsFound(copy)).toEqual(["foreign log"])
+      rmSync(`${copy}-wal`)
+      expect(yield* stored(copy)).toEqual(["first"])
     }),
   )
 })

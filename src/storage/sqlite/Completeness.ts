@@ -8,7 +8,7 @@
  * "open" and has no log has lost commits: it was copied without it, or somebody removed it. After the death of a process
  * the log is still there. All of it happens at the beginning and the end: a commit costs what it did.
  */
-import { statSync } from "node:fs"
+import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { basename } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -24,6 +24,29 @@ const logHeaderBytes = 32
 /** Whether there are commits in the log beside a database. To be asked before SQLite opens the database. */
 export const hasLog = (path: string): boolean =>
   (statSync(`${path}-wal`, { throwIfNoEntry: false })?.size ?? 0) > logHeaderBytes
+
+/**
+ * Whether the log beside a database is that of another one. A database that was never used with a log says so in its
+ * header, as every backup does, and SQLite would take over whatever lies beside it all the same.
+ */
+export const hasForeignLog = (path: string): boolean => {
+  if (!hasLog(path)) return false
+  const file = openSync(path, "r")
+  try {
+    const version = Buffer.alloc(1)
+    return readSync(file, version, 0, 1, writeVersionAt) === 1 && version[0] === 1
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** Where SQLite's header says how the database is written: 1 with a rollback journal, 2 with a log. */
+const writeVersionAt = 18
+
+export const foreignLogSentence = (path: string): string => {
+  const log = `${basename(path)}-wal`
+  return `${path} was never used with a log, and ${log} beside it belongs to another store: remove ${log}`
+}
 
 /** Gives "open", "closed" or "backup". */
 export const selectState = "SELECT value FROM millrace_meta WHERE name = 'state'"

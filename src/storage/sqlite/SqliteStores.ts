@@ -17,7 +17,7 @@ import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
 import { damaged } from "../sql/StartCheck.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
-import { checkComplete, closing, hasLog, markOpen } from "./Completeness.ts"
+import { checkComplete, closing, foreignLogSentence, hasForeignLog, hasLog, markOpen } from "./Completeness.ts"
 import { removeLeftovers } from "./Leftovers.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
@@ -59,6 +59,9 @@ const open = (
   withOwnScope(
     Effect.gen(function* () {
       const hadLog = hasLog(file.path)
+      if (hasForeignLog(file.path)) {
+        return yield* new StoreUnusable({ reason: "damaged", message: foreignLogSentence(options.path) })
+      }
       const { durability = "fsync", reserveBytes = reserveBytesDefault } = options
       const client = yield* openClient(options.path, { filename: file.path })
       yield* setUp(client, options.path, durability)

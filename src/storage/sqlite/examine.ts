@@ -9,7 +9,7 @@ import { StoreUnusable } from "../../domain/errors.ts"
 import { type ExaminationEvent, type Finding, remedies } from "../Examination.ts"
 import { examine as examineStore } from "../sql/examination/examine.ts"
 import { sqliteDialect } from "../sql/SqliteDialect.ts"
-import { hasLog, incompleteSentence, isOpen } from "./Completeness.ts"
+import { foreignLogSentence, hasForeignLog, hasLog, incompleteSentence, isOpen } from "./Completeness.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { urlUnchanged } from "./unchanged.ts"
 
@@ -57,6 +57,7 @@ export const examine = (path: string): Stream.Stream<ExaminationEvent, StoreUnus
       })
       if (real.path === undefined) return Stream.fromIterable(real.events)
       const hadLog = hasLog(real.path)
+      const isForeign = hasForeignLog(real.path)
       const client = yield* SqliteClient.make({ filename: yield* urlUnchanged(real.path), readonly: true }).pipe(
         Effect.provide(Reactivity.layer),
         Effect.mapError((error) => notAvailable(path, error)),
@@ -64,6 +65,7 @@ export const examine = (path: string): Stream.Stream<ExaminationEvent, StoreUnus
       return examineStore(client, sqliteDialect, (session, report) =>
         Effect.map(isOpen(session), (isOpen) => {
           if (isOpen && !hadLog) report.add("incomplete", incompleteSentence(path))
+          if (isForeign) report.add("foreign log", foreignLogSentence(path))
         }),
       )
     }),

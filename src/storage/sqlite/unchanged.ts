@@ -9,7 +9,7 @@ import { rmSync, statSync, writeFileSync } from "node:fs"
 import { pathToFileURL } from "node:url"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { hasLog } from "./Completeness.ts"
+import { hasForeignLog, hasLog } from "./Completeness.ts"
 import { keep } from "./StoreFile.ts"
 
 /** What to open with SQLite, to read only, for as long as the scope is open. */
@@ -19,7 +19,7 @@ export const urlUnchanged = (path: string): Effect.Effect<URL, never, Scope.Scop
     const url = pathToFileURL(path)
     if (!isInUse) {
       url.searchParams.set("mode", "ro")
-      if (hasLog(path)) {
+      if (hasLog(path) && !hasForeignLog(path)) {
         url.searchParams.set("readonly_shm", "1")
         yield* indexFile(`${path}-shm`)
       } else {

@@ -97,8 +97,8 @@ export const ExamineProgressSchema: GenMessage<ExamineProgress> = /*@__PURE__*/
  */
 export type Finding = Message<"millrace.v1.Finding"> & {
   /**
-   * One of: not a database, damaged database, unreadable, incomplete, newer format, older format, identity, log, gap,
-   * duplicate, order, head, end, block, tombstone, not deleted, marker, key, queue, cursor.
+   * One of: not a database, damaged database, unreadable, incomplete, foreign log, newer format, older format,
+   * identity, log, gap, duplicate, order, head, end, block, tombstone, not deleted, marker, key, queue, cursor.
    *
    * @generated from field: string kind = 1;
    */
