@@ -88,10 +88,8 @@ const startNode = (data: string) =>
   Effect.gen(function* () {
     const port = yield* freePort
     const began = performance.now()
-    const program = yield* Program.start([
-      ...[Program.millrace, "serve", "--data", data],
-      ...["--grpc", `127.0.0.1:${port}`, "--admin", "off"],
-    ])
+    const flags = ["--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off"]
+    const program = yield* Program.start([Program.millrace, "serve", ...flags])
     yield* program.until(({ stdout }) => stdout.toString("utf8").startsWith("millrace ready"))
     return { program, url: `grpc://127.0.0.1:${port}`, millis: performance.now() - began } satisfies Started
   })
@@ -180,7 +178,14 @@ const measure = (data: string, gib: number, subscribers: number) =>
     const findings = last?._tag === "Examined" ? last.summary.findings : Number.NaN
     showProgress("")
     return {
-      ...{ bytes, messages, startRss, rss, readSeconds, backupSeconds, examineSeconds, findings },
+      bytes,
+      messages,
+      startRss,
+      rss,
+      readSeconds,
+      backupSeconds,
+      examineSeconds,
+      findings,
       jumps: jumps.reduce((sum, count) => sum + count, 0),
       startMillis: { empty: empty.millis, closed: closed.millis, killed: killed.millis },
     }
