@@ -224,6 +224,15 @@ export class LogStore extends Context.Service<
     /** The journal's last position; 0 where it is empty. */
     readonly end: Effect.Effect<number, StorageFailed>
 
+    /** Succeeds, with why, when the store has given up writing. Absent, or never succeeding, where it does not. */
+    readonly stopped?: Effect.Effect<string>
+
+    /**
+     * Calls a listener when the store has been opened again behind this service, with the journal's end: what was in
+     * doubt may have moved it. Nothing is written before the listener is done. Gives how to take the listener away again.
+     */
+    readonly onReopened?: (listener: (end: number) => Effect.Effect<void>) => () => void
+
     /** Succeeds where the store can be read and written now, and has room for more. */
     readonly check: Effect.Effect<void, StorageFailed | StorageFull>
   }

@@ -21,7 +21,7 @@ export interface FsyncFault {
   readonly isPending: () => boolean
 }
 
-const compiler = ["/usr/bin/cc", "/usr/local/bin/cc", "/usr/bin/gcc", "/usr/bin/clang"].find(existsSync)
+export const compiler = ["/usr/bin/cc", "/usr/local/bin/cc", "/usr/bin/gcc", "/usr/bin/clang"].find(existsSync)
 
 /** Why faults cannot be injected here, if so. Where tests must not be skipped (CI=true) a missing compiler is an error. */
 export const obstacle = ((): string | undefined => {

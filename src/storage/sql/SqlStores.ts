@@ -116,6 +116,7 @@ export const make = (
         Effect.map(session.values(selectHeads, []), (rows) => sortHeads(rows.map(toLogHead))),
       ),
       end: transaction.read("end", readEnd),
+      stopped: transaction.stopped,
       check: Effect.suspend((): Effect.Effect<void, StorageFailed | StorageFull> => {
         const refusal = readonly ? undefined : transaction.refusal()
         if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))

@@ -9,6 +9,7 @@
  * Where space runs out, what adds is refused from then on, and what takes away is tried once more in the space that is
  * set free for it (`Room`).
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SqlClient } from "effect/sql/SqlClient"
@@ -51,6 +52,9 @@ export class WriteTransaction {
   private readonly dialect: Dialect
   private readonly obstacle: () => string | undefined
   private readonly room: Room | undefined
+  private readonly whyStopped = Deferred.makeUnsafe<string>()
+  /** Succeeds when nothing more is written, with why. */
+  readonly stopped = Deferred.await(this.whyStopped)
   private why: string | undefined
   private unreadable = false
   /** Transactions that wait for the connection, or are in the middle of it: what comes after them must not overtake. */
@@ -220,6 +224,7 @@ export class WriteTransaction {
 
   private unknown(operation: string, error: SqlError): OutcomeUnknown {
     this.why ??= error.message
+    Deferred.doneUnsafe(this.whyStopped, Effect.succeed(this.why))
     return new OutcomeUnknown({ operation, message: `the outcome is unknown: ${error.message}` })
   }
 }

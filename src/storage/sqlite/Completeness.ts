@@ -10,6 +10,7 @@
  */
 import { closeSync, openSync, readSync, statSync } from "node:fs"
 import { basename } from "node:path"
+import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -85,11 +86,31 @@ export const checkComplete = (
     }),
   )
 
+/** Keeps the log of a database from being removed when the database is closed. */
+export interface LogGuard {
+  readonly keepLog: () => void
+}
+
+/** A guard for a client that is opened in the same scope later. */
+export const guardLog = (path: string): Effect.Effect<LogGuard, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    let reader: DatabaseSync | undefined
+    yield* Effect.addFinalizer(() => Effect.sync(() => reader?.close()))
+    return {
+      // The log goes with the last connection that may write. This one may not, and is the last.
+      keepLog: () => {
+        const opened = new DatabaseSync(path, { readOnly: true })
+        reader = opened
+        opened.prepare("PRAGMA schema_version").get()
+      },
+    }
+  })
+
 /**
  * Sees to it that "closed" is written before the client closes, however the opening goes on: whoever closes the last
  * connection removes the log.
  */
-export const closing = (client: SqlClient): Effect.Effect<void, never, Scope.Scope> =>
+export const closing = (client: SqlClient, guard: LogGuard): Effect.Effect<void, never, Scope.Scope> =>
   Effect.addFinalizer(() =>
     Effect.gen(function* () {
       const connection = yield* client.reserve
@@ -103,8 +124,8 @@ export const closing = (client: SqlClient): Effect.Effect<void, never, Scope.Sco
     }).pipe(
       Effect.scoped,
       Effect.retry({ times: 2 }),
-      // A disk that takes not even this does not take the log's content either, and SQLite then leaves the log.
-      Effect.ignore,
+      // A disk that takes not even this: the log has to stay, also where nothing is in it that is not in the database.
+      Effect.catch(() => Effect.sync(() => guard.keepLog())),
     ),
   )
 

@@ -17,9 +17,10 @@ import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
 import { damaged } from "../sql/StartCheck.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
-import { checkComplete, closing, foreignLogSentence, hasForeignLog, hasLog, markOpen } from "./Completeness.ts"
+import { checkComplete, closing, foreignLogSentence, guardLog, hasForeignLog, hasLog, markOpen } from "./Completeness.ts"
 import { removeLeftovers } from "./Leftovers.ts"
 import * as SqliteClient from "./SqliteClient.ts"
+import { renewLog, renewLogOnceStopped } from "./writeAheadLog.ts"
 import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
 import { hold, notWritable, type StoreFile } from "./StoreFile.ts"
 
@@ -38,11 +39,16 @@ export interface SqliteOptions {
   readonly reserveBytes?: number | undefined
 }
 
+export interface OpenOptions extends SqliteOptions {
+  /** Whether it was open before in this process: then the file must be there. */
+  readonly again?: boolean | undefined
+}
+
 /** The store that writes. Held by one process; closed with the scope. */
-export const layer = (options: SqliteOptions): Layer.Layer<StoreServices, StoreUnusable> =>
+export const layer = (options: OpenOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(
     Effect.gen(function* () {
-      const file = yield* hold(options.path)
+      const file = yield* hold(options.path, options.again === true ? "must be there" : "may be made")
       removeLeftovers(file.path)
       const { reserveBytes = reserveBytesDefault } = options
       // A full disk may not even let the store be opened: what was kept for that is set free then.
@@ -62,11 +68,13 @@ const open = (
       if (hasForeignLog(file.path)) {
         return yield* new StoreUnusable({ reason: "damaged", message: foreignLogSentence(options.path) })
       }
+      yield* renewLog(file.path)
+      const guard = yield* guardLog(file.path)
       const { durability = "fsync", reserveBytes = reserveBytesDefault } = options
       const client = yield* openClient(options.path, { filename: file.path })
       yield* setUp(client, options.path, durability)
       yield* sentenced(options.path, checkComplete(client, options.path, hadLog))
-      yield* closing(client)
+      yield* closing(client, guard)
       const stores = yield* SqlStores.make(client, sqliteDialect, {
         name: options.path,
         node: options.node,
@@ -76,6 +84,7 @@ const open = (
         room: reserveBytes > 0 ? yield* Reserve.open(file.path, reserveBytes) : undefined,
       })
       yield* sentenced(options.path, markOpen(client))
+      yield* renewLogOnceStopped(file.path, stores)
       return toContext(stores)
     }),
   )

@@ -23,8 +23,14 @@ export interface StoreFile {
 /**
  * Makes the directory (0700) and the file (0600) where they do not exist, and holds the store until the scope closes.
  */
-export const hold = (path: string): Effect.Effect<StoreFile, StoreUnusable, Scope.Scope> =>
+export const hold = (
+  path: string,
+  file: "may be made" | "must be there" = "may be made",
+): Effect.Effect<StoreFile, StoreUnusable, Scope.Scope> =>
   Effect.gen(function* () {
+    if (file === "must be there" && statSync(path, { throwIfNoEntry: false }) === undefined) {
+      return yield* new StoreUnusable({ reason: "not available", message: `the file ${path} is gone` })
+    }
     const real = yield* touch(path)
     yield* Effect.acquireRelease(lock(path, `${real}-lock`), (database) => Effect.sync(() => database.close()))
     const inode = statSync(real).ino

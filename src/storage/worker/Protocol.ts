@@ -45,6 +45,8 @@ export type Operation =
   | { readonly operation: "heads" }
   | { readonly operation: "end" }
   | { readonly operation: "check" }
+  /** Is answered when the store gives up. */
+  | { readonly operation: "stopped" }
   | { readonly operation: "apply"; readonly operations: ReadonlyArray<QueueOperation> }
   | { readonly operation: "page"; readonly queue: string; readonly after: number; readonly limit: PageLimit }
   | { readonly operation: "queues" }
@@ -67,6 +69,8 @@ export interface Answers {
   readonly heads: ReadonlyArray<LogHead>
   readonly end: number
   readonly check: undefined
+  /** Why. */
+  readonly stopped: string
   readonly apply: ReadonlyArray<QueueResult>
   readonly page: QueuePage
   readonly queues: ReadonlyArray<QueueState>

@@ -2,6 +2,7 @@
  * Stores whose backend runs in threads of its own: one that writes, and readers beside it, so that replay
  * never waits for a commit to reach the disk.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
@@ -33,11 +34,21 @@ export const make = ({
   readers = 0,
 }: WorkerOptions): Effect.Effect<Stores, StoreUnusable, Scope.Scope> =>
   Effect.gen(function* () {
+    const stopped = yield* Deferred.make<string>()
+    /** A thread that has ended has given up, too. */
+    const watch = (thread: StorageThread) =>
+      thread.call<"stopped">({ operation: "stopped" }).pipe(
+        Effect.catch(({ message }) => Effect.succeed(message)),
+        Effect.flatMap((why) => Deferred.succeed(stopped, why)),
+        Effect.forkScoped({ startImmediately: true }),
+      )
     const writer = yield* StorageThread.open(module, { role: "writer", options })
+    yield* watch(writer)
     const reading: Array<StorageThread> = []
     for (let i = 0; i < readers; i++) {
       yield* StorageThread.open(module, { role: "reader", options }).pipe(
-        Effect.map((reader) => reading.push(reader)),
+        Effect.tap((reader) => Effect.sync(() => reading.push(reader))),
+        Effect.tap(watch),
         Effect.catch((error) => Effect.logWarning(`a storage reader did not start: ${error.message}`)),
         Effect.forkScoped,
       )
@@ -86,6 +97,7 @@ export const make = ({
         ),
       heads: read<"heads">({ operation: "heads" }),
       end: read<"end">({ operation: "end" }),
+      stopped: Deferred.await(stopped),
       check: Effect.suspend(() =>
         Effect.forEach([writer, ...reading], (thread) => thread.call<"check">({ operation: "check" }), {
           discard: true,

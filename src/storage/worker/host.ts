@@ -40,6 +40,8 @@ const loading = import(module) as Promise<BackendModule>
 const scope = Scope.makeUnsafe()
 /** Calls that are not answered yet. */
 const underWay = new Map<number, Fiber.Fiber<Answer, CallError>>()
+/** The call that waits for the store to give up: it does not hold up its closing. */
+let watching: Fiber.Fiber<Answer, CallError> | undefined
 let stores: Stores | undefined
 let opening: Promise<void> = Promise.resolve()
 
@@ -102,6 +104,8 @@ const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Eff
       return Effect.map(logs.end, (answer) => ({ answer }))
     case "check":
       return Effect.as(logs.check, { answer: undefined })
+    case "stopped":
+      return Effect.map(logs.stopped ?? Effect.never, (answer) => ({ answer }))
     case "apply":
       return Effect.map(queues.apply(call.operations), (answer) => ({ answer }))
     case "page":
@@ -127,6 +131,7 @@ const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Eff
 const answer = (stores: Stores, call: number, operation: Operation): void => {
   const fiber = Effect.runFork(Effect.suspend(() => perform(stores, operation)))
   underWay.set(call, fiber)
+  if (operation.operation === "stopped") watching = fiber
   fiber.addObserver((exit) => {
     underWay.delete(call)
     if (Exit.isSuccess(exit)) return reply({ type: "answer", call, answer: exit.value.answer }, exit.value.transfer)
@@ -142,6 +147,7 @@ const close = async (): Promise<void> => {
 }
 
 const end = async (): Promise<void> => {
+  watching?.interruptUnsafe()
   await Effect.runPromise(Effect.andThen(Fiber.awaitAll(underWay.values()), Scope.close(scope, Exit.void)))
   // Nothing is left to listen to: the thread ends.
   port.close()

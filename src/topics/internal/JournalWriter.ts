@@ -192,6 +192,17 @@ const make = Effect.fnUntraced(function* () {
       enqueue(new CallEntry(start, (error) => resume(Effect.fail(error))))
     })
 
+  // In its turn: when what went to the store before has come back, and before anything else goes there.
+  const { onReopened } = store
+  if (onReopened !== undefined) {
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        onReopened((end) => Effect.ignore(call("reopened", Effect.succeed(end), (reached) => feed.jump(reached)))),
+      ),
+      (remove) => Effect.sync(remove),
+    )
+  }
+
   yield* Effect.addFinalizer(() =>
     Effect.suspend(() => {
       isClosing = true

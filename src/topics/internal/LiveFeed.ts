@@ -50,6 +50,8 @@ export class LiveFeed extends Context.Service<
   {
     /** Gives a commit to the feeds: its messages in journal order, and the journal's end after it. Never waits. */
     readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
+    /** Sends every subscriber to storage for what it holds up to the journal's end, because nobody knows what came there. */
+    readonly jump: (end: number) => void
     /** The journal's end as far as commits were offered. */
     readonly position: () => number
     /** Whether anybody follows anything. */
@@ -158,6 +160,13 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     for (const [feed, batch] of matched) hold(feed, batch, end)
   }
 
+  const jump = (end: number): void => {
+    position = end
+    for (const feed of feeds.values()) {
+      publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
+    }
+  }
+
   const open = Effect.fnUntraced(function* (filter: JournalFilter) {
     const key = feedKey(filter)
     let feed = feeds.get(key)
@@ -223,6 +232,7 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
 
   return LiveFeed.of({
     offer,
+    jump,
     position: () => position,
     hasSubscribers: () => feeds.size > 0,
     heldBytes: () => heldBytes,

@@ -1,0 +1,200 @@
+/**
+ * Stores that open themselves again when they had to give up: after an I/O error nobody knows what is on the disk, and
+ * the only way to find out is to close everything and read it anew (see `LogStore` on failure).
+ *
+ *           the store gives up                  closed, opened, found whole
+ *     up ───────────────────────▶ down ───────────────────────────────────────▶ up
+ *                                 │  ▲
+ *                                 └──┘ does not open: again, later and later
+ *
+ * While it is down writes are refused at once, and reads wait a while. It must be the same store that comes back, with
+ * everything that was acknowledged; what was in doubt may be there or not. Before anything new is written, whoever
+ * follows the journal is told where it ends now.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Latch from "effect/Latch"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { StorageFailed, StoreUnusable } from "../domain/errors.ts"
+import * as NodeId from "../domain/NodeId.ts"
+import { fromContext, type Stores, type StoreServices, toContext } from "./Stores.ts"
+
+/** Milliseconds before the second attempt; twice as many before each that follows, up to the longest. */
+const delayMillisMin = 250
+const delayMillisMax = 10_000
+/** Who stayed up for so long has recovered: the next failure begins with short delays again. */
+const steadyMillis = 60_000
+
+/** How long a read waits for the store to be back. */
+const patienceMillis = 5000
+
+/** @param again whether it was open before: then it must be there, and is not to be made */
+type Open = (again: boolean) => Layer.Layer<StoreServices, StoreUnusable>
+
+interface Opened {
+  readonly stores: Stores
+  readonly scope: Scope.Closeable
+}
+
+const openOnce = (open: Open, again: boolean): Effect.Effect<Opened, StoreUnusable> =>
+  Effect.gen(function* () {
+    const scope = yield* Scope.make()
+    const context = yield* Layer.buildWithScope(open(again), scope).pipe(
+      Effect.onError(() => Scope.close(scope, Exit.void)),
+    )
+    return { stores: fromContext(context), scope }
+  })
+
+const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, StoreUnusable, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  let opened: Opened = yield* Effect.acquireRelease(openOnce(open, false), () => Scope.close(opened.scope, Exit.void))
+  const { info } = opened.stores.logs
+  const listeners = new Set<(end: number) => Effect.Effect<void>>()
+  /** Open while the store is. */
+  const isUp = yield* Latch.make(true)
+  let refusal = ""
+  /** The last position that was acknowledged. */
+  let acknowledged = yield* Effect.orElseSucceed(opened.stores.logs.end, () => 0)
+
+  const refused = (operation: string) => Effect.fail(new StorageFailed({ operation, message: refusal }))
+
+  const write = <A, E>(operation: string, use: (stores: Stores) => Effect.Effect<A, E>) =>
+    Effect.suspend((): Effect.Effect<A, E | StorageFailed> =>
+      Latch.isOpen(isUp) ? use(opened.stores) : refused(operation),
+    )
+
+  const read = <A, E>(operation: string, use: (stores: Stores) => Effect.Effect<A, E>) =>
+    Effect.suspend((): Effect.Effect<A, E | StorageFailed> => {
+      if (Latch.isOpen(isUp)) return use(opened.stores)
+      return Effect.flatMap(
+        Effect.timeoutOption(Latch.await(isUp), patienceMillis),
+        (back): Effect.Effect<A, E | StorageFailed> => (back._tag === "Some" ? use(opened.stores) : refused(operation)),
+      )
+    })
+
+  const reached = (position: number | undefined): void => {
+    if (position !== undefined && position > acknowledged) acknowledged = position
+  }
+
+  /** Opens the store, if it is the one that it was. */
+  const reopenOnce = Effect.gen(function* () {
+    const next = yield* openOnce(open, true)
+    return yield* Effect.gen(function* () {
+      const end = yield* Effect.mapError(
+        next.stores.logs.end,
+        ({ message }) => new StoreUnusable({ reason: "not available", message }),
+      )
+      const { node, incarnation } = next.stores.logs.info
+      if (incarnation !== info.incarnation || !NodeId.equals(node, info.node)) {
+        return yield* new StoreUnusable({
+          reason: "other identity",
+          message: "there is another store in the place of the one that was open",
+        })
+      }
+      if (end < acknowledged) {
+        return yield* new StoreUnusable({
+          reason: "incomplete",
+          message: `it ends at position ${end}, and what was acknowledged reaches to ${acknowledged}`,
+        })
+      }
+      // In one step with the last look: whatever interrupts from here on, the end of it all closes it.
+      opened = next
+      return end
+    }).pipe(Effect.onError(() => Scope.close(next.scope, Exit.void)))
+  })
+
+  const reopen = Effect.fnUntraced(function* (why: string, delayMillis: number) {
+    const begin = `the store stopped writing and is being opened again (${why})`
+    for (let delay = delayMillis, said = ""; ; delay = later(delay)) {
+      if (delay > 0) yield* Effect.sleep(delay)
+      const attempt = yield* Effect.result(reopenOnce)
+      if (attempt._tag === "Success") return attempt.success
+      const { message } = attempt.failure
+      refusal = `${begin}; so far it cannot be opened: ${message}`
+      if (message !== said) yield* Effect.logError(refusal)
+      said = message
+    }
+  })
+
+  const monotonicMillis = () => Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
+
+  yield* Effect.gen(function* () {
+    let delay = 0
+    while (true) {
+      const upSince = monotonicMillis()
+      const why = yield* opened.stores.logs.stopped ?? Effect.never
+      if (monotonicMillis() - upSince >= steadyMillis) delay = 0
+      refusal = `the store stopped writing and is being opened again (${why})`
+      Latch.closeUnsafe(isUp)
+      yield* Effect.logError(refusal)
+      yield* Scope.close(opened.scope, Exit.void)
+      const end = yield* reopen(why, delay)
+      reached(end)
+      yield* Effect.forEach(listeners, (listener) => listener(end), { discard: true })
+      Latch.openUnsafe(isUp)
+      yield* Effect.logInfo("the store is open again, with everything that was acknowledged")
+      delay = later(delay)
+    }
+  }).pipe(Effect.forkScoped)
+
+  return {
+    logs: {
+      info,
+      append: (requests) =>
+        Effect.map(
+          write("append", ({ logs }) => logs.append(requests)),
+          (result) => {
+            reached(result.positions.at(-1))
+            return result
+          },
+        ),
+      accept: (log, messages) =>
+        Effect.map(
+          write("accept", ({ logs }) => logs.accept(log, messages)),
+          (result) => {
+            reached(result.accepted.at(-1)?.position)
+            return result
+          },
+        ),
+      tombstone: (request) =>
+        Effect.map(
+          write("tombstone", ({ logs }) => logs.tombstone(request)),
+          (result) => {
+            reached(result.marker?.position)
+            return result
+          },
+        ),
+      readLog: (log, from, limit) => read("readLog", ({ logs }) => logs.readLog(log, from, limit)),
+      readJournal: (after, filter, limit) => read("readJournal", ({ logs }) => logs.readJournal(after, filter, limit)),
+      head: (log) => read("head", ({ logs }) => logs.head(log)),
+      heads: read("heads", ({ logs }) => logs.heads),
+      end: read("end", ({ logs }) => logs.end),
+      check: write("check", ({ logs }) => logs.check),
+      onReopened: (listener) => {
+        listeners.add(listener)
+        return () => listeners.delete(listener)
+      },
+    },
+    queues: {
+      apply: (operations) => write("apply", ({ queues }) => queues.apply(operations)),
+      page: (queue, after, limit) => read("page", ({ queues }) => queues.page(queue, after, limit)),
+      queues: read("queues", ({ queues }) => queues.queues),
+    },
+    cursors: {
+      claim: (claim) => write("claim", ({ cursors }) => cursors.claim(claim)),
+      move: (moves) => write("move", ({ cursors }) => cursors.move(moves)),
+      reset: (request) => write("reset", ({ cursors }) => cursors.reset(request)),
+      delete: (name) => write("delete", ({ cursors }) => cursors.delete(name)),
+      cursors: read("cursors", ({ cursors }) => cursors.cursors),
+    },
+  }
+})
+
+const later = (delay: number): number => Math.min(Math.max(2 * delay, delayMillisMin), delayMillisMax)
+
+/** The stores of a layer, which is built again whenever they have given up. */
+export const layer = (open: Open): Layer.Layer<StoreServices, StoreUnusable> =>
+  Layer.effectContext(Effect.map(make(open), (stores): Context.Context<StoreServices> => toContext(stores)))

@@ -1,0 +1,85 @@
+/**
+ * A disk that fails: the cases, the library that makes system calls fail with EIO, and the application that goes through
+ * the cases with it (`eioApp.ts`).
+ */
+import { execFile } from "node:child_process"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { promisify } from "node:util"
+import { Effect, type Scope } from "effect"
+import { pathTo, start } from "../crash/Program.ts"
+import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { compiler } from "./fsyncFault.ts"
+import type { Planted } from "./Ledger.ts"
+
+export interface EioCase {
+  readonly kind: "sync" | "write"
+  /** The first call of its kind that fails, from 1 on. */
+  readonly call: number
+  /** Whether all later ones fail, too. */
+  readonly lasting: boolean
+  /** From when on calls are counted: when the store is opened, or under load. */
+  readonly when: "load" | "opening"
+  /** The store as it is by itself, or opened again when it has failed: on the event loop, or in its threads. */
+  readonly how: "stays down" | "comes back" | "comes back in threads"
+  /** What is wrong on purpose, and has to be found. */
+  readonly planted?: Planted | undefined
+}
+
+export interface EioOutcome {
+  readonly case: EioCase
+  readonly injected: number
+  /** Whether it failed while it was in use, and not only while it was closed. */
+  readonly hasFailed: boolean
+  readonly unknown: number
+  readonly acknowledged: number
+  readonly verdict: string
+  readonly problems: ReadonlyArray<string>
+}
+
+/** Goes through cases in a process of its own. */
+export const runCases = (
+  cases: ReadonlyArray<EioCase>,
+  onOutcome: (outcome: EioOutcome) => void = () => {},
+): Effect.Effect<ReadonlyArray<EioOutcome>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const directory = yield* temporaryDirectory
+    const library = join(directory, "eio.so")
+    const control = join(directory, "control")
+    const source = pathTo(import.meta.url, "./shim/eio.c")
+    writeFileSync(control, Buffer.alloc(20))
+    yield* Effect.promise(() =>
+      promisify(execFile)(compiler!, ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"]),
+    )
+    const app = yield* start([pathTo(import.meta.url, "./eioApp.ts"), directory, JSON.stringify(cases)], {
+      env: { LD_PRELOAD: library, EIO_CONTROL: control, EIO_FILES: "/bus.sqlite" },
+    })
+    app.closeInput()
+    let told = 0
+    const outcomes = (): ReadonlyArray<EioOutcome> =>
+      app.stdout
+        .toString("utf8")
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as EioOutcome)
+    yield* Effect.orDie(
+      app.until(() => {
+        const all = outcomes()
+        for (; told < all.length; told++) onOutcome(all[told]!)
+        return all.length === cases.length
+      }),
+    )
+    yield* app.ended
+    return outcomes()
+  })
+
+/** Each of the first so many calls of both kinds, once and for good. */
+export const sweep = (
+  calls: number,
+  more: Pick<EioCase, "when" | "how"> & { readonly planted?: Planted },
+): ReadonlyArray<EioCase> =>
+  (["sync", "write"] as const).flatMap((kind) =>
+    [false, true].flatMap((lasting) =>
+      Array.from({ length: calls }, (_, i) => ({ kind, call: i + 1, lasting, ...more })),
+    ),
+  )
