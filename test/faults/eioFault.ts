@@ -3,14 +3,14 @@
  * the cases with it (`eioApp.ts`).
  */
 import { execFile } from "node:child_process"
-import { writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { Effect, type Scope } from "effect"
 import { pathTo, start } from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { compiler } from "./fsyncFault.ts"
-import type { Planted } from "./Ledger.ts"
+import { clean, type Planted } from "./Ledger.ts"
 
 export interface EioCase {
   readonly kind: "sync" | "write"
@@ -37,13 +37,23 @@ export interface EioOutcome {
   readonly problems: ReadonlyArray<string>
 }
 
+/** Whether a case ended as it should. One that crashed has no verdict. */
+export const isClean = ({ problems, verdict }: Partial<EioOutcome>): boolean =>
+  verdict === clean && problems?.length === 0
+
+/** Where syncs cost nothing, if there is such a place: what they return is what counts here. */
+const memoryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "millrace-eio-"))),
+  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true })),
+)
+
 /** Goes through cases in a process of its own. */
 export const runCases = (
   cases: ReadonlyArray<EioCase>,
   onOutcome: (outcome: EioOutcome) => void = () => {},
 ): Effect.Effect<ReadonlyArray<EioOutcome>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const directory = yield* temporaryDirectory
+    const directory = yield* memoryDirectory
     const library = join(directory, "eio.so")
     const control = join(directory, "control")
     const source = pathTo(import.meta.url, "./shim/eio.c")

@@ -6,7 +6,8 @@
 import { renameSync, writeFileSync } from "node:fs"
 import { Cause, Effect, Exit, Layer, Stream } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
-import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import { backend } from "../../src/storage/sqlite/preload.ts"
+import * as Worker from "../../src/storage/worker/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 
 /** What came of an operation: `ok`, or the name of its error. */
@@ -79,7 +80,7 @@ const program = Effect.gen(function* () {
   })
 })
 
-await Effect.runPromise(
-  program.pipe(Effect.scoped, Effect.provide(Topics.layer.pipe(Layer.provide(Sqlite.layer({ path }))))),
-)
+// As it is by itself, and is not opened again.
+const store = Worker.layer({ module: backend, options: { path }, readers: 1 })
+await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Topics.layer.pipe(Layer.provide(store)))))
 process.disconnect()

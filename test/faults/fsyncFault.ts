@@ -9,8 +9,8 @@ import { promisify } from "node:util"
 import { Effect } from "effect"
 import { pathTo } from "../crash/Program.ts"
 
-/** Milliseconds longer; not before something else is said; EIO once; as ever. */
-export type Fault = `delay ${number}` | "hold" | "fail" | "none"
+/** Milliseconds longer; not before something else is said; EIO once; EIO each time; as ever. */
+export type Fault = `delay ${number}` | "hold" | "fail" | "broken" | "none"
 
 export interface FsyncFault {
   /** For the child process. */

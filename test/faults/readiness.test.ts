@@ -50,22 +50,30 @@ describe.skipIf(FsyncFault.obstacle !== undefined)("a node whose disk", () => {
     expect((await node.command.stop()).code).toBe(0)
   })
 
-  it("failed in a commit is not ready until it is started again", async () => {
+  it("failed in a commit is not ready, and ready again when the disk is, without being started again", async () => {
     const cwd = makeDirectory()
     const fault = await Effect.runPromise(FsyncFault.make(cwd))
     const node = await startNode(cwd, stall, { env: fault.env })
     await untilReady(node)
-    fault.set("fail")
-    expect((await run(["publish", "a", "hello"], { cwd })).code).toBe(1)
-    const { status, text } = await readyz(node)
-    expect([status, text]).toEqual([
-      503,
-      expect.stringMatching(new RegExp(`^NOT_READY the store stopped writing; .* ${since}$`)),
-    ])
-    await node.command.stop()
-    const again = await startNode(cwd, stall)
-    expect(await untilReady(again)).toEqual({ status: 200, text: "READY\n" })
-    await again.command.stop()
+    expect((await run(["publish", "a", "before"], { cwd })).code).toBe(0)
+    const subscriber = start(["subscribe", "a", "--from", "start", "--limit", "3"], { cwd, input: "" })
+    await subscriber.until(({ stdout }) => stdout === "before\n")
+    fault.set("broken")
+    const doubtful = await run(["publish", "a", "doubtful", "--key", "k"], { cwd })
+    expect([doubtful.code, doubtful.stderr]).toEqual([1, expect.stringContaining("outcome is unknown")])
+    const why = "the store stopped writing and is being opened again"
+    const { text } = await until(node, ({ text }) => text.includes("so far it cannot be opened"))
+    expect(text).toMatch(new RegExp(`^NOT_READY ${why} \\(disk I/O error\\); so far it cannot be opened: .* ${since}$`))
+    const refused = await run(["publish", "a", "refused"], { cwd })
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining(why)])
+    expect((await fetch(`${node.report["admin"]}/healthz`)).status).toBe(200)
+    fault.set("none")
+    await untilReady(node)
+    // What was in doubt is not stored twice, whether it was there or not, and the subscriber was never cut off.
+    expect((await run(["publish", "a", "doubtful", "--key", "k"], { cwd })).code).toBe(0)
+    expect((await run(["publish", "a", "after"], { cwd })).code).toBe(0)
+    expect((await subscriber.ended).stdout).toBe("before\ndoubtful\nafter\n")
+    expect((await node.command.stop()).code).toBe(0)
   })
 })
 

@@ -8,6 +8,7 @@ interface Soak {
 
 /** Loaded only when run. */
 const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
+  eio: () => import("./eio.ts"),
   kills: () => import("./kills.ts"),
   large: () => import("./large.ts"),
   "power-loss": () => import("./powerLoss.ts"),

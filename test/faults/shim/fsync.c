@@ -6,6 +6,7 @@
  *   delay N               N milliseconds longer
  *   hold                  not before the file says something else
  *   fail                  EIO, once: the file is removed
+ *   broken                EIO, for as long as the file says so
  *
  * After EIO nothing was synced, as on a disk that lost the write.
  */
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum fault { NONE, DELAY, HOLD, FAIL };
+enum fault { NONE, DELAY, HOLD, FAIL, BROKEN };
 
 static void pause_millis(long millis) {
   struct timespec time = {millis / 1000, (millis % 1000) * 1000000L};
@@ -37,6 +38,7 @@ static enum fault read_fault(const char *path, long *millis) {
   if (sscanf(text, "delay %ld", millis) == 1) return DELAY;
   if (strncmp(text, "hold", 4) == 0) return HOLD;
   if (strncmp(text, "fail", 4) == 0) return FAIL;
+  if (strncmp(text, "broken", 6) == 0) return BROKEN;
   return NONE;
 }
 
@@ -50,7 +52,7 @@ static int with_fault(const char *name, int file) {
     pause_millis(1);
     fault = read_fault(path, &millis);
   }
-  if (fault == FAIL && unlink(path) == 0) {
+  if (fault == BROKEN || (fault == FAIL && unlink(path) == 0)) {
     errno = EIO;
     return -1;
   }
