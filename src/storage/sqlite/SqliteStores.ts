@@ -17,7 +17,15 @@ import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
 import { damaged } from "../sql/StartCheck.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
-import { checkComplete, closing, foreignLogSentence, guardLog, hasForeignLog, hasLog, markOpen } from "./Completeness.ts"
+import {
+  checkComplete,
+  closing,
+  foreignLogSentence,
+  guardLog,
+  hasForeignLog,
+  hasLog,
+  markOpen,
+} from "./Completeness.ts"
 import { removeLeftovers } from "./Leftovers.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { renewLog, renewLogOnceStopped } from "./writeAheadLog.ts"
