@@ -47,7 +47,7 @@ export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidAr
 
 /** The queues of the node at the URL. */
 export const layerOfQueues = (url: Option.Option<string>): Layer.Layer<Queues, InvalidArgument> =>
-  layerQueues({ url: findUrl(url) })
+  layerQueues({ url: findUrl(url), onReconnect: tellReconnect })
 
 /** The figures of the node at the URL. */
 export const layerOfStats = (url: Option.Option<string>): Layer.Layer<Stats, InvalidArgument> =>

@@ -26,6 +26,7 @@ describe.skipIf(!isThere && process.env["CI"] !== "true")("grpcurl", () => {
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
+      "millrace.v1.CursorsService",
       "millrace.v1.MaintenanceService",
       "millrace.v1.QueuesService",
       "millrace.v1.StatsService",

@@ -3,8 +3,8 @@
  */
 
 interface Common {
-  /** What waits: a subscription or a consumer that goes on afterwards, or publishes with keys that are sent again. */
-  readonly of: "subscription" | "consumer" | "publish"
+  /** What waits: a subscription, a consumer or a taker that goes on afterwards, or publishes with keys that are sent again. */
+  readonly of: "subscription" | "consumer" | "taker" | "publish"
   readonly url: string
 }
 

@@ -8,7 +8,9 @@ import type { BusError } from "./errorCodec.ts"
 /** Lets through the errors that a call can have, and `Unavailable`: a node that answers with another is not to be understood. */
 export const only =
   <Tag extends Exclude<BusError["_tag"], "Unavailable">>(...tags: ReadonlyArray<Tag>) =>
-  <A>(effect: Effect.Effect<A, BusError>): Effect.Effect<A, Extract<BusError, { readonly _tag: Tag }> | Unavailable> =>
+  <A, R>(
+    effect: Effect.Effect<A, BusError, R>,
+  ): Effect.Effect<A, Extract<BusError, { readonly _tag: Tag }> | Unavailable, R> =>
     Effect.mapError(effect, (error) =>
       error._tag === "Unavailable" || tags.some((tag) => tag === error._tag)
         ? (error as Extract<BusError, { readonly _tag: Tag }> | Unavailable)

@@ -1,35 +1,36 @@
 /**
  * The client: the service `Queues` of a node elsewhere, with the promises it has in process.
  *
- * A taker whose connection is lost fails with `Unavailable`: repeat it with a schedule where it shall come back. What it
- * had in hand is handed out again.
+ * A taker outlives the loss of its connection: it comes back and goes on, and what it had in hand is handed out again,
+ * except for what it has done already.
  */
-import * as Cause from "effect/Cause"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Queue from "effect/Queue"
-import type { ServiceError } from "@grpc/grpc-js"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import * as Message from "../../domain/Message.ts"
-import type { QueueItem } from "../../domain/QueueItem.ts"
-import { backoffDefault, attemptsMaxDefault, reasonOf } from "../../queues/taking.ts"
-import { Queues, type TakeOptions } from "../../queues/Queues.ts"
+import { attemptsMaxDefault } from "../../queues/taking.ts"
+import { Queues } from "../../queues/Queues.ts"
 import { traced } from "../../queues/tracing.ts"
 import { only } from "./answers.ts"
 import * as codec from "./codec.ts"
 import * as Connection from "./connection.ts"
-import { type BusError, fromStatus } from "./errorCodec.ts"
-import { QueuesService, type TakeRequest } from "./gen/millrace/v1/queues_pb.ts"
+import { QueuesService } from "./gen/millrace/v1/queues_pb.ts"
 import * as queueCodec from "./queueCodec.ts"
+import type { ReconnectEvent } from "./ReconnectEvent.ts"
+import type { ReconnectOptions } from "./reconnecting.ts"
+import * as Taking from "./taking.ts"
 
 export interface GrpcQueuesOptions {
   /** `grpc://HOST:PORT` */
   readonly url: string
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
+  /** How long a taker tries to come back after its connection was lost; by default for ever. 0 for not at all. */
+  readonly reconnectFor?: Duration.Input | undefined
+  /** Told when the connection is lost while a taker waits for it, at each attempt, and when it is back. */
+  readonly onReconnect?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
   /**
    * After this time of silence the node is asked whether it is still there, while anything waits for it, and the
    * connection is given up where no answer comes within half of it; by default 20 seconds.
@@ -56,8 +57,6 @@ const writing = only(...writeErrors)
 const enqueuing = only(...writeErrors, "NotPermitted", "MessageTooLarge")
 const takingFrom = only(...writeErrors, "QueueTaken")
 
-const step = (step: TakeRequest["step"]): TakeRequest => ({ $typeName: "millrace.v1.TakeRequest", step })
-
 /** The queues of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
 export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, InvalidArgument> =>
   Layer.effect(
@@ -83,45 +82,10 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
         return answer.items.map(queueCodec.item)
       })
 
-      /** A stream that takes a queue: the items as they are handed out, and what tells the node what became of them. */
-      const openTake = Effect.fnUntraced(function* (queue: string, attemptsMax: number) {
-        const handedOut = yield* Queue.unbounded<QueueItem, BusError>()
-        const call = yield* Effect.acquireRelease(
-          Effect.sync(() => connection.openBidirectional(method.take).call),
-          (call) => Effect.sync(() => call.cancel()),
-        )
-        const lost = (failure: ServiceError) => new Unavailable({ message: Connection.noAnswer(options.url, failure) })
-        call.on("data", ({ item }) => {
-          if (item !== undefined) Queue.offerUnsafe(handedOut, queueCodec.item(item))
-        })
-        call.on("error", (failure: ServiceError) => {
-          Queue.failCauseUnsafe(handedOut, Cause.fail(fromStatus(failure) ?? lost(failure)))
-        })
-        call.write(step({ case: "start", value: { $typeName: "millrace.v1.TakeStart", queue, attemptsMax } }))
-        return { next: Queue.take(handedOut), tell: (request: TakeRequest) => Effect.sync(() => call.write(request)) }
-      })
-
-      const take = <E, R>(
-        queue: string,
-        handler: (item: QueueItem) => Effect.Effect<unknown, E, R>,
-        { attemptsMax = attemptsMaxDefault, backoff = backoffDefault }: TakeOptions,
-      ) =>
-        Effect.gen(function* () {
-          const { next, tell } = yield* openTake(queue, yield* uint32("attemptsMax", attemptsMax, 1))
-          while (true) {
-            const item = yield* takingFrom(next)
-            const exit = yield* Effect.exit(handler(item))
-            if (Exit.isSuccess(exit)) {
-              yield* tell(step({ case: "done", value: { $typeName: "millrace.v1.TakeDone" } }))
-              continue
-            }
-            if (Cause.hasInterruptsOnly(exit.cause)) return yield* Effect.interrupt
-            const wait = Duration.toMillis(backoff(item.attempts + 1))
-            const waitMs = Math.min(Math.max(Math.ceil(wait), 0), uint32Max)
-            const reason = reasonOf(exit.cause)
-            yield* tell(step({ case: "failed", value: { $typeName: "millrace.v1.TakeFailed", reason, waitMs } }))
-          }
-        })
+      const reconnect: ReconnectOptions = {
+        reconnectMillis: Duration.toMillis(options.reconnectFor ?? Duration.infinity),
+        onReconnect: options.onReconnect ?? (() => Effect.void),
+      }
 
       const queues = Queues.of({
         enqueue: Effect.fnUntraced(function* (queue, payload, options = {}) {
@@ -177,7 +141,10 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
           return Number(moved)
         }),
 
-        take: (queue, handler, options = {}) => Effect.scoped(take(queue, handler, options)),
+        take: (queue, handler, options = {}) =>
+          Effect.flatMap(uint32("attemptsMax", options.attemptsMax ?? attemptsMaxDefault, 1), (attemptsMax) =>
+            takingFrom(Taking.take(connection, reconnect, queue, handler, { ...options, attemptsMax })),
+          ),
 
         queues: Effect.map(
           listing(connection.read(method.listQueues, { $typeName: "millrace.v1.ListQueuesRequest" })),

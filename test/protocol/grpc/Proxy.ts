@@ -18,6 +18,8 @@ export interface Proxy {
   readonly refuse: (yes: boolean) => void
   /** Bytes that came from the client. */
   readonly receivedBytes: () => number
+  /** Bytes that came from the node. */
+  readonly sentBytes: () => number
 }
 
 export const make = (targetPort: number) =>
@@ -28,6 +30,7 @@ export const make = (targetPort: number) =>
     let isRefusing = false
     let isClosing = false
     let receivedBytes = 0
+    let sentBytes = 0
     const server = net.createServer((client) => {
       if (isRefusing) return void client.destroy()
       const node = net.connect(targetPort, "127.0.0.1")
@@ -47,6 +50,7 @@ export const make = (targetPort: number) =>
         if (!isGone()) node.write(bytes)
       })
       node.on("data", (bytes) => {
+        sentBytes += bytes.length
         if (!isMuted && !isGone()) client.write(bytes)
       })
     })
@@ -80,6 +84,7 @@ export const make = (targetPort: number) =>
         isRefusing = yes
       },
       receivedBytes: () => receivedBytes,
+      sentBytes: () => sentBytes,
     }
     return proxy
   })

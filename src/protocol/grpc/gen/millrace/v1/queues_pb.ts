@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/queues.proto.
  */
 export const file_millrace_v1_queues: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS9xdWV1ZXMucHJvdG8SC21pbGxyYWNlLnYxIsoCCgRJdGVtEg0KBXF1ZXVlGAEgASgJEgoKAmlkGAIgASgJEhAKCHNlcXVlbmNlGAMgASgEEhAKCGF0dGVtcHRzGAQgASgNEg0KBXRvcGljGAUgASgJEiMKBnNvdXJjZRgGIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIjCgZ0YXJnZXQYByABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSFQoNY3JlYXRlZF9hdF9tcxgIIAEoBBIvCgdoZWFkZXJzGAkgAygLMh4ubWlsbHJhY2UudjEuSXRlbS5IZWFkZXJzRW50cnkSDwoHcGF5bG9hZBgKIAEoDBIhCgVkZWF0aBgLIAEoCzISLm1pbGxyYWNlLnYxLkRlYXRoGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIloKBURlYXRoEhAKCHNlcXVlbmNlGAEgASgEEhAKCGF0dGVtcHRzGAIgASgNEhMKBnJlYXNvbhgDIAEoCUgAiAEBEg0KBWF0X21zGAQgASgEQgkKB19yZWFzb24i3gEKDkVucXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKBXRvcGljGAIgASgJSACIAQESIwoGdGFyZ2V0GAMgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEjkKB2hlYWRlcnMYBCADKAsyKC5taWxscmFjZS52MS5FbnF1ZXVlUmVxdWVzdC5IZWFkZXJzRW50cnkSDwoHcGF5bG9hZBgFIAEoDBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZfdG9waWMiMgoPRW5xdWV1ZVJlc3BvbnNlEh8KBGl0ZW0YASABKAsyES5taWxscmFjZS52MS5JdGVtIjsKDEl0ZW1zUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRINCgVhZnRlchgCIAEoBBINCgVsaW1pdBgDIAEoDSIxCg1JdGVtc1Jlc3BvbnNlEiAKBWl0ZW1zGAEgAygLMhEubWlsbHJhY2UudjEuSXRlbSInCgpBY2tSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEgoKAmlkGAIgASgJIh8KC0Fja1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIInYKDVJlamVjdFJlcXVlc3QSDQoFcXVldWUYASABKAkSCgoCaWQYAiABKAkSGQoMYXR0ZW1wdHNfbWF4GAMgASgNSACIAQESEwoGcmVhc29uGAQgASgJSAGIAQFCDwoNX2F0dGVtcHRzX21heEIJCgdfcmVhc29uIkUKDlJlamVjdFJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIEhAKCGF0dGVtcHRzGAIgASgNEg8KB2lzX2RlYWQYAyABKAgiRQoOUmVkcml2ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFgoJaXRlbXNfbWF4GAIgASgESACIAQFCDAoKX2l0ZW1zX21heCIgCg9SZWRyaXZlUmVzcG9uc2USDQoFbW92ZWQYASABKAQiEwoRTGlzdFF1ZXVlc1JlcXVlc3QibQoKUXVldWVTdGF0ZRINCgVxdWV1ZRgBIAEoCRINCgVkZXB0aBgCIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEEhkKDG9sZGVzdF9hdF9tcxgEIAEoBEgAiAEBQg8KDV9vbGRlc3RfYXRfbXMiPQoSTGlzdFF1ZXVlc1Jlc3BvbnNlEicKBnF1ZXVlcxgBIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdGUikAEKC1Rha2VSZXF1ZXN0EicKBXN0YXJ0GAEgASgLMhYubWlsbHJhY2UudjEuVGFrZVN0YXJ0SAASJQoEZG9uZRgCIAEoCzIVLm1pbGxyYWNlLnYxLlRha2VEb25lSAASKQoGZmFpbGVkGAMgASgLMhcubWlsbHJhY2UudjEuVGFrZUZhaWxlZEgAQgYKBHN0ZXAiMAoJVGFrZVN0YXJ0Eg0KBXF1ZXVlGAEgASgJEhQKDGF0dGVtcHRzX21heBgCIAEoDSIKCghUYWtlRG9uZSItCgpUYWtlRmFpbGVkEg4KBnJlYXNvbhgBIAEoCRIPCgd3YWl0X21zGAIgASgNIi8KDFRha2VSZXNwb25zZRIfCgRpdGVtGAEgASgLMhEubWlsbHJhY2UudjEuSXRlbTLoAwoNUXVldWVzU2VydmljZRJECgdFbnF1ZXVlEhsubWlsbHJhY2UudjEuRW5xdWV1ZVJlcXVlc3QaHC5taWxscmFjZS52MS5FbnF1ZXVlUmVzcG9uc2USPgoFSXRlbXMSGS5taWxscmFjZS52MS5JdGVtc1JlcXVlc3QaGi5taWxscmFjZS52MS5JdGVtc1Jlc3BvbnNlEjgKA0FjaxIXLm1pbGxyYWNlLnYxLkFja1JlcXVlc3QaGC5taWxscmFjZS52MS5BY2tSZXNwb25zZRJBCgZSZWplY3QSGi5taWxscmFjZS52MS5SZWplY3RSZXF1ZXN0GhsubWlsbHJhY2UudjEuUmVqZWN0UmVzcG9uc2USRAoHUmVkcml2ZRIbLm1pbGxyYWNlLnYxLlJlZHJpdmVSZXF1ZXN0GhwubWlsbHJhY2UudjEuUmVkcml2ZVJlc3BvbnNlEk0KCkxpc3RRdWV1ZXMSHi5taWxscmFjZS52MS5MaXN0UXVldWVzUmVxdWVzdBofLm1pbGxyYWNlLnYxLkxpc3RRdWV1ZXNSZXNwb25zZRI/CgRUYWtlEhgubWlsbHJhY2UudjEuVGFrZVJlcXVlc3QaGS5taWxscmFjZS52MS5UYWtlUmVzcG9uc2UoATABYgZwcm90bzM", [file_millrace_v1_topics]);
+  fileDesc("ChhtaWxscmFjZS92MS9xdWV1ZXMucHJvdG8SC21pbGxyYWNlLnYxIsoCCgRJdGVtEg0KBXF1ZXVlGAEgASgJEgoKAmlkGAIgASgJEhAKCHNlcXVlbmNlGAMgASgEEhAKCGF0dGVtcHRzGAQgASgNEg0KBXRvcGljGAUgASgJEiMKBnNvdXJjZRgGIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIjCgZ0YXJnZXQYByABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSFQoNY3JlYXRlZF9hdF9tcxgIIAEoBBIvCgdoZWFkZXJzGAkgAygLMh4ubWlsbHJhY2UudjEuSXRlbS5IZWFkZXJzRW50cnkSDwoHcGF5bG9hZBgKIAEoDBIhCgVkZWF0aBgLIAEoCzISLm1pbGxyYWNlLnYxLkRlYXRoGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIloKBURlYXRoEhAKCHNlcXVlbmNlGAEgASgEEhAKCGF0dGVtcHRzGAIgASgNEhMKBnJlYXNvbhgDIAEoCUgAiAEBEg0KBWF0X21zGAQgASgEQgkKB19yZWFzb24i3gEKDkVucXVldWVSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEhIKBXRvcGljGAIgASgJSACIAQESIwoGdGFyZ2V0GAMgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEjkKB2hlYWRlcnMYBCADKAsyKC5taWxscmFjZS52MS5FbnF1ZXVlUmVxdWVzdC5IZWFkZXJzRW50cnkSDwoHcGF5bG9hZBgFIAEoDBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIICgZfdG9waWMiMgoPRW5xdWV1ZVJlc3BvbnNlEh8KBGl0ZW0YASABKAsyES5taWxscmFjZS52MS5JdGVtIjsKDEl0ZW1zUmVxdWVzdBINCgVxdWV1ZRgBIAEoCRINCgVhZnRlchgCIAEoBBINCgVsaW1pdBgDIAEoDSIxCg1JdGVtc1Jlc3BvbnNlEiAKBWl0ZW1zGAEgAygLMhEubWlsbHJhY2UudjEuSXRlbSInCgpBY2tSZXF1ZXN0Eg0KBXF1ZXVlGAEgASgJEgoKAmlkGAIgASgJIh8KC0Fja1Jlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIInYKDVJlamVjdFJlcXVlc3QSDQoFcXVldWUYASABKAkSCgoCaWQYAiABKAkSGQoMYXR0ZW1wdHNfbWF4GAMgASgNSACIAQESEwoGcmVhc29uGAQgASgJSAGIAQFCDwoNX2F0dGVtcHRzX21heEIJCgdfcmVhc29uIkUKDlJlamVjdFJlc3BvbnNlEhAKCGFjY2VwdGVkGAEgASgIEhAKCGF0dGVtcHRzGAIgASgNEg8KB2lzX2RlYWQYAyABKAgiRQoOUmVkcml2ZVJlcXVlc3QSDQoFcXVldWUYASABKAkSFgoJaXRlbXNfbWF4GAIgASgESACIAQFCDAoKX2l0ZW1zX21heCIgCg9SZWRyaXZlUmVzcG9uc2USDQoFbW92ZWQYASABKAQiEwoRTGlzdFF1ZXVlc1JlcXVlc3QibQoKUXVldWVTdGF0ZRINCgVxdWV1ZRgBIAEoCRINCgVkZXB0aBgCIAEoBBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEEhkKDG9sZGVzdF9hdF9tcxgEIAEoBEgAiAEBQg8KDV9vbGRlc3RfYXRfbXMiPQoSTGlzdFF1ZXVlc1Jlc3BvbnNlEicKBnF1ZXVlcxgBIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdGUikAEKC1Rha2VSZXF1ZXN0EicKBXN0YXJ0GAEgASgLMhYubWlsbHJhY2UudjEuVGFrZVN0YXJ0SAASJQoEZG9uZRgCIAEoCzIVLm1pbGxyYWNlLnYxLlRha2VEb25lSAASKQoGZmFpbGVkGAMgASgLMhcubWlsbHJhY2UudjEuVGFrZUZhaWxlZEgAQgYKBHN0ZXAiWgoJVGFrZVN0YXJ0Eg0KBXF1ZXVlGAEgASgJEhQKDGF0dGVtcHRzX21heBgCIAEoDRITCgthaGVhZF9pdGVtcxgDIAEoDRITCgthaGVhZF9ieXRlcxgEIAEoBCIcCghUYWtlRG9uZRIQCghzZXF1ZW5jZRgBIAEoBCI/CgpUYWtlRmFpbGVkEg4KBnJlYXNvbhgBIAEoCRIPCgd3YWl0X21zGAIgASgNEhAKCHNlcXVlbmNlGAMgASgEImcKDFRha2VSZXNwb25zZRInCgViZWdpbhgBIAEoCzIWLm1pbGxyYWNlLnYxLlRha2VCZWdpbkgAEiUKBGl0ZW0YAiABKAsyFS5taWxscmFjZS52MS5UYWtlSXRlbUgAQgcKBWV2ZW50IgsKCVRha2VCZWdpbiI6CghUYWtlSXRlbRIfCgRpdGVtGAEgASgLMhEubWlsbHJhY2UudjEuSXRlbRINCgVyb3VuZBgCIAEoDTLoAwoNUXVldWVzU2VydmljZRJECgdFbnF1ZXVlEhsubWlsbHJhY2UudjEuRW5xdWV1ZVJlcXVlc3QaHC5taWxscmFjZS52MS5FbnF1ZXVlUmVzcG9uc2USPgoFSXRlbXMSGS5taWxscmFjZS52MS5JdGVtc1JlcXVlc3QaGi5taWxscmFjZS52MS5JdGVtc1Jlc3BvbnNlEjgKA0FjaxIXLm1pbGxyYWNlLnYxLkFja1JlcXVlc3QaGC5taWxscmFjZS52MS5BY2tSZXNwb25zZRJBCgZSZWplY3QSGi5taWxscmFjZS52MS5SZWplY3RSZXF1ZXN0GhsubWlsbHJhY2UudjEuUmVqZWN0UmVzcG9uc2USRAoHUmVkcml2ZRIbLm1pbGxyYWNlLnYxLlJlZHJpdmVSZXF1ZXN0GhwubWlsbHJhY2UudjEuUmVkcml2ZVJlc3BvbnNlEk0KCkxpc3RRdWV1ZXMSHi5taWxscmFjZS52MS5MaXN0UXVldWVzUmVxdWVzdBofLm1pbGxyYWNlLnYxLkxpc3RRdWV1ZXNSZXNwb25zZRI/CgRUYWtlEhgubWlsbHJhY2UudjEuVGFrZVJlcXVlc3QaGS5taWxscmFjZS52MS5UYWtlUmVzcG9uc2UoATABYgZwcm90bzM", [file_millrace_v1_topics]);
 
 /**
  * An item of a queue.
@@ -498,6 +498,19 @@ export type TakeStart = Message<"millrace.v1.TakeStart"> & {
    * @generated from field: uint32 attempts_max = 2;
    */
   attemptsMax: number;
+
+  /**
+   * How many items, and about how many bytes of them, the client wants to have that it has not answered yet; 0 means
+   * one item at a time. One item comes in any case, however large; the node may give less.
+   *
+   * @generated from field: uint32 ahead_items = 3;
+   */
+  aheadItems: number;
+
+  /**
+   * @generated from field: uint64 ahead_bytes = 4;
+   */
+  aheadBytes: bigint;
 };
 
 /**
@@ -508,9 +521,15 @@ export const TakeStartSchema: GenMessage<TakeStart> = /*@__PURE__*/
   messageDesc(file_millrace_v1_queues, 16);
 
 /**
+ * Items are answered in the order in which they came.
+ *
  * @generated from message millrace.v1.TakeDone
  */
 export type TakeDone = Message<"millrace.v1.TakeDone"> & {
+  /**
+   * @generated from field: uint64 sequence = 1;
+   */
+  sequence: bigint;
 };
 
 /**
@@ -521,6 +540,8 @@ export const TakeDoneSchema: GenMessage<TakeDone> = /*@__PURE__*/
   messageDesc(file_millrace_v1_queues, 17);
 
 /**
+ * The client drops the items of this round that it has not begun: they come again in the next one.
+ *
  * @generated from message millrace.v1.TakeFailed
  */
 export type TakeFailed = Message<"millrace.v1.TakeFailed"> & {
@@ -535,6 +556,11 @@ export type TakeFailed = Message<"millrace.v1.TakeFailed"> & {
    * @generated from field: uint32 wait_ms = 2;
    */
   waitMs: number;
+
+  /**
+   * @generated from field: uint64 sequence = 3;
+   */
+  sequence: bigint;
 };
 
 /**
@@ -549,9 +575,23 @@ export const TakeFailedSchema: GenMessage<TakeFailed> = /*@__PURE__*/
  */
 export type TakeResponse = Message<"millrace.v1.TakeResponse"> & {
   /**
-   * @generated from field: millrace.v1.Item item = 1;
+   * @generated from oneof millrace.v1.TakeResponse.event
    */
-  item?: Item | undefined;
+  event: {
+    /**
+     * The queue is the client's; comes once, before any item.
+     *
+     * @generated from field: millrace.v1.TakeBegin begin = 1;
+     */
+    value: TakeBegin;
+    case: "begin";
+  } | {
+    /**
+     * @generated from field: millrace.v1.TakeItem item = 2;
+     */
+    value: TakeItem;
+    case: "item";
+  } | { case: undefined; value?: undefined };
 };
 
 /**
@@ -560,6 +600,43 @@ export type TakeResponse = Message<"millrace.v1.TakeResponse"> & {
  */
 export const TakeResponseSchema: GenMessage<TakeResponse> = /*@__PURE__*/
   messageDesc(file_millrace_v1_queues, 19);
+
+/**
+ * @generated from message millrace.v1.TakeBegin
+ */
+export type TakeBegin = Message<"millrace.v1.TakeBegin"> & {
+};
+
+/**
+ * Describes the message millrace.v1.TakeBegin.
+ * Use `create(TakeBeginSchema)` to create a new message.
+ */
+export const TakeBeginSchema: GenMessage<TakeBegin> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_queues, 20);
+
+/**
+ * @generated from message millrace.v1.TakeItem
+ */
+export type TakeItem = Message<"millrace.v1.TakeItem"> & {
+  /**
+   * @generated from field: millrace.v1.Item item = 1;
+   */
+  item?: Item | undefined;
+
+  /**
+   * Grows when items are handed out again: those of earlier rounds that have not been begun are to be dropped.
+   *
+   * @generated from field: uint32 round = 2;
+   */
+  round: number;
+};
+
+/**
+ * Describes the message millrace.v1.TakeItem.
+ * Use `create(TakeItemSchema)` to create a new message.
+ */
+export const TakeItemSchema: GenMessage<TakeItem> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_queues, 21);
 
 /**
  * @generated from service millrace.v1.QueuesService
@@ -626,8 +703,9 @@ export const QueuesService: GenService<{
     output: typeof ListQueuesResponseSchema;
   },
   /**
-   * Takes a queue for as long as the call lasts: the client begins with `start`, the node hands out an item, the client
-   * says what became of it, and so on. An item that nobody said anything of stays as it was.
+   * Takes a queue for as long as the call lasts: the client begins with `start`, the node hands out items ahead, as many
+   * as the client wants, and the client says of one after the other what became of it. An item that nobody said anything
+   * of stays as it was. A client that closes its side gets OK when what it has said is in effect.
    *
    * @generated from rpc millrace.v1.QueuesService.Take
    */
