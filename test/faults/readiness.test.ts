@@ -2,10 +2,14 @@
  * A node says that it is not ready while its disk hangs, after its disk has failed, and when its event loop was held up;
  * and that it is ready when that is over.
  */
+import { statfs } from "node:fs/promises"
 import { describe, expect, it } from "vitest"
 import { Effect } from "effect"
 import { makeDirectory, type NodeProcess, run, start, startNode } from "../cli/program.ts"
 import * as FsyncFault from "./fsyncFault.ts"
+import * as SmallDisk from "./smallDisk.ts"
+
+const mebibyte = 1024 * 1024
 
 const stall = ["--stall-after", "400ms"]
 
@@ -75,6 +79,30 @@ describe.skipIf(FsyncFault.obstacle !== undefined)("a node whose disk", () => {
     expect((await subscriber.ended).stdout).toBe("before\ndoubtful\nafter\n")
     expect((await node.command.stop()).code).toBe(0)
   })
+})
+
+describe.skipIf(SmallDisk.obstacle !== undefined)("a node whose disk is full", () => {
+  it("is not ready, and ready again when there is room", () =>
+    Effect.runPromise(
+      Effect.scoped(
+        Effect.gen(function* () {
+          const disk = yield* SmallDisk.make(96 * mebibyte)
+          yield* Effect.promise(async () => {
+            const node = await startNode(makeDirectory(), [...stall, "--data", disk])
+            await untilReady(node)
+            const freeBytes = async () => (await statfs(disk)).bavail * 4096
+            const ballast = SmallDisk.ballast(disk, (await freeBytes()) - mebibyte)
+            const input = `${"x".repeat(1000)}\n`.repeat(4000)
+            const publish = await run(["publish", "a", "--lines", "--url", node.report["grpc"]!], { cwd: disk, input })
+            expect(publish.code).toBe(1)
+            expect((await untilNotReady(node)).text).toMatch(/^NOT_READY the disk is full: nothing new is stored until/)
+            ballast.remove()
+            await untilReady(node)
+            expect((await node.command.stop()).code).toBe(0)
+          })
+        }),
+      ),
+    ))
 })
 
 describe("a node whose event loop", () => {
