@@ -1,55 +1,42 @@
-// A consumer that saves how far it has come, and goes on from there when it is started again: at least once.
-import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+// A consumer that goes on where it was, also when it was killed: the store keeps its place under a name.
 import { NodeRuntime } from "@effect/platform-node"
-import { Console, Effect, Layer, Stream } from "effect"
-import { Cursor, type Message, Topics } from "millrace"
+import { Console, Effect, Fiber, Layer, Schedule } from "effect"
+import { type Message, Topics } from "millrace"
 import * as Sqlite from "millrace/sqlite"
 
-const file = "invoices.cursor"
+let paper = 2
 
-// #region cursor
-const savedPlace = Effect.suspend((): Effect.Effect<Cursor.Cursor | "start", unknown> =>
-  existsSync(file) ? Cursor.parse(readFileSync(file, "utf8")) : Effect.succeed("start"),
-)
-
-/** Written beside the file and renamed, so that a crash leaves the old place or the new one. */
-const savePlace = (cursor: Cursor.Cursor) =>
-  Effect.sync(() => {
-    writeFileSync(`${file}.new`, Cursor.format(cursor))
-    renameSync(`${file}.new`, file)
+// #region handler
+const printInvoice = (message: Message.Message) =>
+  Effect.gen(function* () {
+    if (paper-- === 0) return yield* Effect.fail("out of paper" as const)
+    yield* Console.log(`invoice ${message.offset} for order ${Buffer.from(message.payload)}`)
   })
 // #endregion
 
-const write = (message: Message.Message) =>
-  Console.log(`invoice ${message.offset} for order ${Buffer.from(message.payload)}`)
-
 // #region consume
-/** Works on the next messages, saving its place after each: what is done when the app dies may be done once more. */
-const consume = (count: number) =>
-  Effect.gen(function* () {
-    const topics = yield* Topics.Topics
-    const { incarnation } = yield* topics.info
-    yield* topics.subscribe("orders/#", { from: yield* savedPlace }).pipe(
-      Stream.take(count),
-      Stream.runForEach((message) =>
-        Effect.andThen(write(message), savePlace({ incarnation, position: message.position })),
-      ),
-    )
-  })
+const invoicing = Effect.gen(function* () {
+  const topics = yield* Topics.Topics
+  yield* topics.consume("invoices", "orders/#", printInvoice)
+})
+// #endregion
+
+// #region retry
+const untiring = invoicing.pipe(
+  Effect.tapError((error) => Console.log(`invoices stopped: ${error}`)),
+  Effect.retry(Schedule.exponential("100 millis")),
+)
 // #endregion
 
 const TopicsLive = Topics.layer.pipe(Layer.provide(Sqlite.layer({ path: "orders.db" })))
 
 const program = Effect.gen(function* () {
-  const publishing = Effect.gen(function* () {
-    const topics = yield* Topics.Topics
-    yield* topics.publishAll(["1", "2", "3"].map((payload) => ({ topic: "orders/placed", payload })))
-  })
-  // Each `provide` opens the store and closes it: what an app does between two starts.
-  yield* publishing.pipe(Effect.provide(TopicsLive))
-  yield* consume(2).pipe(Effect.provide(TopicsLive))
-  yield* Console.log("started again")
-  yield* consume(1).pipe(Effect.provide(TopicsLive))
+  const topics = yield* Topics.Topics
+  yield* topics.publishAll(["1", "2", "3"].map((payload) => ({ topic: "orders/placed", payload })))
+  const consumer = yield* Effect.forkChild(untiring)
+  yield* Effect.sleep("1 second")
+  // It ends when all that it has handled is committed.
+  yield* Fiber.interrupt(consumer)
 })
 
-NodeRuntime.runMain(program)
+program.pipe(Effect.provide(TopicsLive), NodeRuntime.runMain)

@@ -33,7 +33,12 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "offset 4 is no order: Expected number",
     `  at ["id"]`,
   ],
-  "resume.ts": ["invoice 1 for order 1", "invoice 2 for order 2", "started again", "invoice 3 for order 3"],
+  "resume.ts": [
+    "invoice 1 for order 1",
+    "invoice 2 for order 2",
+    "invoices stopped: out of paper",
+    "invoice 3 for order 3",
+  ],
   "backup.ts": ["0 findings in the backup"],
   "work-queue.ts": [
     "attempt 1: ada@example.org",
@@ -69,11 +74,16 @@ describe("the app whose layer is chosen when it starts", () => {
   })
 })
 
-describe("the consumer that saves its place", () => {
+describe("the consumer that keeps its place", () => {
   it("goes on in another process where the first one ended", async () => {
     const cwd = makeDirectory()
     await runExample("resume.ts", cwd)
     const { lines } = await runExample("resume.ts", cwd)
-    expect(lines).toEqual(["invoice 4 for order 1", "invoice 5 for order 2", "started again", "invoice 6 for order 3"])
+    expect(lines).toEqual([
+      "invoice 4 for order 1",
+      "invoice 5 for order 2",
+      "invoices stopped: out of paper",
+      "invoice 6 for order 3",
+    ])
   })
 })

@@ -1,0 +1,26 @@
+/**
+ * A consumer that handles nothing gets a window full and no more, however much there is.
+ */
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Window, windowBytes } from "../../../src/protocol/grpc/Window.ts"
+
+it("a sender waits while the window is full, until enough of it is handled", () => {
+  const window = new Window()
+  for (let position = 1n; position <= 4n; position++) window.add(position, windowBytes / 4)
+  const waiting = Effect.runFork(window.room)
+  expect(waiting.pollUnsafe()).toBeUndefined()
+  // Nothing of what was sent lies before it.
+  window.handled(0n)
+  expect(waiting.pollUnsafe()).toBeUndefined()
+  window.handled(2n)
+  expect(waiting.pollUnsafe()).toBeDefined()
+  window.add(5n, windowBytes / 4)
+  expect(Effect.runFork(window.room).pollUnsafe()).toBeDefined()
+  window.add(6n, windowBytes)
+  const next = Effect.runFork(window.room)
+  window.handled(5n)
+  expect(next.pollUnsafe()).toBeUndefined()
+  window.handled(6n)
+  expect(next.pollUnsafe()).toBeDefined()
+})
