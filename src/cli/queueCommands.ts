@@ -56,7 +56,7 @@ const take = Command.make(
     queue: name,
     exec: text("exec", "COMMAND", "a shell command for each item, its payload on standard input; exit 0 means done"),
     attemptsMax: attemptsMax("default 10"),
-    limit: text("limit", "N", "end after N items"),
+    limit: text("limit", "N", "end after N items that are done, or dead"),
     url,
     json,
   },

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { QueueItem } from "../domain/QueueItem.ts"
 import { Queues } from "../queues/Queues.ts"
+import { attemptsMaxDefault } from "../queues/taking.ts"
 import * as Arguments from "./arguments.ts"
 import * as Connection from "./Connection.ts"
 import * as Output from "./Output.ts"
@@ -46,7 +47,8 @@ const tellFailure = (item: QueueItem) => (error: Error) =>
 
 export const take = Effect.fnUntraced(function* (input: TakeInput) {
   const queue = yield* Arguments.queue(input.queue)
-  const attemptsMax = yield* Arguments.optionalWholeNumber("--attempts-max", input.attemptsMax, 1)
+  const attemptsMax =
+    (yield* Arguments.optionalWholeNumber("--attempts-max", input.attemptsMax, 1)) ?? attemptsMaxDefault
   const limit = (yield* Arguments.optionalWholeNumber("--limit", input.limit, 1)) ?? Number.POSITIVE_INFINITY
   yield* Effect.provide(
     Effect.gen(function* () {
@@ -55,7 +57,7 @@ export const take = Effect.fnUntraced(function* (input: TakeInput) {
       const failed = yield* Deferred.make<never, Output.OutputClosed | Output.OutputFailed>()
       let done = 0
 
-      /** Ends the command when the item is no longer in front, which its acknowledgement brings about. */
+      /** Ends the command when the item is no longer in front: acknowledged, or in the dead queue. */
       const endAfter = (item: QueueItem): Effect.Effect<void> =>
         Effect.gen(function* () {
           for (;;) {
@@ -72,18 +74,26 @@ export const take = Effect.fnUntraced(function* (input: TakeInput) {
           yield* Deferred.succeed(enough, undefined)
         })
 
+      /** An item is done, or about to be dead: it counts. */
+      const finish = (item: QueueItem) => {
+        done += 1
+        return done === limit ? Effect.forkDetach(endAfter(item)) : Effect.void
+      }
+
+      const failedOnce = (item: QueueItem) => (error: Error) =>
+        Effect.andThen(tellFailure(item)(error), item.attempts + 1 >= attemptsMax ? finish(item) : Effect.void)
+
       const handle = (item: QueueItem) =>
         Effect.gen(function* () {
           // What comes beyond the limit stays as it is.
           if (done >= limit) return yield* Effect.never
-          if (Option.isSome(input.exec)) yield* Effect.tapError(runCommand(input.exec.value, item), tellFailure(item))
+          if (Option.isSome(input.exec)) yield* Effect.tapError(runCommand(input.exec.value, item), failedOnce(item))
           // What cannot be printed is not the item's fault.
           else
             yield* Effect.catch(printItem(item, input.json), (error) =>
               Effect.andThen(Deferred.fail(failed, error), Effect.never),
             )
-          done += 1
-          if (done === limit) yield* Effect.forkDetach(endAfter(item))
+          yield* finish(item)
         })
 
       const taking = queues.take(queue, handle, { attemptsMax })

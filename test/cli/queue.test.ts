@@ -75,6 +75,14 @@ describe("queue", () => {
     expect((await queue("list")).stdout).toContain("chores 0\n")
   })
 
+  it("take --limit counts what is dead as well", async () => {
+    await queue("enqueue", "errands", "impossible")
+    const taken = await queue("take", "errands", "--exec", "false", "--attempts-max", "2", "--limit", "1")
+    expect(taken).toMatchObject({ code: 0, stdout: "" })
+    expect(taken.stderr.match(/attempt \d/g)).toEqual(["attempt 1", "attempt 2"])
+    expect((await queue("peek", "errands.dead")).stdout).toBe("impossible\n")
+  })
+
   it.each([
     [["enqueue", " ", "x"], "a queue must not be empty or blank"],
     [["enqueue", "q", "x", "--topic", "a/#"], 'a topic must not contain "+" or "#"'],
