@@ -138,6 +138,15 @@ const killUnderLoad = ({ program, url }: Started) =>
     return 40 * 64
   }).pipe(Effect.scoped)
 
+/** Figures are said as soon as they are known: the rest takes its time. */
+const say = (figure: string): Effect.Effect<void> =>
+  Effect.sync(() => {
+    showProgress("")
+    console.log(figure)
+  })
+
+const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
+
 const measure = (data: string, gib: number, subscribers: number) =>
   Effect.gen(function* () {
     const path = join(data, "millrace.sqlite")
@@ -146,49 +155,48 @@ const measure = (data: string, gib: number, subscribers: number) =>
     const stored = yield* fill(path, gib * bytesPerGiB)
     const bytes = statSync(path).size
 
+    yield* say(`${(bytes / bytesPerGiB).toFixed(2)} GiB, ${stored.toLocaleString("en")} messages`)
+
     const closed = yield* startNode(data)
     const published = yield* killUnderLoad(closed)
     const killed = yield* startNode(data)
+    const pid = killed.program.pid!
+    const startMillis = [closed.millis, killed.millis, empty.millis].map((millis) => millis.toFixed(0))
+    yield* say(
+      `ready in ${startMillis[0]} ms, after a kill in ${startMillis[1]} ms; with nothing stored in ${startMillis[2]} ms`,
+    )
+    yield* say(`memory of the node at its start: ${peakRssMiB(pid).toFixed(0)} MiB`)
+
     const messages = stored + published
-    const startRss = peakRssMiB(killed.program.pid!)
-    const began = performance.now()
+    const readBegan = performance.now()
     let read = 0
+    const onRead = (count: number) => {
+      read += count
+      const total = (messages * subscribers).toLocaleString("en")
+      showProgress(`read ${read.toLocaleString("en")} of ${total}, ${peakRssMiB(pid).toFixed(0)} MiB`)
+    }
     const jumps = yield* Effect.forEach(
       Array.from({ length: subscribers }),
-      () =>
-        readAll(killed.url, messages, (count) => {
-          read += count
-          showProgress(
-            `read ${read.toLocaleString("en")} of ${(messages * subscribers).toLocaleString("en")}, ${peakRssMiB(killed.program.pid!).toFixed(0)} MiB`,
-          )
-        }),
+      () => readAll(killed.url, messages, onRead),
       { concurrency: "unbounded" },
     )
-    const readSeconds = (performance.now() - began) / 1000
-    const rss = peakRssMiB(killed.program.pid!)
+    const jumped = jumps.reduce((sum, count) => sum + count, 0)
+    const rss = peakRssMiB(pid)
+    const gibRead = ((bytes * subscribers) / bytesPerGiB).toFixed(1)
+    yield* say(`${subscribers} subscribers read ${gibRead} GiB in ${seconds(readBegan)}, with ${jumped} jumps`)
+    yield* say(`memory of the node at most: ${rss.toFixed(0)} MiB`)
 
     const backupBegan = performance.now()
     yield* Sqlite.backup({ path, to: join(data, "backup.sqlite") })
-    const backupSeconds = (performance.now() - backupBegan) / 1000
+    yield* say(`backup beside the node in ${seconds(backupBegan)}`)
     yield* killed.program.end("SIGTERM")
     const examineBegan = performance.now()
     const events = yield* Stream.runCollect(Sqlite.examine(join(data, "backup.sqlite")))
-    const examineSeconds = (performance.now() - examineBegan) / 1000
     const last = events.at(-1)
     const findings = last?._tag === "Examined" ? last.summary.findings : Number.NaN
-    showProgress("")
-    return {
-      bytes,
-      messages,
-      startRss,
-      rss,
-      readSeconds,
-      backupSeconds,
-      examineSeconds,
-      findings,
-      jumps: jumps.reduce((sum, count) => sum + count, 0),
-      startMillis: { empty: empty.millis, closed: closed.millis, killed: killed.millis },
-    }
+    yield* say(`doctor on the backup in ${seconds(examineBegan)}, with ${findings} findings`)
+    const isQuick = closed.millis < startMillisMax && killed.millis < startMillisMax
+    return isQuick && jumped === 0 && findings === 0 && rss < rssMiBMax
   })
 
 /** Gives whether everything was as it should be. */
@@ -210,26 +218,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const data = join(directory, "data")
   mkdirSync(data, { mode: 0o700 })
   try {
-    const report = await Effect.runPromise(Effect.scoped(measure(data, gib, subscribers)))
-    const { closed, empty, killed } = report.startMillis
-    const gibRead = (report.bytes * subscribers) / bytesPerGiB
-    console.log(
-      [
-        `${(report.bytes / bytesPerGiB).toFixed(2)} GiB, ${report.messages.toLocaleString("en")} messages`,
-        `ready in ${closed.toFixed(0)} ms, after a kill in ${killed.toFixed(0)} ms (${empty.toFixed(0)} ms with nothing stored)`,
-        `${subscribers} subscribers read ${gibRead.toFixed(1)} GiB in ${report.readSeconds.toFixed(0)} s with ${report.jumps} jumps`,
-        `the node's memory at most ${report.rss.toFixed(0)} MiB (${report.startRss.toFixed(0)} MiB at its start)`,
-        `backup in ${report.backupSeconds.toFixed(1)} s`,
-        `doctor in ${report.examineSeconds.toFixed(1)} s with ${report.findings} findings`,
-      ].join("; "),
-    )
-    return (
-      report.jumps === 0 &&
-      report.findings === 0 &&
-      closed < startMillisMax &&
-      killed < startMillisMax &&
-      report.rss < rssMiBMax
-    )
+    return await Effect.runPromise(Effect.scoped(measure(data, gib, subscribers)))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
