@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
 import { Effect, type Scope, Stream } from "effect"
 import type { NodeId } from "../../src/domain/NodeId.ts"
+import { CursorStore } from "../../src/storage/CursorStore.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { QueueStore } from "../../src/storage/QueueStore.ts"
 import { itemsOf } from "../../src/storage/queuePage.ts"
@@ -15,7 +16,7 @@ import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
 import * as Program from "../crash/Program.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { compile } from "./fsyncFault.ts"
-import { type Line, progressOf, type State, stateAfter } from "./powerLossModel.ts"
+import { emptyState, type Line, progressOf, type State, stateAfter, type Step } from "./powerLossModel.ts"
 import { type Chance, Disk, type Entry, type Loss, losses, readTrace } from "./Trace.ts"
 
 export interface PowerLossOptions {
@@ -84,7 +85,9 @@ const readStore = (path: string): Effect.Effect<State, unknown> =>
   Effect.gen(function* () {
     const logs = yield* LogStore
     const queues = yield* QueueStore
-    const state: State = { topics: {}, queues: {} }
+    const cursors = yield* CursorStore
+    const state = emptyState()
+    for (const { name, position } of yield* cursors.cursors) state.cursors[name] = position
     const origin: NodeId = logs.info.node
     for (const { topic } of yield* logs.heads) {
       if (topic.startsWith("$")) continue
@@ -102,8 +105,9 @@ const readStore = (path: string): Effect.Effect<State, unknown> =>
     return state
   }).pipe(Effect.provide(layerOnLoop({ path, reserveBytes: 0 })))
 
-const withoutEmpty = ({ queues, topics }: State): State => ({
+const withoutEmpty = ({ cursors, queues, topics }: State): State => ({
   topics,
+  cursors,
   queues: Object.fromEntries(Object.entries(queues).filter(([, items]) => items.length > 0)),
 })
 
@@ -111,7 +115,13 @@ const withoutEmpty = ({ queues, topics }: State): State => ({
 const partOf = (state: State, names: ReadonlySet<string>): State => ({
   topics: Object.fromEntries(Object.entries(state.topics).filter(([name]) => names.has(name))),
   queues: Object.fromEntries(Object.entries(state.queues).filter(([name]) => names.has(name))),
+  cursors: Object.fromEntries(Object.entries(state.cursors).filter(([name]) => names.has(name))),
 })
+
+const namesOf = (step: Step): ReadonlyArray<string> => {
+  if ("topic" in step) return [step.topic]
+  return "cursor" in step ? [step.cursor] : [step.queue, `${step.queue}.dead`]
+}
 
 type Judgement = "right" | "lost" | "half done"
 
@@ -120,12 +130,9 @@ const judge = (found: State, lines: ReadonlyArray<Line>): Judgement => {
   let judgement: Judgement = "right"
   for (const { acknowledged, asked } of progressOf(lines).values()) {
     const states = asked.map((_, i) => withoutEmpty(stateAfter(asked.slice(0, i + 1))))
-    const names = new Set(
-      asked.flatMap((step) => ("topic" in step ? [step.topic] : [step.queue, `${step.queue}.dead`])),
-    )
+    const names = new Set(asked.flatMap((step) => namesOf(step)))
     const part = partOf(found, names)
-    const isAfter = (steps: number) =>
-      isDeepStrictEqual(part, steps === 0 ? { topics: {}, queues: {} } : states[steps - 1])
+    const isAfter = (steps: number) => isDeepStrictEqual(part, steps === 0 ? emptyState() : states[steps - 1])
     if (isAfter(acknowledged) || (asked.length > acknowledged && isAfter(asked.length))) continue
     const isEarlier = Array.from({ length: acknowledged }, (_, steps) => steps).some(isAfter)
     if (!isEarlier) return "half done"

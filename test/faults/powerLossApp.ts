@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { Effect, Layer, Random } from "effect"
 import { Queues, layer as queuesLayer } from "../../src/queues/index.ts"
+import { CursorStore } from "../../src/storage/CursorStore.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { attemptsMax, type Content, type Line, payloadOf, type Step } from "./powerLossModel.ts"
@@ -15,7 +16,7 @@ import { attemptsMax, type Content, type Line, payloadOf, type Step } from "./po
 const [directory = "", durability = "", steps = "", seed = ""] = process.argv.slice(2)
 const path = join(directory, "store.db")
 const sessions = 3
-const stepsEach = Math.ceil(Number(steps) / sessions / 4)
+const stepsEach = Math.ceil(Number(steps) / sessions / 5)
 
 const said = openSync(join(directory, "said"), "a")
 const say = (line: Line): Effect.Effect<void> => Effect.sync(() => void writeSync(said, `${JSON.stringify(line)}\n`))
@@ -27,7 +28,7 @@ const content: Effect.Effect<Content> = Effect.gen(function* () {
   return { label: `m${++label}`, bytes: yield* Random.nextIntBetween(10, isLarge ? 14_000 : 300) }
 })
 
-type Services = Topics.Topics | Queues
+type Services = Topics.Topics | Queues | CursorStore
 
 const perform = (step: Step): Effect.Effect<unknown, unknown, Services> =>
   Effect.gen(function* () {
@@ -45,6 +46,13 @@ const perform = (step: Step): Effect.Effect<unknown, unknown, Services> =>
         return yield* topics.deleteRange(step.topic, step.from, step.to)
       case "enqueue":
         return yield* queues.enqueue(step.queue, payloadOf(step.content))
+      case "move": {
+        const cursors = yield* CursorStore
+        const filter = { topics: "single", origin: undefined }
+        // The first claim makes it where it is to be, and the later ones leave it where it was.
+        const { epoch } = yield* cursors.claim({ name: step.cursor, filter, position: step.position, at: 1000 })
+        return yield* cursors.move([{ name: step.cursor, epoch, position: step.position, at: 1000 }])
+      }
       case "ack":
       case "reject": {
         const front = yield* Effect.flatMap(queues.peek(step.queue), Effect.fromOption)
@@ -56,7 +64,14 @@ const perform = (step: Step): Effect.Effect<unknown, unknown, Services> =>
   })
 
 /** An actor's next step, given what it has done. */
-type Choose = Effect.Effect<Step>
+type Choose = Effect.Effect<Step, unknown, Services>
+
+const mover = (cursor: string): Choose =>
+  Effect.gen(function* () {
+    const topics = yield* Topics.Topics
+    const { position } = yield* topics.cursor
+    return { type: "move", cursor, position }
+  })
 
 const publisher = (topic: string, contentsMax: number): Choose =>
   Effect.gen(function* () {
@@ -99,6 +114,7 @@ const actors: Readonly<Record<string, Choose>> = {
   batches: publisher("batches", 6),
   deletions: deleter("deletions"),
   queue: worker("queue"),
+  cursor: mover("cursor"),
 }
 
 /** One actor's steps of a session. */
@@ -138,7 +154,7 @@ const session = Effect.raceFirst(
 const layer = () =>
   Layer.merge(Topics.layer, queuesLayer).pipe(
     // What is kept for a full disk says nothing, and would be copied into every image.
-    Layer.provide(Sqlite.layer({ path, durability: durability === "os" ? "os" : "fsync", reserveBytes: 0 })),
+    Layer.provideMerge(Sqlite.layer({ path, durability: durability === "os" ? "os" : "fsync", reserveBytes: 0 })),
   )
 
 await Effect.runPromise(

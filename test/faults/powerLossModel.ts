@@ -10,6 +10,7 @@ export type Step =
   | { readonly type: "delete"; readonly topic: string; readonly from: number; readonly to: number }
   | { readonly type: "enqueue"; readonly queue: string; readonly content: Content }
   | { readonly type: "ack" | "reject"; readonly queue: string }
+  | { readonly type: "move"; readonly cursor: string; readonly position: number }
 
 /** What stands in a payload: a label, and as many bytes in all. */
 export interface Content {
@@ -29,13 +30,16 @@ export interface Line {
   readonly step: Step
 }
 
-/** Messages by topic, deleted ones as `null`, and items with their attempts by queue. */
+/** Messages by topic, deleted ones as `null`, items with their attempts by queue, and where cursors are. */
 export interface State {
   readonly topics: Record<string, Array<string | null>>
   readonly queues: Record<string, Array<readonly [payload: string, attempts: number]>>
+  readonly cursors: Record<string, number>
 }
 
-const apply = ({ queues, topics }: State, step: Step): void => {
+export const emptyState = (): State => ({ topics: {}, queues: {}, cursors: {} })
+
+const apply = ({ cursors, queues, topics }: State, step: Step): void => {
   switch (step.type) {
     case "publish":
       ;(topics[step.topic] ??= []).push(...step.contents.map(payloadOf))
@@ -51,6 +55,9 @@ const apply = ({ queues, topics }: State, step: Step): void => {
     case "ack":
       queues[step.queue]!.shift()
       return
+    case "move":
+      cursors[step.cursor] = step.position
+      return
     case "reject": {
       const [payload, attempts] = queues[step.queue]!.shift()!
       if (attempts + 1 < attemptsMax) queues[step.queue]!.unshift([payload, attempts + 1])
@@ -61,7 +68,7 @@ const apply = ({ queues, topics }: State, step: Step): void => {
 
 /** What is there after some steps. */
 export const stateAfter = (steps: ReadonlyArray<Step>): State => {
-  const state: State = { topics: {}, queues: {} }
+  const state = emptyState()
   for (const step of steps) apply(state, step)
   return state
 }
