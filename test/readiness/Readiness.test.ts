@@ -98,7 +98,7 @@ describe("a node is ready", () => {
     }),
   )
 
-  itHolds("although other commits come and go while one hangs: no", (trouble) =>
+  itHolds("not while one commit hangs, although others come and go", (trouble) =>
     Effect.gen(function* () {
       trouble.writing = obstacle()
       yield* Effect.forkChild(write, { startImmediately: true })
