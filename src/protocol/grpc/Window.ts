@@ -21,8 +21,10 @@ export class Window {
   handled(position: bigint): void {
     while (this.#sent[0] !== undefined && this.#sent[0].position <= position) this.#bytes -= this.#sent.shift()!.bytes
     if (this.#bytes >= windowBytes) return
-    this.#go?.(Effect.void)
+    // Whoever goes on may be waiting again before this returns.
+    const go = this.#go
     this.#go = undefined
+    go?.(Effect.void)
   }
 
   /** Succeeds when the next batch may be sent. One sender waits at a time. */

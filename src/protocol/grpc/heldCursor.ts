@@ -96,6 +96,8 @@ class RemoteHold {
       call.on("end", () => setImmediate(over))
       call.write(step({ case: "start", value: this.#startNow() }))
       return Effect.callback<void>((done) => {
+        this.#isTelling = false
+        this.#tell()
         this.#disconnected()
         if (hasEnded) return done(Effect.void)
         // The node has let go of the cursor when it ends the call, too.

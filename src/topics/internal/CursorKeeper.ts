@@ -105,6 +105,8 @@ const unknown = (cursor: string): CursorUnknown =>
   new CursorUnknown({ cursor, message: `there is no cursor ${JSON.stringify(cursor)}` })
 
 const takenOver = "was taken over by somebody else"
+/** All that the store tells of it. */
+const noMoreOurs = "was taken over, reset or deleted"
 const closing = () => new Unavailable({ message: "the node is closing" })
 
 export const make = Effect.fnUntraced(function* (
@@ -150,7 +152,7 @@ export const make = Effect.fnUntraced(function* (
       for (const [i, hold] of batch.entries()) {
         if (Exit.isFailure(exit)) hold.fail(failureOf(exit.cause, "move"))
         else if (exit.value[i] === true) hold.committed = moves[i]!.position
-        else hold.fail(lost(hold.name, takenOver))
+        else hold.fail(lost(hold.name, noMoreOurs))
       }
       answer()
       if (waiters.length > 0) return schedule()
@@ -260,7 +262,7 @@ export const make = Effect.fnUntraced(function* (
           // It goes nowhere; whether it may is what is asked.
           const at = clock.currentTimeMillisUnsafe()
           const [isOurs] = yield* store.move([{ name, epoch, position: 0, at }])
-          if (isOurs !== true) return yield* lost(name, takenOver)
+          if (isOurs !== true) return yield* lost(name, noMoreOurs)
           return new Hold(name, epoch, new Progress(position, 0))
         }),
       ),

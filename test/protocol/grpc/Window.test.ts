@@ -24,3 +24,19 @@ it("a sender waits while the window is full, until enough of it is handled", () 
   window.handled(6n)
   expect(next.pollUnsafe()).toBeDefined()
 })
+
+it("a sender that goes on at once, and waits again, is woken again", () => {
+  const window = new Window()
+  let sent = 0n
+  const sender = Effect.runFork(
+    Effect.forever(
+      Effect.map(window.room, () => window.add(++sent, windowBytes / 2)),
+      { disableYield: true },
+    ),
+  )
+  for (let handled = 0n; handled < 5n; handled++) {
+    window.handled(handled)
+    expect(sent).toBe(handled + 2n)
+  }
+  sender.interruptUnsafe()
+})

@@ -138,6 +138,29 @@ describe.each(worlds)("consumers $name", ({ topics: world }) => {
       }),
     )
 
+    it.effect("get much more than may be on its way to them", () =>
+      Effect.gen(function* () {
+        const topics = yield* Topics
+        const payload = "x".repeat(100_000)
+        yield* topics.publishAll(Array.from({ length: 80 }, () => ({ topic: "much", payload })))
+        for (const how of ["one", "chunks"] as const) {
+          let handled = 0
+          const done = yield* Deferred.make<void>()
+          const note = (count: number) =>
+            Effect.suspend(() => {
+              handled += count
+              return handled === 80 ? Deferred.succeed(done, undefined) : Effect.void
+            })
+          const consuming =
+            how === "one"
+              ? topics.consume("much by one", "much", () => note(1))
+              : topics.consumeChunks("much in chunks", "much", (messages) => note(messages.length))
+          yield* Effect.raceFirst(consuming, Deferred.await(done))
+          expect(handled).toBe(80)
+        }
+      }),
+    )
+
     it.effect("begin where they are told, where the cursor is new", () =>
       Effect.gen(function* () {
         const topics = yield* Topics
