@@ -15,8 +15,10 @@ export interface KeyedMessage {
   readonly offset: number
   readonly position: number
   readonly id: string
-  /** The message's creation time in milliseconds since 1970: the key's age counts from it. */
+  /** The message's creation time, in milliseconds since 1970. */
   readonly createdAt: number
+  /** When the key was used, as `Draft.keyedAt`: its age counts from there. */
+  readonly keyedAt: number
   readonly deleted: boolean
   readonly content: KnownContent
 }
@@ -44,7 +46,7 @@ export interface PlannedKey {
   readonly log: PlannedLog
   readonly key: string
   readonly position: number
-  readonly createdAt: number
+  readonly keyedAt: number
   /** Position of an entry that is too old to count and has to make room. */
   readonly replaces: number | undefined
 }
@@ -57,6 +59,8 @@ export interface AppendPlan {
   readonly logs: ReadonlyArray<PlannedLog>
   readonly keys: ReadonlyArray<PlannedKey>
 }
+
+const keyedAtOf = ({ createdAt, keyedAt }: Draft): number => keyedAt ?? createdAt
 
 const keyName = (topic: string, key: string): string => `${topic}\0${key}`
 
@@ -92,7 +96,7 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
 
   const find = (name: string, draft: Draft): KeyedMessage | undefined => {
     const entry = used.get(name) ?? state.keyed(draft.topic, draft.key!)
-    return entry !== undefined && draft.createdAt - entry.createdAt <= state.keyWindow.millis ? entry : undefined
+    return entry !== undefined && keyedAtOf(draft) - entry.keyedAt <= state.keyWindow.millis ? entry : undefined
   }
 
   for (let request = 0; request < requests.length; request++) {
@@ -122,10 +126,11 @@ export const planAppend = (requests: ReadonlyArray<ReadonlyArray<Draft>>, state:
       const log = store(draft)
       const position = state.end + drafts.length
       const { id, createdAt } = draft
-      used.set(name, { offset: log.head, position, id, createdAt, deleted: false, content: draft })
+      const keyedAt = keyedAtOf(draft)
+      used.set(name, { offset: log.head, position, id, createdAt, keyedAt, deleted: false, content: draft })
       keys.delete(name)
       const replaces = state.keyed(draft.topic, draft.key)?.position
-      keys.set(name, { log, key: draft.key, position, createdAt, replaces })
+      keys.set(name, { log, key: draft.key, position, keyedAt, replaces })
     }
   }
   return {

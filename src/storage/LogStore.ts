@@ -48,6 +48,11 @@ export interface Draft {
   readonly payload: Uint8Array
   /** Makes the append repeatable: see `append`. */
   readonly key?: string | undefined
+  /**
+   * When the key is used, in milliseconds since 1970 by a clock that nobody sets; absent: `createdAt`. The key's age
+   * counts from it, so that it is not forgotten early where the machine's clock is set.
+   */
+  readonly keyedAt?: number | undefined
 }
 
 /** A message of another node, as that node numbered it. Where `deleted`, its payload and headers are ignored. */

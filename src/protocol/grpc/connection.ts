@@ -24,6 +24,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import * as CallSpan from "./callSpan.ts"
+import { deadlineIn } from "./deadlines.ts"
 import { fromStatus, type BusError } from "./errorCodec.ts"
 import { Lines } from "./Lines.ts"
 import { deserializer, path, serializer } from "./wire.ts"
@@ -123,7 +124,7 @@ export const make = Effect.fnUntraced(function* ({
   const { calling, metadataOfCaller } = CallSpan.make(yield* Effect.context<never>())
 
   const callOptions = (): CallOptions => ({
-    deadline: performance.timeOrigin + performance.now() + timeoutMillis,
+    deadline: deadlineIn(timeoutMillis),
   })
 
   const unavailable = (failure: ServiceError): Unavailable => new Unavailable({ message: noAnswer(url, failure) })

@@ -30,7 +30,7 @@ export const make = (services: Context.Context<never>): TellRefusal => {
   const clock = Context.get(services, Clock.Clock)
   const told = new Map<string, Told>()
   return ({ annotations, kind, sentence }) => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = Number(clock.monotonicTimeNanosUnsafe() / 1_000_000n)
     const before = told.get(kind)
     if (before !== undefined && now - before.at < quietMillis) {
       before.count += 1

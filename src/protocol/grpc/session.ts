@@ -13,7 +13,6 @@ import type {
   MessageShape,
 } from "@bufbuild/protobuf"
 import {
-  type Deadline,
   type handleBidiStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
@@ -28,6 +27,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Result from "effect/Result"
 import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
 import type { CallWatch } from "./CallWatch.ts"
+import { millisUntil } from "./deadlines.ts"
 import { type FailureStatus, statusCode, toStatus, type ServedError } from "./errorCodec.ts"
 import * as Outlet from "./outlet.ts"
 import { malformed, path, requestReader, serializer } from "./wire.ts"
@@ -88,9 +88,6 @@ export interface Sessions {
   readonly abort: () => void
 }
 
-const remainingMillis = (deadline: Deadline): number =>
-  Math.max(0, Number(deadline) - (performance.timeOrigin + performance.now()))
-
 /**
  * @param fork starts a fiber at once
  * @param watch is told of each call
@@ -137,7 +134,7 @@ export const make = (
       }
       if (isClosing) return fail(toStatus(closing))
       if (request === malformed) return fail(toStatus(unreadable))
-      const work = handle(request, { remainingMillis: () => remainingMillis(call.getDeadline()) })
+      const work = handle(request, { remainingMillis: () => millisUntil(call.getDeadline()) })
       const fiber = run(watched.within(work), (exit) => {
         if (call.cancelled) return watched.end(status.CANCELLED)
         if (Exit.isFailure(exit)) return fail(failureStatus(exit.cause, statusCode))

@@ -72,9 +72,9 @@ const make = Effect.fnUntraced(function* () {
     const entries = takeBatch()
     if (entries.length === 0) return
     const commit = prepare(entries, node, clock.currentTimeMillisUnsafe())
-    const sentNanos = clock.currentTimeNanosUnsafe()
+    const sentNanos = clock.monotonicTimeNanosUnsafe()
     const land = pump.fly<CommitExit>((exit) => {
-      const millis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      const millis = Number(clock.monotonicTimeNanosUnsafe() - sentNanos) / 1e6
       pump.took(millis)
       if (Exit.isSuccess(exit)) {
         metrics.committed(services, commit.steps, exit.value, millis / 1000)

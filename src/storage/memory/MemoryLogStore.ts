@@ -99,13 +99,14 @@ const append = (
   for (const draft of plan.drafts) {
     store(disk, openLog(disk, { topic: draft.topic, origin: node }), { ...draft, deleted: false })
   }
-  for (const { log, key, position, createdAt } of plan.keys) {
+  for (const { log, key, position, keyedAt } of plan.keys) {
     const message = disk.journal[position - 1]!
     const name = nameOfKey(log.topic, key)
     disk.keys.delete(name)
     // A digest, and not the message: of a deleted message nothing else may be left.
     const content = contentDigest(message.headers, message.payload)
-    disk.keys.set(name, { offset: message.offset, position, id: message.id, createdAt, deleted: false, content })
+    const { createdAt, id, offset } = message
+    disk.keys.set(name, { offset, position, id, createdAt, keyedAt, deleted: false, content })
   }
   let excess = disk.keys.size - keyWindow.count
   for (const name of disk.keys.keys()) {

@@ -73,7 +73,7 @@ type StoredKeys = ReadonlyMap<string, ReadonlyMap<string, KeyedMessage>>
 
 const selectKeys = grouped(
   1,
-  (names) => `SELECT name, position, digest, created_at FROM millrace_keys WHERE log = ? AND name IN (${names})`,
+  (names) => `SELECT name, position, digest, keyed_at FROM millrace_keys WHERE log = ? AND name IN (${names})`,
 )
 
 /** What is remembered of the keys in a batch, by topic and key. */
@@ -112,14 +112,15 @@ const findKeys = (
         session,
         rows.map(([, position]) => position as number).toSorted((a, b) => a - b),
       )
-      for (const [name, position, digest, createdAt] of rows) {
+      for (const [name, position, digest, keyedAt] of rows) {
         const { content, offset } = messages.get(position as number)!
-        const { deleted, id } = content
+        const { createdAt, deleted, id } = content
         entries.set(name as string, {
           offset,
           position: position as number,
           id,
-          createdAt: createdAt as number,
+          createdAt,
+          keyedAt: keyedAt as number,
           deleted,
           content: (digest as Uint8Array | null) ?? content,
         })
@@ -129,7 +130,7 @@ const findKeys = (
   })
 }
 
-const insertKeys = grouped(4, (rows) => `INSERT INTO millrace_keys (position, log, name, created_at) VALUES ${rows}`)
+const insertKeys = grouped(4, (rows) => `INSERT INTO millrace_keys (position, log, name, keyed_at) VALUES ${rows}`)
 const deleteKeys = grouped(1, (positions) => `DELETE FROM millrace_keys WHERE position IN (${positions})`)
 const deleteOldestKeys =
   "DELETE FROM millrace_keys WHERE position IN (SELECT position FROM millrace_keys ORDER BY position LIMIT ?)"
@@ -149,12 +150,12 @@ const rememberKeys = (
   let planned: PlannedLog | undefined
   let number = 0
   addRows(statements, insertKeys, added.length, (params, row) => {
-    const { createdAt, key, log, position } = added[row]!
+    const { key, keyedAt, log, position } = added[row]!
     if (log !== planned) {
       planned = log
       number = write.log({ topic: log.topic, origin: node }).row.number
     }
-    params.push(position, number, key, createdAt)
+    params.push(position, number, key, keyedAt)
   })
   const count = keys.count + added.length - replaced.length
   const excess = count - keyWindow.count

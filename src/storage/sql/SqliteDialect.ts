@@ -46,7 +46,7 @@ const migrations: ReadonlyArray<ReadonlyArray<string>> = [
       log INTEGER NOT NULL,
       name TEXT NOT NULL,
       digest BLOB,
-      created_at INTEGER NOT NULL
+      keyed_at INTEGER NOT NULL
     ) STRICT`,
     `CREATE UNIQUE INDEX millrace_keys_by_name ON millrace_keys (log, name)`,
   ],

@@ -62,6 +62,8 @@ export interface PackedDrafts {
   readonly bytes: ArrayBuffer
   /** Absent where no draft has one. */
   readonly keys: ReadonlyArray<string | undefined> | undefined
+  /** When they are used; absent with them. */
+  readonly keyedAt: ReadonlyArray<number | undefined> | undefined
 }
 
 export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): PackedDrafts => {
@@ -91,6 +93,7 @@ export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): Packe
     lengths: packNumbers(lengths),
     bytes: bytes.buffer,
     keys: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.key)) : undefined,
+    keyedAt: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.keyedAt)) : undefined,
   }
 }
 
@@ -106,7 +109,7 @@ export const unpackBlocks = ({ blocks, bytes, lengths, messages, topics }: Packe
 }
 
 export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<Draft>> => {
-  const { keys, sizes } = packed
+  const { keyedAt, keys, sizes } = packed
   const drafts: Array<Draft> = []
   for (const { content, messages, topic } of unpackBlocks(packed)) {
     const block = new Block(content, messages)
@@ -118,6 +121,7 @@ export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<
         headers: block.headers(i),
         payload: block.payload(i),
         key: keys?.[drafts.length],
+        keyedAt: keyedAt?.[drafts.length],
       })
     }
   }

@@ -78,6 +78,11 @@ const make = Effect.fnUntraced(function* () {
   let next = 0
   let isClosing = false
 
+  /** The time in milliseconds since 1970 as it was when the node began, counted on from there: nobody sets it. */
+  const steady = (): number => Math.round(beganAt + Number(clock.monotonicTimeNanosUnsafe() - began) / 1e6)
+  const beganAt = clock.currentTimeMillisUnsafe()
+  const began = clock.monotonicTimeNanosUnsafe()
+
   const enqueue = (entry: Entry): void => {
     if (isClosing) return entry.fail(closing())
     waiting.push(entry)
@@ -124,8 +129,9 @@ const make = Effect.fnUntraced(function* () {
   const sendAppends = (): void => {
     const entries = takeAppends()
     if (entries.length === 0) return
-    const { messages, requests } = commit.prepare(entries, store.info.node, clock.currentTimeMillisUnsafe())
-    const sentNanos = clock.currentTimeNanosUnsafe()
+    const createdAt = clock.currentTimeMillisUnsafe()
+    const { messages, requests } = commit.prepare(entries, store.info.node, createdAt, steady())
+    const sentNanos = clock.monotonicTimeNanosUnsafe()
     const append = store.append(requests)
     send(inSpan === undefined ? append : inSpan(entries, append), (exit) => {
       if (Exit.isFailure(exit)) {
@@ -135,7 +141,7 @@ const make = Effect.fnUntraced(function* () {
         for (const entry of entries) entry.fail(error)
         return
       }
-      const millis = Number(clock.currentTimeNanosUnsafe() - sentNanos) / 1e6
+      const millis = Number(clock.monotonicTimeNanosUnsafe() - sentNanos) / 1e6
       pump.took(millis)
       const results = commit.resultsOf(messages, exit.value)
       metrics.committed(services, entries, results.stored, millis / 1000)

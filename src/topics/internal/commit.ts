@@ -57,8 +57,15 @@ export interface Prepared {
 /**
  * Prepares a commit: each message gets its id, all get one creation time (milliseconds since 1970). Without a key, a
  * message is its own draft: one object on the way of each publish instead of two.
+ *
+ * @param keyedAt the time for keys, as `Draft.keyedAt`
  */
-export const prepare = (entries: ReadonlyArray<AppendEntry>, origin: NodeId, createdAt: number): Prepared => {
+export const prepare = (
+  entries: ReadonlyArray<AppendEntry>,
+  origin: NodeId,
+  createdAt: number,
+  keyedAt: number,
+): Prepared => {
   let count = 0
   let hasKeys = false
   for (const entry of entries) {
@@ -69,14 +76,14 @@ export const prepare = (entries: ReadonlyArray<AppendEntry>, origin: NodeId, cre
   let next = 0
   const toMessage = (draft: PendingDraft) => new PlaceableMessage(draft, origin, ids[next++]!, createdAt)
   const messages = entries.map((entry) => entry.each(toMessage))
-  return { messages, requests: hasKeys ? entries.map((entry, i) => withKeys(entry, messages[i]!)) : messages }
+  return { messages, requests: hasKeys ? entries.map((entry, i) => withKeys(entry, messages[i]!, keyedAt)) : messages }
 }
 
-const withKeys = (entry: AppendEntry, messages: ReadonlyArray<Message>): ReadonlyArray<Draft> => {
+const withKeys = (entry: AppendEntry, messages: ReadonlyArray<Message>, keyedAt: number): ReadonlyArray<Draft> => {
   let next = 0
   return entry.each(({ key }) => {
     const { createdAt, headers, id, payload, topic } = messages[next++]!
-    return { topic, id, createdAt, headers, payload, key }
+    return { topic, id, createdAt, headers, payload, key, keyedAt }
   })
 }
 
