@@ -5,7 +5,7 @@
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schedule, type Scope } from "effect"
+import { Context, Deferred, Effect, Layer, Schedule, type Scope } from "effect"
 import type { StoreUnusable, StorageFailed } from "../../src/domain/errors.ts"
 import * as Queues from "../../src/queues/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
@@ -73,6 +73,23 @@ const drainTogether = (ledger: Ledger, bus: Bus, acks: number) =>
     { concurrency: "unbounded" },
   )
 
+/** Where the consumer's cursor is. */
+const positionOf = (bus: Bus) =>
+  Effect.map(Context.get(bus, Topics.Topics).cursors, (cursors) => cursors[0]?.position ?? 0)
+
+/** Handles so many messages; gives where the cursor is then. */
+const consume = (bus: Bus, messages: number) =>
+  Effect.gen(function* () {
+    let handled = 0
+    const isDone = yield* Deferred.make<void>()
+    yield* Context.get(bus, Topics.Topics)
+      .consume("reader", topics[0], () =>
+        Effect.suspend(() => (++handled === messages ? Deferred.succeed(isDone, undefined) : Effect.void)),
+      )
+      .pipe(Effect.raceFirst(Deferred.await(isDone)))
+    return yield* positionOf(bus)
+  })
+
 const verdictOf = (ledger: Ledger, path: string) =>
   opened(path, (bus) => Effect.map(ledger.readFinal(bus), (final) => format(ledger.verdict(final))))
 
@@ -85,6 +102,7 @@ describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
         const path = join(disk, "bus.sqlite")
         const ledger = new Ledger()
         const ballast = SmallDisk.ballast(disk, ballastBytes)
+        let position = 0
         const stat = (name: string) => statSync(join(disk, name))
 
         yield* opened(path, (bus) =>
@@ -104,6 +122,7 @@ describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
             yield* drain(ledger, bus, loneAcks)
             yield* drainTogether(ledger, bus, sharedAcks)
             for (const queue of queues) expect(yield* ledger.rejectFront(bus, queue)).toBe("ok")
+            position = yield* consume(bus, 500)
             for (const topic of topics) {
               for (let from = 1; from <= 1000; from += 10) {
                 expect(yield* ledger.delete(bus, topic, from, from + 9)).toBe("ok")
@@ -111,6 +130,7 @@ describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
             }
           }),
         )
+        expect(position).toBeGreaterThanOrEqual(500)
         expect(ledger.count("ack", "ok")).toBe(loneAcks + sharedAcks)
         expect([...ledger.counts.keys()].filter((came) => !/ (ok|StorageFull)$/.test(came))).toEqual([])
         expect(yield* verdictOf(ledger, path)).toBe(clean)
@@ -118,7 +138,9 @@ describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
         // Opened on a full disk, it goes on in the same way.
         yield* opened(path, (bus) =>
           Effect.gen(function* () {
+            expect(yield* positionOf(bus)).toBe(position)
             yield* fill(ledger, bus)
+            expect(yield* consume(bus, 100)).toBeGreaterThan(position)
             expect(yield* Effect.flip(check(bus))).toMatchObject({ _tag: "StorageFull" })
             yield* drain(ledger, bus, 200)
             ballast.remove()
