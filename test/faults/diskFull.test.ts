@@ -11,6 +11,7 @@ import * as Queues from "../../src/queues/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { format } from "../../src/testing/history.ts"
 import * as Topics from "../../src/topics/index.ts"
+import { makeDirectory, run, startNode } from "../cli/program.ts"
 import { type Bus, clean, Ledger } from "./Ledger.ts"
 import * as SmallDisk from "./smallDisk.ts"
 
@@ -190,6 +191,41 @@ describe.skipIf(SmallDisk.obstacle !== undefined)("a disk that is full", () => {
           }),
         )
         expect(yield* verdictOf(ledger, path)).toBe(clean)
+      }).pipe(Effect.scoped),
+    120_000,
+  )
+})
+
+describe.skipIf(SmallDisk.obstacle !== undefined)("a node on a disk that is full", () => {
+  it.live(
+    "says so in one sentence, acknowledges all the same, and is ready again when there is space",
+    () =>
+      Effect.gen(function* () {
+        const disk = yield* SmallDisk.make(96 * mebibyte)
+        const ballast = SmallDisk.ballast(disk, 52 * mebibyte)
+        const cwd = makeDirectory()
+        const node = yield* Effect.promise(() => startNode(cwd, ["--data", join(disk, "data")]))
+        const url = ["--url", node.report["grpc"]!]
+        const millrace = (args: ReadonlyArray<string>, input = "") =>
+          Effect.promise(() => run([...args, ...url], { cwd, input }))
+        expect((yield* millrace(["queue", "enqueue", "q", "an item"])).code).toBe(0)
+        const lines = Array.from({ length: 400 }, (_, i) => `${i}`.padEnd(60_000, ".")).join("\n")
+        const published = yield* millrace(["publish", "t", "--lines"], lines)
+        expect(published.code).toBe(1)
+        expect(published.stderr).toMatch(/the disk is full: nothing new is stored until 48 MiB are free in /)
+        const enqueued = yield* millrace(["queue", "enqueue", "q", "another"])
+        expect([enqueued.code, enqueued.stderr.trimEnd().split("\n").length]).toEqual([1, 1])
+        expect(enqueued.stderr).toContain("the disk is full")
+        const readyz = Effect.promise(() => fetch(`${node.report["admin"]}/readyz`).then((answer) => answer.text()))
+        expect(yield* readyz).toMatch(/^NOT_READY the disk is full: /)
+        const front: { readonly id: string } = JSON.parse((yield* millrace(["queue", "peek", "q", "--json"])).stdout)
+        expect((yield* millrace(["queue", "ack", "q", front.id])).code).toBe(0)
+        ballast.remove()
+        yield* readyz.pipe(
+          Effect.repeat({ until: (text) => text === "READY\n", schedule: Schedule.spaced("50 millis") }),
+        )
+        expect((yield* millrace(["publish", "t", "again"])).code).toBe(0)
+        expect((yield* Effect.promise(() => node.command.stop())).code).toBe(0)
       }).pipe(Effect.scoped),
     120_000,
   )
