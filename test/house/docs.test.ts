@@ -30,7 +30,7 @@ describe("every link in the documentation leads somewhere", () => {
 describe("code in the documentation is code of the examples", () => {
   const shown = ours.flatMap(({ path, text }) =>
     blocksOf(text)
-      .filter(({ language }) => language === "ts")
+      .filter(({ language }) => ["ts", "go", "python", "rust"].includes(language))
       .map((block) => ({ ...block, name: `${path}:${block.line}` })),
   )
 

@@ -53,7 +53,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
 
 describe("each example", () => {
   it("is run here", () => {
-    const programs = readdirSync(directory).filter((name) => name !== "ordering.ts")
+    const programs = readdirSync(directory).filter((name) => name.endsWith(".ts") && name !== "ordering.ts")
     expect(programs.toSorted()).toEqual(Object.keys(printed).toSorted())
   })
 

@@ -48,6 +48,6 @@ export const anchorsOf = (markdown: string): ReadonlySet<string> =>
 /** What an example file holds in a region, or all of it: without the comment in its first line. */
 export const regionOf = (source: string, region: string | undefined): string | undefined => {
   if (region === undefined) return source.replace(/^\/\/.*\n/, "")
-  const [, text] = new RegExp(`^// #region ${region}\\n([\\s\\S]*?)^// #endregion`, "m").exec(source) ?? []
-  return text
+  const [, text] = new RegExp(`^(?://|#) #region ${region}\\n([\\s\\S]*?)^(?://|#) #endregion`, "m").exec(source) ?? []
+  return text?.replace(/\n+$/, "\n")
 }
