@@ -13,7 +13,7 @@ describe("a consumer that is killed, and whose daemon is killed", () => {
     "skips nothing, handles each log in order, and gets again only what was not committed: %s",
     (how) =>
       Effect.gen(function* () {
-        const report = yield* consumers({ rounds: 4, seed, how, killsDaemon: true })
+        const report = yield* consumers({ rounds: 3, seed, how, killsDaemon: true })
         expect(format(report.verdict).split("\n")).toEqual([
           "0 lost, 0 duplicate, 0 gap, 0 reordered, 0 phantom, 0 divergent, 0 undone, 0 stuck",
         ])

@@ -13,7 +13,7 @@ import { type CursorWorld, namedCursors } from "../../src/testing/cursorLaws.ts"
 import { epochNotChecked, inProcess, movedBeforeHandled, overGrpc, type WorldOptions } from "./cursorWorld.ts"
 import { jittered } from "./jitter.ts"
 
-const runs = Number(process.env["LAW_RUNS"] ?? 300)
+const runs = Number(process.env["LAW_RUNS"] ?? 150)
 
 const memory = () => Memory.layer({ disk: Memory.makeDisk() })
 
@@ -42,7 +42,7 @@ describe("named cursors keep their laws", () => {
     "in SQLite in a thread of its own",
     () => {
       const world = inProcess(Sqlite.layer(file()))
-      return namedCursors(() => world, { runs: runs / 50, stepsMax: 30 })
+      return namedCursors(() => world, { runs: runs / 30, stepsMax: 30 })
     },
     120_000,
   )
