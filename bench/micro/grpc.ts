@@ -14,14 +14,14 @@ import { create, toBinary } from "@bufbuild/protobuf"
 import { Client, credentials, type handleUnaryCall, Server, ServerCredentials } from "@grpc/grpc-js"
 import { Context, Effect, Layer, Stream } from "effect"
 import { GrpcServer, layerServer, layerTopics } from "../../src/protocol/grpc/index.ts"
-import * as codec from "../../src/protocol/grpc/codec.ts"
+import * as codec from "../../src/protocol/grpc/codec/codec.ts"
 import {
   MsgbusService,
   PublishRequestSchema,
   PublishResponseSchema,
   SubscribeRequestSchema,
 } from "../../src/protocol/grpc/gen/msgbus/v1/msgbus_pb.ts"
-import { path } from "../../src/protocol/grpc/wire.ts"
+import { path } from "../../src/protocol/grpc/codec/wire.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import { layer as layerLocalTopics, Topics } from "../../src/topics/index.ts"
 

@@ -11,7 +11,7 @@ import { layerQueues, layerStats, layerTopics, type ReconnectEvent } from "../pr
 import type { Queues } from "../queues/Queues.ts"
 import type { Stats } from "../stats/Stats.ts"
 import type { Topics } from "../topics/Topics.ts"
-import { tell } from "./Output.ts"
+import { tell } from "./io/Output.ts"
 
 export const defaultUrl = "grpc://127.0.0.1:50051"
 

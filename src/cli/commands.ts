@@ -8,9 +8,9 @@ import { Argument, Command, Completions, Flag } from "effect/cli"
 import { type SettingName, settings } from "../node/NodeConfig.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
 import { json, lazily, text, url } from "./flags.ts"
-import { cursor } from "./cursorCommands.ts"
-import * as Output from "./Output.ts"
-import { queue } from "./queueCommands.ts"
+import { cursor } from "./cursors/cursorCommands.ts"
+import * as Output from "./io/Output.ts"
+import { queue } from "./queues/queueCommands.ts"
 
 const origin = (whose: string) => text("origin", "tenant/line/device", `only messages of this node; else ${whose}`)
 const topic = Argument.String("TOPIC").pipe(Argument.withDescription("a topic, such as orders/eu"))
@@ -55,7 +55,7 @@ const serve = Command.make(
         const written: Option.Option<string | boolean> = value
         if (Option.isSome(written)) flags[name] = String(written.value)
       }
-      const handler = yield* Effect.promise(() => import("./serve.ts"))
+      const handler = yield* Effect.promise(() => import("./node/serve.ts"))
       yield* ExitOnInterrupt.cleanly(handler.serve({ flags, printConfig }))
     }),
 ).pipe(
@@ -86,7 +86,7 @@ const publish = Command.make(
     url,
     json,
   },
-  lazily(async () => (await import("./publish.ts")).publish),
+  lazily(async () => (await import("./topics/publish.ts")).publish),
 ).pipe(Command.withDescription("Publish a message, and wait until it is stored."))
 
 const subscribe = Command.make(
@@ -109,7 +109,7 @@ const subscribe = Command.make(
   (input) =>
     ExitOnInterrupt.cleanly(
       Effect.flatMap(
-        Effect.promise(() => import("./subscribe.ts")),
+        Effect.promise(() => import("./topics/subscribe.ts")),
         (handler) => handler.subscribe(input),
       ),
     ),
@@ -126,13 +126,13 @@ const fetch = Command.make(
     url,
     json,
   },
-  lazily(async () => (await import("./fetch.ts")).fetch),
+  lazily(async () => (await import("./topics/fetch.ts")).fetch),
 ).pipe(Command.withDescription("Print stored messages of one log."))
 
 const heads = Command.make(
   "heads",
   { url, json },
-  lazily(async () => (await import("./heads.ts")).heads),
+  lazily(async () => (await import("./topics/heads.ts")).heads),
 ).pipe(Command.withDescription("Print every log with the offset of its last message."))
 
 const deleteRange = Command.make(
@@ -144,19 +144,19 @@ const deleteRange = Command.make(
     url,
     json,
   },
-  lazily(async () => (await import("./delete.ts")).deleteRange),
+  lazily(async () => (await import("./topics/delete.ts")).deleteRange),
 ).pipe(Command.withDescription("Delete the messages of a range; their offsets stay."))
 
 const health = Command.make(
   "health",
   { url, json },
-  lazily(async () => (await import("./health.ts")).health),
+  lazily(async () => (await import("./node/health.ts")).health),
 ).pipe(Command.withDescription("Say which node answers."))
 
 const ready = Command.make(
   "ready",
   { url, json },
-  lazily(async () => (await import("./health.ts")).ready),
+  lazily(async () => (await import("./node/health.ts")).ready),
 ).pipe(Command.withDescription("Say whether the node can read and write now."))
 
 const doctor = Command.make(
@@ -169,7 +169,7 @@ const doctor = Command.make(
     url,
     json,
   },
-  lazily(async () => (await import("./doctor.ts")).doctor),
+  lazily(async () => (await import("./store/doctor.ts")).doctor),
 ).pipe(Command.withDescription("Examine a store, whether a node runs on it or not; nothing is changed."))
 
 const stats = Command.make(
@@ -186,7 +186,7 @@ const stats = Command.make(
   (input) =>
     ExitOnInterrupt.cleanly(
       Effect.flatMap(
-        Effect.promise(() => import("./stats.ts")),
+        Effect.promise(() => import("./node/stats.ts")),
         (handler) => handler.stats(input),
       ),
     ),
@@ -205,7 +205,7 @@ const backup = Command.make(
     url,
     json,
   },
-  lazily(async () => (await import("./backup.ts")).backup),
+  lazily(async () => (await import("./store/backup.ts")).backup),
 ).pipe(Command.withDescription("Write a backup of a store to a file, while its node goes on."))
 
 const completion = Command.make(

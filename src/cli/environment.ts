@@ -10,7 +10,7 @@ import * as Stdio from "effect/Stdio"
 import * as Terminal from "effect/Terminal"
 import { CliConfig, CliOutput, GlobalFlag } from "effect/cli"
 import { ChildProcessSpawner } from "effect/process"
-import * as Output from "./Output.ts"
+import * as Output from "./io/Output.ts"
 
 const unused = Effect.die("not part of this program")
 

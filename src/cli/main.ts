@@ -12,7 +12,7 @@ import { root } from "./commands.ts"
 import * as Environment from "./environment.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
 import * as Failure from "./failure.ts"
-import * as Output from "./Output.ts"
+import * as Output from "./io/Output.ts"
 import { readVersion } from "./version.ts"
 
 /** Signals of one Ctrl-C may come twice, from the terminal and from a parent that passes them on. */

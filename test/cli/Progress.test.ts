@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { render } from "../../src/cli/Progress.ts"
+import { render } from "../../src/cli/io/Progress.ts"
 
 describe("Progress", () => {
   it("shows count and rate, and a bar where the total is known", () => {

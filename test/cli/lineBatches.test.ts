@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { batches } from "../../src/cli/lineBatches.ts"
+import { batches } from "../../src/cli/topics/lineBatches.ts"
 
 const drafts = (...sizes: ReadonlyArray<number>) => sizes.map((size) => ({ topic: "a", payload: new Uint8Array(size) }))
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { logName, messageLines, messageObject, payloadLines } from "../../src/cli/messageFormat.ts"
+import { logName, messageLines, messageObject, payloadLines } from "../../src/cli/io/messageFormat.ts"
 import { makeHeaders, type Message } from "../../src/domain/Message.ts"
 
 const message = (payload: Uint8Array, changes: Partial<Message> = {}): Message => ({

@@ -1,10 +1,10 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { describe, expect, it } from "vitest"
-import { figures, percentile } from "../../src/cli/statsFigures.ts"
-import { line, table } from "../../src/cli/statsTable.ts"
-import * as units from "../../src/cli/units.ts"
+import { figures, percentile } from "../../src/cli/node/statsFigures.ts"
+import { line, table } from "../../src/cli/node/statsTable.ts"
+import * as units from "../../src/cli/io/units.ts"
 import { GetStatsResponseSchema } from "../../src/protocol/grpc/gen/millrace/v1/stats_pb.ts"
-import { plainStats, statsMessage } from "../../src/protocol/grpc/statsCodec.ts"
+import { plainStats, statsMessage } from "../../src/protocol/grpc/stats/statsCodec.ts"
 import { snapshot } from "./statsSnapshot.ts"
 
 const bounds = [0.001, 0.002, 0.004, Infinity]

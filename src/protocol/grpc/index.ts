@@ -4,9 +4,9 @@
  *
  * The server speaks `msgbus.v1`, for that contract's clients and peers, and `millrace.v1`, which our client uses.
  */
-export { type GrpcTopicsOptions, layerTopics } from "./client.ts"
-export { type GrpcMaintenanceOptions, layerMaintenance } from "./maintenanceClient.ts"
-export { type GrpcQueuesOptions, layerQueues } from "./queuesClient.ts"
-export { type GrpcStatsOptions, layerStats } from "./statsClient.ts"
-export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server.ts"
-export type { ReconnectEvent } from "./ReconnectEvent.ts"
+export { type GrpcTopicsOptions, layerTopics } from "./topics/topicsClient.ts"
+export { type GrpcMaintenanceOptions, layerMaintenance } from "./maintenance/maintenanceClient.ts"
+export { type GrpcQueuesOptions, layerQueues } from "./queues/queuesClient.ts"
+export { type GrpcStatsOptions, layerStats } from "./stats/statsClient.ts"
+export { GrpcListenFailed, GrpcServer, type GrpcServerOptions, layerServer } from "./server/server.ts"
+export type { ReconnectEvent } from "./client/ReconnectEvent.ts"

@@ -3,7 +3,7 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Window, windowBytes } from "../../../src/protocol/grpc/Window.ts"
+import { Window, windowBytes } from "../../../src/protocol/grpc/cursors/Window.ts"
 
 it("a sender waits while the window is full, until enough of it is handled", () => {
   const window = new Window()

@@ -5,7 +5,7 @@ import { expect, it, vi } from "@effect/vitest"
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import * as fc from "fast-check"
 import { type Message, makeHeaders, noPayload } from "../../../src/domain/Message.ts"
-import * as codec from "../../../src/protocol/grpc/codec.ts"
+import * as codec from "../../../src/protocol/grpc/codec/codec.ts"
 import { MessageBatchSchema } from "../../../src/protocol/grpc/gen/millrace/v1/topics_pb.ts"
 
 // Real sockets on a machine that may be busy with other things.

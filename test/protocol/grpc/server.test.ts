@@ -15,8 +15,8 @@ import {
   StorageFull,
   Unavailable,
 } from "../../../src/domain/errors.ts"
-import { Admission } from "../../../src/protocol/grpc/Admission.ts"
-import * as errorCodec from "../../../src/protocol/grpc/errorCodec.ts"
+import { Admission } from "../../../src/protocol/grpc/server/Admission.ts"
+import * as errorCodec from "../../../src/protocol/grpc/codec/errorCodec.ts"
 import { GrpcServer, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
 import { Topics } from "../../../src/topics/index.ts"
 import * as Proxy from "./Proxy.ts"

@@ -1,0 +1,67 @@
+/**
+ * Messages and items of queues as they are printed: a payload and a newline, byte for byte; or one JSON object a line.
+ */
+import { isUtf8 } from "node:buffer"
+import * as LogId from "../../domain/LogId.ts"
+import type { Message } from "../../domain/Message.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import type { QueueItem } from "../../domain/QueueItem.ts"
+
+const newline = Buffer.from("\n")
+
+/** The payloads, each with a newline. Deleted messages have none, and are left out. */
+export const payloadLines = (messages: ReadonlyArray<Message>): Uint8Array => {
+  const parts: Array<Uint8Array> = []
+  for (const message of messages) if (!message.deleted) parts.push(message.payload, newline)
+  return Buffer.concat(parts)
+}
+
+/** A message's identity, without its payload: what `publish --json` prints. */
+export const storedObject = (message: Message) => ({
+  topic: message.topic,
+  origin: NodeId.format(message.origin),
+  offset: message.offset,
+  position: message.position,
+  id: message.id,
+  createdAt: message.createdAt,
+  headers: message.headers,
+  deleted: message.deleted,
+})
+
+/** A payload: `text` where it is valid UTF-8, else `base64`. */
+const payloadObject = ({ buffer, byteLength, byteOffset }: Uint8Array) => {
+  const payload = Buffer.from(buffer, byteOffset, byteLength)
+  return isUtf8(payload) ? { text: payload.toString("utf8") } : { base64: payload.toString("base64") }
+}
+
+/** All of a message. A deleted message's text is empty. */
+export const messageObject = (message: Message) => ({ ...storedObject(message), ...payloadObject(message.payload) })
+
+/** All of an item of a queue. */
+export const itemObject = (item: QueueItem) => ({
+  queue: item.queue,
+  id: item.id,
+  sequence: item.sequence,
+  attempts: item.attempts,
+  topic: item.topic,
+  source: NodeId.format(item.source),
+  ...(item.target === undefined ? {} : { target: NodeId.format(item.target) }),
+  createdAt: item.createdAt,
+  headers: item.headers,
+  ...(item.death === undefined ? {} : { death: item.death }),
+  ...payloadObject(item.payload),
+})
+
+const lines = (objects: ReadonlyArray<object>): string => {
+  let text = ""
+  for (const object of objects) text += `${JSON.stringify(object)}\n`
+  return text
+}
+
+export const messageLines = (messages: ReadonlyArray<Message>): string => lines(messages.map(messageObject))
+
+export const storedLines = (messages: ReadonlyArray<Message>): string => lines(messages.map(storedObject))
+
+/** `topic@tenant/line/device`, with whatever would break a line of text escaped. */
+export const logName = (log: LogId.LogId): string =>
+  LogId.format(log).replace(/[\p{Cc}\\]/gu, (character) => JSON.stringify(character).slice(1, -1))

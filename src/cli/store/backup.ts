@@ -1,0 +1,59 @@
+/**
+ * `backup`: writes a backup of a store to a file of this machine, while its node goes on.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { writeBackup } from "../../storage/BackupFile.ts"
+import { Maintenance } from "../../storage/Maintenance.ts"
+import * as Output from "../io/Output.ts"
+import * as Progress from "../io/Progress.ts"
+import { size } from "../io/size.ts"
+import * as Source from "./source.ts"
+import { UsageError } from "../UsageError.ts"
+
+export interface BackupInput {
+  readonly to: string
+  readonly from: Option.Option<string>
+  readonly url: Option.Option<string>
+  readonly force: boolean
+  readonly incomplete: boolean
+  readonly json: boolean
+}
+
+const ofFile = (path: string, { force, incomplete, to }: BackupInput) =>
+  Effect.gen(function* () {
+    const { backup } = yield* Effect.promise(() => import("../../storage/sqlite/backup.ts"))
+    const progress = yield* Progress.make("pages copied")
+    let copied = 0
+    const onProgress = (done: number) => {
+      progress.add(done - copied)
+      copied = done
+    }
+    return yield* backup({ path, to, force, incomplete, onProgress })
+  }).pipe(Effect.scoped)
+
+const ofNode = (url: string, { force, to }: BackupInput) =>
+  Effect.gen(function* () {
+    const { layerMaintenance } = yield* Effect.promise(() => import("../../protocol/grpc/index.ts"))
+    const progress = yield* Progress.make("bytes received")
+    return yield* Effect.provide(
+      Effect.flatMap(Maintenance, ({ backup }) =>
+        writeBackup(
+          Stream.tap(backup, ({ bytes }) => Effect.sync(() => progress.add(bytes.byteLength))),
+          { to, force },
+        ),
+      ),
+      layerMaintenance({ url }),
+    )
+  }).pipe(Effect.scoped)
+
+export const backup = Effect.fnUntraced(function* (input: BackupInput) {
+  const source = yield* Source.find("--from", input.from, input.url)
+  if (input.incomplete && !("file" in source)) {
+    return yield* new UsageError({ message: "--incomplete is for a file that no node uses: name it with --from" })
+  }
+  const bytes = yield* "file" in source ? ofFile(source.file, input) : ofNode(source.url, input)
+  const text = `${input.to}: ${size(bytes)}, a backup of ${Source.nameOf(source)}\n`
+  yield* input.json ? Output.writeJson({ backup: input.to, bytes, of: Source.nameOf(source) }) : Output.write(text)
+})

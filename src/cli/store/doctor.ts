@@ -1,0 +1,112 @@
+/**
+ * `doctor`: examines a store, and says what is wrong with it, where, and what can be done. Nothing is changed.
+ *
+ * It reads the store's file, whether a node runs on it or not; the store of a node elsewhere is examined by that node.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as NodeId from "../../domain/NodeId.ts"
+import type { ExaminationEvent, ExaminationSummary, Finding } from "../../storage/Examination.ts"
+import { Maintenance } from "../../storage/Maintenance.ts"
+import * as Output from "../io/Output.ts"
+import * as Progress from "../io/Progress.ts"
+import { size } from "../io/size.ts"
+import * as Source from "./source.ts"
+
+/** Something is wrong with the store. */
+class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/ProblemsFound")("ProblemsFound", {
+  message: Schema.String,
+}) {}
+
+export interface DoctorInput {
+  readonly path: Option.Option<string>
+  readonly url: Option.Option<string>
+  readonly json: boolean
+}
+
+const count = (number: number, what: string): string =>
+  `${number.toLocaleString("en")} ${number === 1 ? what : `${what}s`}`
+
+const findingText = ({ kind, message, remedy }: Finding): string => `${kind}: ${message}\n    ${remedy}\n`
+
+const findingJson = ({ log, ...finding }: Finding) => ({
+  ...finding,
+  ...(log === undefined ? {} : { topic: log.topic, origin: NodeId.format(log.origin) }),
+})
+
+const summaryText = (name: string, { findings, items, queues, ...summary }: ExaminationSummary): string => {
+  const parts = [
+    ...(summary.node === undefined ? [] : [`node ${NodeId.format(summary.node)}`]),
+    count(summary.logs, "log"),
+    count(summary.messages, "message"),
+    ...(queues === 0 ? [] : [`${count(queues, "queue")} with ${count(items, "item")}`]),
+    size(summary.bytes),
+  ]
+  return `${name}: ${parts.join(", ")}\n${findings === 0 ? "healthy" : count(findings, "problem")}\n`
+}
+
+const summaryJson = (name: string, { node, ...summary }: ExaminationSummary) => ({
+  store: name,
+  healthy: summary.findings === 0,
+  ...(node === undefined ? {} : { node: NodeId.format(node) }),
+  ...summary,
+})
+
+/** The events of an examination, which is made here or there. */
+const examine = (source: Source.Source): Stream.Stream<ExaminationEvent, unknown> =>
+  "file" in source
+    ? Stream.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../../storage/sqlite/examine.ts")),
+          (module) => module.examine(source.file),
+        ),
+      )
+    : Stream.unwrap(
+        Effect.map(
+          Effect.promise(() => import("../../protocol/grpc/index.ts")),
+          (Grpc) =>
+            Stream.unwrap(Effect.map(Maintenance, (maintenance) => maintenance.examine)).pipe(
+              Stream.provide(Grpc.layerMaintenance({ url: source.url })),
+            ),
+        ),
+      )
+
+/** Shows the events, and gives the summary. */
+const show = (source: Source.Source, json: boolean) =>
+  Effect.gen(function* () {
+    let progress: Progress.Progress | undefined
+    let done = 0
+    let summary: ExaminationSummary | undefined
+    yield* Stream.runForEach(
+      examine(source),
+      Effect.fnUntraced(function* (event: ExaminationEvent) {
+        switch (event._tag) {
+          case "Progress":
+            progress ??= yield* Progress.make("examined", event.total)
+            progress.add(event.done - done)
+            done = event.done
+            return
+          case "Found":
+            yield* json ? Output.writeJson(findingJson(event.finding)) : Output.write(findingText(event.finding))
+            return
+          case "Examined":
+            summary = event.summary
+        }
+      }),
+    )
+    if (summary === undefined)
+      return yield* new ProblemsFound({ message: `${Source.nameOf(source)} was not examined to its end` })
+    return summary
+  }).pipe(Effect.scoped)
+
+export const doctor = Effect.fnUntraced(function* (input: DoctorInput) {
+  const source = yield* Source.find("a path", input.path, input.url)
+  const name = Source.nameOf(source)
+  const summary = yield* show(source, input.json)
+  yield* input.json ? Output.writeJson(summaryJson(name, summary)) : Output.write(summaryText(name, summary))
+  if (summary.findings > 0) {
+    return yield* new ProblemsFound({ message: `${count(summary.findings, "problem")} found in ${name}` })
+  }
+})

@@ -1,0 +1,251 @@
+/**
+ * The client's connection to a node: it is made when the first call needs it, and again whenever a call finds it lost.
+ *
+ * What goes wrong comes out as the errors of the service: the node's own where it sent one, else `Unavailable` with one
+ * sentence that names the URL, or `OutcomeUnknown` for a write that had been sent.
+ */
+import type {
+  DescMessage,
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+} from "@bufbuild/protobuf"
+import type { MessageShape } from "@bufbuild/protobuf"
+import {
+  type CallOptions,
+  type Client,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  type ServiceError,
+  status,
+} from "@grpc/grpc-js"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../../domain/errors.ts"
+import * as CallSpan from "./callSpan.ts"
+import { deadlineIn } from "../codec/deadlines.ts"
+import { fromStatus, type BusError } from "../codec/errorCodec.ts"
+import { Lines } from "./Lines.ts"
+import { deserializer, path, serializer } from "../codec/wire.ts"
+
+/** `HOST:PORT` of a URL `grpc://HOST:PORT`, also written `http://`. */
+export const target = (url: string): Effect.Effect<string, InvalidArgument> =>
+  Effect.suspend(() => {
+    const found = /^(?:grpc|http):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#[\]@]+):(\d{1,5})\/?$/.exec(url)
+    const port = Number(found?.[2])
+    return found === null || port < 1 || port > 65_535
+      ? new InvalidArgument({
+          argument: "url",
+          message: `the address of a node is written grpc://HOST:PORT, not ${JSON.stringify(url)}`,
+        })
+      : Effect.succeed(`${found[1]}:${port}`)
+  })
+
+/** Whether a failed call may have reached the node, so that a write may have happened. */
+export const mayHaveArrived = ({ code, details }: ServiceError): boolean =>
+  !(
+    code === status.UNIMPLEMENTED ||
+    (code === status.UNAVAILABLE &&
+      /^(No connection established|Name resolution failed|Failed to connect)/.test(details))
+  )
+
+/** The reason in what the gRPC library says, without its framing. */
+const reason = (details: string): string =>
+  (/Last error: (.*?)(?:\. Resolution note:.*)?$/.exec(details)?.[1] ?? details).replace(/^Error: /, "").trim()
+
+/** Why a call had no answer from a node, in one sentence. */
+export const noAnswer = (url: string, { code, details }: ServiceError): string => {
+  if (code === status.DEADLINE_EXCEEDED) return `the node at ${url} did not answer in time`
+  if (code === status.UNIMPLEMENTED) return `what answers at ${url} is not a millrace node: ${reason(details)}`
+  return `no node answers at ${url}: ${reason(details)}`
+}
+
+export interface ConnectionOptions {
+  readonly url: string
+  /** The largest message to take from the node, in bytes. */
+  readonly receiveBytesMax: number
+  /** Milliseconds that a call may take. */
+  readonly timeoutMillis: number
+  /** See `LineOptions`; by default 20 seconds. */
+  readonly keepAlive?: Duration.Input | undefined
+}
+
+/**
+ * A stream that was opened. `isProven` tells that its connection had worked before: where the stream fails without an
+ * answer, the connection may just have been dead, and a new one is worth an attempt at once.
+ */
+export interface Opened<Call> {
+  readonly call: Call
+  readonly isProven: boolean
+}
+
+export interface Connection {
+  readonly url: string
+  readonly timeoutMillis: number
+  /** A call whose repetition or loss changes nothing. */
+  readonly read: <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+  ) => Effect.Effect<MessageShape<O>, BusError>
+  /** A call that writes: where it may have arrived and no answer came, its outcome is unknown. */
+  readonly write: <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+  ) => Effect.Effect<MessageShape<O>, BusError>
+  /** All answers of a call that ends by itself. */
+  readonly readAll: <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageShape<I>,
+  ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, BusError>
+  readonly openStream: <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageShape<I>,
+  ) => Opened<ClientReadableStream<MessageShape<O>>>
+  readonly openBidirectional: <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodBiDiStreaming<I, O>,
+  ) => Opened<ClientDuplexStream<MessageShape<I>, MessageShape<O>>>
+}
+
+const isUnavailable = ({ code }: ServiceError): boolean => code === status.UNAVAILABLE
+
+export const make = Effect.fnUntraced(function* ({
+  url,
+  receiveBytesMax,
+  timeoutMillis,
+  keepAlive = "20 seconds",
+}: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
+  const address = yield* target(url)
+  const lines = yield* Effect.acquireRelease(
+    Effect.sync(() => new Lines(address, { receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) })),
+    (lines) => Effect.sync(() => lines.close()),
+  )
+
+  const { calling, metadataOfCaller } = CallSpan.make(yield* Effect.context<never>())
+
+  const callOptions = (): CallOptions => ({
+    deadline: deadlineIn(timeoutMillis),
+  })
+
+  const unavailable = (failure: ServiceError): Unavailable => new Unavailable({ message: noAnswer(url, failure) })
+
+  /** Makes a call, and once more where it failed only because its connection had died meanwhile. */
+  const attempt = <A>(
+    isRead: boolean,
+    lost: (failure: ServiceError) => BusError,
+    start: (client: Client, done: (failure: ServiceError | null, value?: A) => void) => { cancel(): void },
+  ): Effect.Effect<A, BusError> =>
+    Effect.callback((resume) => {
+      let call: { cancel(): void }
+      const begin = (isFirst: boolean): void => {
+        const line = lines.use()
+        const { isProven } = line
+        call = start(line.client, (failure, value) => {
+          if (failure === null) {
+            line.isProven = true
+            if (value !== undefined) resume(Effect.succeed(value))
+            return
+          }
+          if (isUnavailable(failure)) lines.giveUp(line)
+          const word = fromStatus(failure)
+          const mayRepeat = word === undefined && isUnavailable(failure) && (isRead || !mayHaveArrived(failure))
+          if (isFirst && isProven && mayRepeat) begin(false)
+          else resume(Effect.fail(word ?? lost(failure)))
+        })
+      }
+      begin(true)
+      return Effect.sync(() => call.cancel())
+    })
+
+  const unary = <I extends DescMessage, O extends DescMessage>(
+    method: DescMethodUnary<I, O>,
+    request: MessageShape<I>,
+    isRead: boolean,
+    lost: (failure: ServiceError) => BusError,
+  ): Effect.Effect<MessageShape<O>, BusError> =>
+    calling(path(method), (metadata) =>
+      attempt(isRead, lost, (client, done) =>
+        client.makeUnaryRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          request,
+          metadata,
+          callOptions(),
+          done,
+        ),
+      ),
+    )
+
+  /** Opens a stream on the line in use, and gives that up where it finds no node. */
+  const opened = <Call extends ClientReadableStream<unknown>>(start: (client: Client) => Call): Opened<Call> => {
+    const line = lines.use()
+    const { isProven } = line
+    const call = start(line.client)
+    call.on("metadata", () => {
+      line.isProven = true
+    })
+    call.on("error", (failure: ServiceError) => {
+      if (isUnavailable(failure)) lines.giveUp(line)
+    })
+    return { call, isProven }
+  }
+
+  return {
+    url,
+    timeoutMillis,
+    read: (method, request) => unary(method, request, true, unavailable),
+    write: (method, request) =>
+      unary(method, request, false, (failure) =>
+        mayHaveArrived(failure)
+          ? new OutcomeUnknown({
+              operation: method.localName,
+              message: `${noAnswer(url, failure)}; the ${method.localName} may have happened or not`,
+            })
+          : unavailable(failure),
+      ),
+    readAll: (method, request) =>
+      calling(path(method), (metadata) =>
+        attempt(true, unavailable, (client, done) => {
+          const call = client.makeServerStreamRequest(
+            path(method),
+            serializer(method.input),
+            deserializer(method.output),
+            request,
+            metadata,
+            callOptions(),
+          )
+          const answers: Array<MessageShape<(typeof method)["output"]>> = []
+          let hasFailed = false
+          call.on("data", (answer) => void answers.push(answer))
+          call.on("error", (failure: ServiceError) => {
+            hasFailed = true
+            done(failure)
+          })
+          call.on("end", () => {
+            if (!hasFailed) done(null, answers)
+          })
+          return call
+        }),
+      ),
+    openStream: (method, request) =>
+      opened((client) =>
+        client.makeServerStreamRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          request,
+          metadataOfCaller(),
+        ),
+      ),
+    openBidirectional: (method) =>
+      opened((client) =>
+        client.makeBidiStreamRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          metadataOfCaller(),
+        ),
+      ),
+  }
+})

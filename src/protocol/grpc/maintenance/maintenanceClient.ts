@@ -1,0 +1,71 @@
+/**
+ * The client: looking after the store of a node elsewhere. A connection that is lost ends what was under way: it begins
+ * anew when it is called again.
+ */
+import type { DescMessage, DescMethodServerStreaming, MessageShape } from "@bufbuild/protobuf"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { type InvalidArgument, StorageFailed, Unavailable } from "../../../domain/errors.ts"
+import { Maintenance } from "../../../storage/Maintenance.ts"
+import * as Connection from "../client/connection.ts"
+import { fromStatus } from "../codec/errorCodec.ts"
+import { MaintenanceService } from "../gen/millrace/v1/maintenance_pb.ts"
+import { examinationEvent } from "./maintenanceCodec.ts"
+import { nextOf } from "../client/nextAnswer.ts"
+
+export interface GrpcMaintenanceOptions {
+  /** `grpc://HOST:PORT` */
+  readonly url: string
+}
+
+const receiveBytesMax = 4 * 1024 * 1024
+
+/** The store of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
+export const layerMaintenance = ({ url }: GrpcMaintenanceOptions): Layer.Layer<Maintenance, InvalidArgument> =>
+  Layer.effect(
+    Maintenance,
+    Effect.gen(function* () {
+      const { method } = MaintenanceService
+      const connection = yield* Connection.make({ url, receiveBytesMax, timeoutMillis: 30_000 })
+
+      /** All answers of a call, which is read no faster than they are taken. */
+      const answersOf = <I extends DescMessage, O extends DescMessage>(
+        method: DescMethodServerStreaming<I, O>,
+        request: MessageShape<I>,
+      ): Stream.Stream<MessageShape<O>, StorageFailed | Unavailable> =>
+        Stream.unwrap(
+          Effect.gen(function* () {
+            const { call } = yield* Effect.acquireRelease(
+              Effect.sync(() => connection.openStream(method, request)),
+              ({ call }) => Effect.sync(() => call.cancel()),
+            )
+            const next = nextOf(call)
+            return Stream.unfold(
+              undefined,
+              Effect.fnUntraced(function* () {
+                const answered = yield* next
+                if ("answer" in answered) return [answered.answer, undefined] as const
+                const { failure } = answered
+                if (failure === undefined) return undefined
+                const error = fromStatus(failure)
+                if (error instanceof StorageFailed || error instanceof Unavailable) return yield* error
+                return yield* new Unavailable({ message: error?.message ?? Connection.noAnswer(url, failure) })
+              }),
+            )
+          }),
+        )
+
+      return Maintenance.of({
+        examine: Stream.suspend(() => answersOf(method.examine, { $typeName: "millrace.v1.ExamineRequest" })).pipe(
+          Stream.map(examinationEvent),
+          Stream.filter(Option.isSome),
+          Stream.map(({ value }) => value),
+        ),
+        backup: Stream.suspend(() => answersOf(method.backup, { $typeName: "millrace.v1.BackupRequest" })).pipe(
+          Stream.map(({ bytes, totalBytes }) => ({ bytes, totalBytes: Number(totalBytes) })),
+        ),
+      })
+    }),
+  )

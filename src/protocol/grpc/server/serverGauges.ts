@@ -1,0 +1,57 @@
+/**
+ * What a server holds now, as gauges: connections, and publishes that are under way or wait for room; and how many
+ * connections it has refused.
+ */
+import type { DropArgument } from "node:net"
+import type { Server } from "@grpc/grpc-js"
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Metric from "effect/Metric"
+import * as gauges from "../../../domain/gauges.ts"
+import type { Admission } from "./Admission.ts"
+import type { TellRefusal } from "./refusals.ts"
+
+const connections = Metric.gauge("millrace_grpc_connections", { description: "gRPC connections open now" })
+const refused = Metric.counter("millrace_grpc_connections_refused_total", {
+  description: "gRPC connections that were closed at once, because there were as many as there may be",
+  incremental: true,
+})
+const admitted = Metric.gauge("millrace_grpc_admitted_bytes", {
+  description: "What gRPC calls hold that wait to be stored",
+})
+const waiting = Metric.gauge("millrace_grpc_calls_waiting", {
+  description: "gRPC calls that wait until there is room for what they bring",
+})
+
+/** The library counts its connections for itself alone. */
+const countConnections = (server: Server): number => {
+  let count = 0
+  for (const { sessions } of server["http2Servers"].values()) count += sessions.size
+  return count
+}
+
+/** Counts and tells the connections that a server refuses, from when it listens on. */
+export const watchRefused = (server: Server, services: Context.Context<never>, tellRefusal: TellRefusal): void => {
+  refused.updateUnsafe(0, services)
+  for (const http2Server of server["http2Servers"].keys()) {
+    http2Server.on("drop", (connection?: DropArgument) => {
+      refused.updateUnsafe(1, services)
+      tellRefusal({
+        kind: "connection",
+        sentence: "a client was refused: there are as many connections as there may be",
+        annotations: { peer: `${connection?.remoteAddress}:${connection?.remotePort}` },
+      })
+    })
+  }
+}
+
+/** Shows the gauges of a server while the scope is open. */
+export const watch = (server: Server, admission: Admission, services: Context.Context<never>) =>
+  Effect.all(
+    [
+      gauges.watch(connections, services, () => countConnections(server)),
+      gauges.watch(admitted, services, () => admission.bytes),
+      gauges.watch(waiting, services, () => admission.waiting),
+    ],
+    { discard: true },
+  )

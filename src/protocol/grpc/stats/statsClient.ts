@@ -1,0 +1,36 @@
+/**
+ * The client: the figures of a node elsewhere.
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { InvalidArgument } from "../../../domain/errors.ts"
+import { Stats } from "../../../stats/Stats.ts"
+import { only } from "../server/answers.ts"
+import * as Connection from "../client/connection.ts"
+import { StatsService } from "../gen/millrace/v1/stats_pb.ts"
+import { plainStats } from "./statsCodec.ts"
+
+export interface GrpcStatsOptions {
+  /** `grpc://HOST:PORT` */
+  readonly url: string
+  /** How long an answer may take; by default 5 seconds. */
+  readonly timeout?: Duration.Input | undefined
+}
+
+/** The figures of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
+export const layerStats = (options: GrpcStatsOptions): Layer.Layer<Stats, InvalidArgument> =>
+  Layer.effect(
+    Stats,
+    Effect.gen(function* () {
+      const connection = yield* Connection.make({
+        url: options.url,
+        receiveBytesMax: 4 * 1024 * 1024,
+        timeoutMillis: Duration.toMillis(options.timeout ?? "5 seconds"),
+      })
+      const answer = connection.read(StatsService.method.getStats, { $typeName: "millrace.v1.GetStatsRequest" })
+      return Stats.of({ current: Effect.map(onlyUnavailable(answer), plainStats) })
+    }),
+  )
+
+const onlyUnavailable = only<never>()
