@@ -94,7 +94,11 @@ const make = Effect.fnUntraced(function* () {
   const pump = new CommitPump({ inFlightMax: settings.commitsInFlightMax, waiting: () => waiting.length, send })
 
   const answer = ({ added, steps }: Commit, results: ReadonlyArray<QueueResult>): void => {
-    steps.forEach((step, i) => step.answer(results[i]!))
+    // Whoever enqueues again at once is on the way to the store while the other half is being answered.
+    const halfway = () => {
+      if (pump.hasRoomWhileAnswering) pump.pump()
+    }
+    steps.forEach((step, i) => step.answer(results[i]!, halfway))
     const queues = added(results)
     if (queues.size > 0) for (const listener of listeners) listener(queues)
   }

@@ -9,6 +9,7 @@
 import { StorageFull } from "../../domain/errors.ts"
 import { deadQueueOf, type QueueItem } from "../../domain/QueueItem.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
+import { overlapEntriesMin } from "../../storage/CommitPump.ts"
 import { makeIds } from "../../storage/ids.ts"
 import { packItems } from "../../storage/ItemBlock.ts"
 import type { QueueOperation, QueueResult, ResultOf } from "../../storage/QueueStore.ts"
@@ -42,7 +43,8 @@ PlaceableItem.prototype = Object.prototype
 /** One operation of a commit, and who gets its result. */
 interface Step {
   readonly operation: QueueOperation
-  readonly answer: (result: QueueResult) => void
+  /** @param halfway to be called when half of many have been answered */
+  readonly answer: (result: QueueResult, halfway: () => void) => void
 }
 
 export interface Commit {
@@ -83,13 +85,15 @@ export const prepare = (entries: ReadonlyArray<Entry>, source: NodeId, createdAt
 
 const enqueueStep = (queue: string, entries: Array<EnqueueEntry>, items: Array<Mutable<QueueItem>>): Step => ({
   operation: { type: "enqueue", queue, blocks: packItems(items) },
-  answer: (result) => {
+  answer: (result, halfway) => {
     if (result.type === "full") {
       for (const entry of entries) entry.fail(fullError(result.message))
       return
     }
     const { firstSequence } = result as ResultOf<"enqueue">
+    const half = items.length >= 2 * overlapEntriesMin ? items.length >> 1 : -1
     for (let i = 0; i < items.length; i++) {
+      if (i === half) halfway()
       const item = items[i]!
       item.sequence = firstSequence + i
       entries[i]!.succeed(item)
