@@ -102,6 +102,10 @@ const subscribe = Command.make(
       "where to begin, or a new cursor: N is an offset, of this node's log unless --origin says else (default end, with --cursor start)",
     ),
     cursor: text("cursor", "NAME", "go on where this name was before, and keep how far it gets"),
+    takeOver: Flag.Boolean("take-over").pipe(
+      Flag.withDescription("with --cursor: take it from whoever holds it, who then ends"),
+      Flag.withDefault(false),
+    ),
     limit: text("limit", "N", "end after N messages"),
     url,
     json,

@@ -63,6 +63,22 @@ describe("subscribe --cursor", () => {
     )
   })
 
+  it("takes it from its holder where it is told to", async () => {
+    await publish("wanted", 1, 2)
+    const holder = start(["subscribe", "wanted", "--cursor", "wanted"], { cwd })
+    await holder.until(({ stdout }) => stdout === numbers(1, 2))
+    await publish("other", 1, 1)
+    const next = start(["subscribe", "wanted", "--cursor", "wanted", "--take-over"], { cwd })
+    const ended = await holder.ended
+    expect(ended.code).toBe(1)
+    expect(ended.stderr).toContain('millrace: the cursor "wanted" was taken over by somebody else\n')
+    await publish("wanted", 3, 3)
+    await next.until(({ stdout }) => stdout === "3\n")
+    await next.stop("SIGINT")
+    const without = await run(["subscribe", "wanted", "--take-over"], { cwd })
+    expect(without).toMatchObject({ code: 2, stderr: "millrace: --take-over goes with --cursor\n" })
+  })
+
   it("whose cursor is reset ends, says so, and begins from there the next time", async () => {
     await publish("again", 1, 3)
     const subscribe = ["subscribe", "again", "--cursor", "again"]

@@ -21,6 +21,7 @@ export interface SubscribeInput {
   readonly origin: Option.Option<string>
   readonly from: Option.Option<string>
   readonly cursor: Option.Option<string>
+  readonly takeOver: boolean
   readonly limit: Option.Option<string>
   readonly url: Option.Option<string>
   readonly json: boolean
@@ -77,8 +78,13 @@ export const subscribe = Effect.fnUntraced(function* (input: SubscribeInput) {
       message: "--from takes an offset only with one topic: a filter starts at start or end",
     })
   }
+  if (input.takeOver && cursor === undefined) {
+    return yield* new UsageError({ message: "--take-over goes with --cursor" })
+  }
   const how = { limit, json: input.json }
   const printing =
-    cursor === undefined ? follow(filter, { origin, from }, how) : resume(cursor, filter, { origin, from }, how)
+    cursor === undefined
+      ? follow(filter, { origin, from }, how)
+      : resume(cursor, filter, { origin, from, takeOver: input.takeOver }, how)
   yield* Effect.provide(Effect.scoped(printing), Connection.layer(input.url))
 })
