@@ -1,8 +1,8 @@
 /**
- * `npm run soak -- large [--gib N] [--subscribers N] [--directory DIR]`: a node on a store of gigabytes.
+ * `npm run soak -- large [--gib N] [--subscribers N] [--directory DIR] [--small]`: a node on a store of gigabytes.
  *
  * The store is made, then a node starts on it: after it was closed, and after its process was killed under load. It is to
- * start as it does on an empty store, and its memory is to stay small while many subscribers read everything.
+ * start as it does on an empty store, and its memory is to stay small while many subscribers read everything; with `--small` it is set up for that.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -44,6 +44,12 @@ const draftOf = (number: number, key?: string) => ({
   key,
 })
 
+/** As the guide has it for machines with little memory: V8 and the C library give back what they do not need. */
+const smallMemory: Program.ProgramOptions = {
+  nodeFlags: ["--max-semi-space-size=1", "--max-old-space-size=96"],
+  env: { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" },
+}
+
 /** Fills a store; gives how many messages it holds. */
 const fill = (path: string, bytes: number): Effect.Effect<number> =>
   Effect.gen(function* () {
@@ -84,12 +90,12 @@ interface Started {
   readonly millis: number
 }
 
-const startNode = (data: string) =>
+const startNode = (data: string, options: Program.ProgramOptions) =>
   Effect.gen(function* () {
     const port = yield* freePort
     const began = performance.now()
     const flags = ["--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off"]
-    const program = yield* Program.start([Program.millrace, "serve", ...flags])
+    const program = yield* Program.start([Program.millrace, "serve", ...flags], options)
     yield* program.until(({ stdout }) => stdout.toString("utf8").startsWith("millrace ready"))
     return { program, url: `grpc://127.0.0.1:${port}`, millis: performance.now() - began } satisfies Started
   })
@@ -147,19 +153,19 @@ const say = (figure: string): Effect.Effect<void> =>
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
 
-const measure = (data: string, gib: number, subscribers: number) =>
+const measure = (data: string, gib: number, subscribers: number, options: Program.ProgramOptions) =>
   Effect.gen(function* () {
     const path = join(data, "millrace.sqlite")
-    const empty = yield* startNode(`${data}-empty`)
+    const empty = yield* startNode(`${data}-empty`, options)
     yield* empty.program.end("SIGTERM")
     const stored = yield* fill(path, gib * bytesPerGiB)
     const bytes = statSync(path).size
 
     yield* say(`${(bytes / bytesPerGiB).toFixed(2)} GiB, ${stored.toLocaleString("en")} messages`)
 
-    const closed = yield* startNode(data)
+    const closed = yield* startNode(data, options)
     const published = yield* killUnderLoad(closed)
-    const killed = yield* startNode(data)
+    const killed = yield* startNode(data, options)
     const pid = killed.program.pid!
     const startMillis = [closed.millis, killed.millis, empty.millis].map((millis) => millis.toFixed(0))
     yield* say(
@@ -207,6 +213,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
       gib: { type: "string", default: "5" },
       subscribers: { type: "string", default: "10" },
       directory: { type: "string", default: tmpdir() },
+      small: { type: "boolean", default: false },
     },
   })
   const gib = Number(values.gib)
@@ -218,7 +225,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const data = join(directory, "data")
   mkdirSync(data, { mode: 0o700 })
   try {
-    return await Effect.runPromise(Effect.scoped(measure(data, gib, subscribers)))
+    return await Effect.runPromise(Effect.scoped(measure(data, gib, subscribers, values.small ? smallMemory : {})))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
