@@ -2,7 +2,8 @@
  * `npm run soak -- large [--gib N] [--subscribers N] [--directory DIR] [--small]`: a node on a store of gigabytes.
  *
  * The store is made, then a node starts on it: after it was closed, and after its process was killed under load. It is to
- * start as it does on an empty store, and its memory is to stay small while many subscribers read everything; with `--small` it is set up for that.
+ * start as it does on an empty store, and its memory is to stay small while many subscribers read everything; with
+ * `--small` it is set up for that.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
