@@ -52,6 +52,9 @@ export interface OpenOptions extends SqliteOptions {
   readonly again?: boolean | undefined
 }
 
+/** What is read comes from the database each time: nobody else has it. See `BackendModule` of the worker. */
+export const pagesAreOwn = true
+
 /** The store that writes. Held by one process; closed with the scope. */
 export const layer = (options: OpenOptions): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(

@@ -11,8 +11,9 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
+import type { Message } from "../../domain/Message.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
-import { packMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
+import { packMessages, type PackedMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import {
   type Answers,
@@ -32,6 +33,24 @@ interface BackendModule {
   readonly layer: (options: unknown) => Layer.Layer<StoreServices, StoreUnusable>
   /** Opens the same store to read, beside the one that writes. */
   readonly layerReader?: (options: unknown) => Layer.Layer<StoreServices, StoreUnusable>
+  /** Whether the payloads of a page that is read belong to who reads it, and to nobody else. */
+  readonly pagesAreOwn?: boolean
+}
+
+/** Whether payloads that were read are ours, see `BackendModule`. */
+let pagesAreOwn = false
+
+/**
+ * Packs what was read. Then its payloads are not waited for to be collected: they are outside of the heap, so that V8
+ * sees little reason to look for them, and they would add up to many pages.
+ */
+const packPage = (messages: ReadonlyArray<Message>): PackedMessages => {
+  const packed = packMessages(messages)
+  if (!pagesAreOwn) return packed
+  for (const { payload } of messages) {
+    if (payload.byteLength > 0) (payload.buffer as ArrayBuffer).transfer(0)
+  }
+  return packed
 }
 
 const port = parentPort!
@@ -50,6 +69,7 @@ const reply = (response: Response, transfer: ReadonlyArray<ArrayBuffer> = []): v
 
 const open = async ({ options, role }: OpenRequest): Promise<void> => {
   const backend = await loading
+  pagesAreOwn = backend.pagesAreOwn === true
   const layer = role === "reader" && backend.layerReader !== undefined ? backend.layerReader : backend.layer
   const exit = await Effect.runPromiseExit(Layer.buildWithScope(layer(options), scope))
   if (Exit.isSuccess(exit)) {
@@ -88,12 +108,12 @@ const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Eff
       }))
     case "readLog":
       return Effect.map(logs.readLog(call.log, call.from, call.limit), (messages) => {
-        const answer = packMessages(messages)
+        const answer = packPage(messages)
         return { answer, transfer: [answer.payloads.bytes] }
       })
     case "readJournal":
       return Effect.map(logs.readJournal(call.after, call.filter, call.limit), (page) => {
-        const messages = packMessages(page.messages)
+        const messages = packPage(page.messages)
         return { answer: { messages, scannedTo: page.scannedTo, end: page.end }, transfer: [messages.payloads.bytes] }
       })
     case "head":
