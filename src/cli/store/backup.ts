@@ -8,7 +8,7 @@ import { writeBackup } from "../../storage/BackupFile.ts"
 import { Maintenance } from "../../storage/Maintenance.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
-import { size } from "../io/size.ts"
+import * as units from "../io/units.ts"
 import * as Source from "./source.ts"
 import { UsageError } from "../UsageError.ts"
 
@@ -54,6 +54,6 @@ export const backup = Effect.fnUntraced(function* (input: BackupInput) {
     return yield* new UsageError({ message: "--incomplete is for a file that no node uses: name it with --from" })
   }
   const bytes = yield* "file" in source ? ofFile(source.file, input) : ofNode(source.url, input)
-  const text = `${input.to}: ${size(bytes)}, a backup of ${Source.nameOf(source)}\n`
+  const text = `${input.to}: ${units.bytes(bytes)}, a backup of ${Source.nameOf(source)}\n`
   yield* input.json ? Output.writeJson({ backup: input.to, bytes, of: Source.nameOf(source) }) : Output.write(text)
 })

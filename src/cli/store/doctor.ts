@@ -12,7 +12,7 @@ import type { ExaminationEvent, ExaminationSummary, Finding } from "../../storag
 import { Maintenance } from "../../storage/Maintenance.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
-import { size } from "../io/size.ts"
+import { bytes } from "../io/units.ts"
 import * as Source from "./source.ts"
 
 /** Something is wrong with the store. */
@@ -42,7 +42,7 @@ const summaryText = (name: string, { findings, items, queues, ...summary }: Exam
     count(summary.logs, "log"),
     count(summary.messages, "message"),
     ...(queues === 0 ? [] : [`${count(queues, "queue")} with ${count(items, "item")}`]),
-    size(summary.bytes),
+    bytes(summary.bytes),
   ]
   return `${name}: ${parts.join(", ")}\n${findings === 0 ? "healthy" : count(findings, "problem")}\n`
 }
