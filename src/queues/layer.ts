@@ -96,13 +96,17 @@ const make = Effect.gen(function* () {
     redrive: Effect.fnUntraced(function* (queue, max = Number.MAX_SAFE_INTEGER) {
       yield* checkQueue(queue)
       yield* checkWhole("itemsMax", max, 1)
+      const dead = deadQueueOf(queue)
+      // What dies meanwhile is not taken along: it might die again and again.
+      const { lastSequence } = yield* store.page(dead, 0, { rows: 1, bytes: 1 })
       let moved = 0
       while (moved < max) {
         // They are in memory on their way: as many as are on one page at a time.
-        const page = yield* read(deadQueueOf(queue), 0, { rows: redriveMax, bytes: itemsBytesMax })
-        if (page.length === 0) break
-        const wanted = Math.min(max - moved, page.length)
-        moved += (yield* writer.apply({ type: "redrive", queue, itemsMax: wanted })).moved
+        const page = yield* read(dead, 0, { rows: redriveMax, bytes: itemsBytesMax })
+        const items = page.filter(({ sequence }) => sequence <= lastSequence).length
+        if (items === 0) break
+        const itemsMax = Math.min(max - moved, items)
+        moved += (yield* writer.apply({ type: "redrive", queue, itemsMax })).moved
       }
       return moved
     }),

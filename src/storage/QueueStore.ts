@@ -75,6 +75,8 @@ export interface QueuePage {
   readonly blocks: ReadonlyArray<StoredItemBlock>
   /** The front's sequence, or that of the next item to come where the queue is empty. */
   readonly firstSequence: number
+  /** Sequence of the last item that ever came; 0 where none did. */
+  readonly lastSequence: number
   /** How often the front was rejected. */
   readonly attempts: number
 }

@@ -194,6 +194,20 @@ describe("a taker", () => {
       expect(dead?.death).toMatchObject({ attempts: 3, reason: "no" })
     }))
 
+  test("that lets everything die does not keep a redrive going for ever", () =>
+    Effect.gen(function* () {
+      const queues = yield* Queues.Queues
+      // More than one commit takes back.
+      const count = 2500
+      for (let i = 0; i < count; i++) {
+        const { id } = yield* queues.enqueue("jobs", "poison")
+        yield* queues.reject("jobs", id, { attemptsMax: 1 })
+      }
+      const taker = yield* taking("jobs", () => Effect.fail("no"), { attemptsMax: 1 })
+      expect(yield* queues.redrive("jobs")).toBe(count)
+      yield* Fiber.interrupt(taker.fiber)
+    }))
+
   test("of a dead queue gets what dies at once", () =>
     Effect.gen(function* () {
       const queues = yield* Queues.Queues

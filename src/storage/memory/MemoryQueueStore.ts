@@ -76,14 +76,10 @@ const apply = (disk: MemoryDisk, operations: ReadonlyArray<QueueOperation>): Rea
 
 const page = (queue: MemoryQueue | undefined, after: number, limit: PageLimit): QueuePage => {
   if (queue === undefined) return { ...newQueue, blocks: [] }
-  const { attempts, firstSequence } = queue.ends
+  const { firstSequence } = queue.ends
   const first = indexOf(queue, Math.max(after + 1, firstSequence))
   const following = queue.blocks.slice(first, first + limit.rows)
   const sizes = following.map(({ content, items }) => ({ items, bytes: content.byteLength }))
   const blocks = following.slice(0, blocksWanted(sizes, limit))
-  return {
-    blocks: blocks.map((block) => ({ ...block, content: new Uint8Array(block.content) })),
-    firstSequence,
-    attempts,
-  }
+  return { ...queue.ends, blocks: blocks.map((block) => ({ ...block, content: new Uint8Array(block.content) })) }
 }

@@ -149,12 +149,12 @@ const readPage = (
   Effect.gen(function* () {
     const [row] = yield* session.values(selectQueue, [queue])
     if (row === undefined) return { ...newQueue, blocks: [] }
-    const [number, firstSequence, attempts] = row as readonly [number, number, number]
+    const [number, firstSequence, lastSequence, attempts] = row as readonly [number, number, number, number]
     const blocks = yield* readBlocks(session, number, Math.max(after, firstSequence - 1), limit)
-    return { blocks, firstSequence, attempts }
+    return { blocks, firstSequence, lastSequence, attempts }
   })
 
-const selectQueue = "SELECT queue, first_sequence, attempts FROM millrace_queues WHERE name = ?"
+const selectQueue = "SELECT queue, first_sequence, last_sequence, attempts FROM millrace_queues WHERE name = ?"
 
 const selectQueues = "SELECT name, queue, first_sequence, last_sequence FROM millrace_queues"
 
