@@ -88,7 +88,9 @@ export class Reserve implements Room {
 
   #startFilling(): void {
     this.#isStopping = false
-    this.#filling = this.#fill().then((problem) => {
+    // What cannot even be emptied or closed is a problem too.
+    const filling = this.#fill().catch((error: unknown) => `${this.#path} cannot be written (${String(error)})`)
+    this.#filling = filling.then((problem) => {
       this.#filling = undefined
       if (this.#isStopping) return
       if (problem === undefined) this.#refusal = undefined
