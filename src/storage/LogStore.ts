@@ -11,6 +11,9 @@
  * and see every write that was acknowledged before they began. A store keeps none of the arrays that it is given, and
  * hands out none that it will change: payloads are copied where they are kept.
  *
+ * Several nodes may share a store (`StoreInfo.isShared`): all see all logs, and each appends to its own. There is one
+ * journal, and what is at a position is there before anything behind it can be read.
+ *
  * **Failure.** `StorageFailed` changed nothing. `OutcomeUnknown` may have: after it the store refuses to write until it
  * is opened again, because what a failed fsync left behind cannot be known. `StorageFull` changed nothing either: a store
  * that is full takes nothing new, but goes on to take away (`tombstone`, and `QueueStore`'s operations but `enqueue`)
@@ -36,6 +39,8 @@ export interface StoreInfo {
   readonly durability: Durability
   /** The backend, for people: `sqlite`, `memory` … */
   readonly backend: string
+  /** Whether other nodes write to the same journal: see `LogStore.onMoved`. Absent: no. */
+  readonly isShared?: boolean | undefined
 }
 
 /** A message to append to a log of the store's own node. */
@@ -237,6 +242,14 @@ export class LogStore extends Context.Service<
      * doubt may have moved it. Nothing is written before the listener is done. Gives how to take the listener away again.
      */
     readonly onReopened?: (listener: (end: number) => Effect.Effect<void>) => () => void
+
+    /**
+     * Of a shared store: calls a listener with the journal's end when another node has moved it, and now and then also
+     * when nobody has; late, but never later than the store's polling interval while it can be reached. What a node
+     * follows it reads from the store up to there, in journal order; its own commits may lie between those of others.
+     * Gives how to take the listener away again.
+     */
+    readonly onMoved?: (listener: (end: number) => void) => () => void
 
     /** Succeeds where the store can be read and written now, and has room for more. */
     readonly check: Effect.Effect<void, StorageFailed | StorageFull>

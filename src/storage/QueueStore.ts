@@ -110,6 +110,12 @@ export class QueueStore extends Context.Service<
 
     /** All queues that anything was ever enqueued to, sorted by name. */
     readonly queues: Effect.Effect<ReadonlyArray<QueueState>, StorageFailed>
+
+    /**
+     * Of a shared store: calls a listener when another node has enqueued to a queue. A hint that may be lost: whoever
+     * waits looks again now and then. Gives how to take the listener away again.
+     */
+    readonly onEnqueued?: (listener: (queue: string) => void) => () => void
   }
 >()("millrace/storage/QueueStore") {}
 

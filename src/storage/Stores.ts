@@ -3,6 +3,7 @@
  */
 import * as Context from "effect/Context"
 import { CursorStore } from "./CursorStore.ts"
+import { alone, Holders } from "./Holders.ts"
 import { LogStore } from "./LogStore.ts"
 import { QueueStore } from "./QueueStore.ts"
 
@@ -10,16 +11,23 @@ export interface Stores {
   readonly logs: LogStore["Service"]
   readonly queues: QueueStore["Service"]
   readonly cursors: CursorStore["Service"]
+  /** Absent where one process has the store to itself. */
+  readonly holders?: Holders["Service"] | undefined
 }
 
 /** The same as services. */
-export type StoreServices = LogStore | QueueStore | CursorStore
+export type StoreServices = LogStore | QueueStore | CursorStore | Holders
 
-export const toContext = ({ cursors, logs, queues }: Stores): Context.Context<StoreServices> =>
-  Context.make(LogStore, logs).pipe(Context.add(QueueStore, queues), Context.add(CursorStore, cursors))
+export const toContext = ({ cursors, holders = alone, logs, queues }: Stores): Context.Context<StoreServices> =>
+  Context.make(LogStore, logs).pipe(
+    Context.add(QueueStore, queues),
+    Context.add(CursorStore, cursors),
+    Context.add(Holders, holders),
+  )
 
 export const fromContext = (context: Context.Context<StoreServices>): Stores => ({
   logs: Context.get(context, LogStore),
   queues: Context.get(context, QueueStore),
   cursors: Context.get(context, CursorStore),
+  holders: Context.get(context, Holders),
 })
