@@ -2,17 +2,35 @@
  * Which logs are meant, and in which order they are listed.
  */
 import type { LogHead, LogId } from "../domain/LogId.ts"
-import { equals } from "../domain/NodeId.ts"
+import { equals, key as nodeKey } from "../domain/NodeId.ts"
 import { matcher } from "../domain/TopicFilter.ts"
 import type { JournalFilter } from "./LogStore.ts"
 
-/** A function that tells whether a log's messages pass the filter. Make it once, use it often. */
-export const logMatcher = (filter: JournalFilter): ((log: LogId) => boolean) => {
+/** Whose logs `LogStore.readJournal` is asked for. */
+export type JournalFilters = JournalFilter | ReadonlyArray<JournalFilter>
+
+const isSeveral = (filters: JournalFilters): filters is ReadonlyArray<JournalFilter> => Array.isArray(filters)
+
+/** A function that tells whether a log's messages pass the filter, or any of several. Make it once, use it often. */
+export const logMatcher = (filters: JournalFilters): ((log: LogId) => boolean) => {
+  if (!isSeveral(filters)) return matcherOf(filters)
+  const matchers = filters.map(matcherOf)
+  return (log) => matchers.some((matches) => matches(log))
+}
+
+const matcherOf = (filter: JournalFilter): ((log: LogId) => boolean) => {
   const { origin } = filter
   const matches = matcher(filter.topics)
   if (origin === undefined) return (log) => matches(log.topic)
   return (log) => equals(log.origin, origin) && matches(log.topic)
 }
+
+/** Tells filters from others, for what is remembered by filter. */
+export const filtersKey = (filters: JournalFilters): string =>
+  isSeveral(filters) ? JSON.stringify(filters.map(keyOf)) : keyOf(filters)
+
+const keyOf = ({ origin, topics }: JournalFilter): string =>
+  origin === undefined ? topics : `${topics}\0${nodeKey(origin)}`
 
 /** The logs that hold messages, by topic, then origin, each part by its UTF-16 code units. */
 export const sortHeads = (heads: ReadonlyArray<LogHead>): ReadonlyArray<LogHead> =>

@@ -218,10 +218,13 @@ export class LogStore extends Context.Service<
       limit: PageLimit,
     ) => Effect.Effect<ReadonlyArray<Message>, StorageFailed>
 
-    /** The journal's messages after a position, in order. Bounded also in what is looked at: a page can be empty and not the last. */
+    /**
+     * The journal's messages after a position, in order: those that match a filter, or any one of several. Bounded also in
+     * what is looked at: a page can be empty and not the last.
+     */
     readonly readJournal: (
       after: number,
-      filter: JournalFilter,
+      filter: JournalFilter | ReadonlyArray<JournalFilter>,
       limit: PageLimit,
     ) => Effect.Effect<JournalPage, StorageFailed>
 

@@ -9,6 +9,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { StorageFailed, WriteFailure } from "../domain/errors.ts"
+import { deadQueueOf } from "../domain/QueueItem.ts"
 import type { ItemBlock, StoredItemBlock } from "./ItemBlock.ts"
 import type { PageLimit } from "./LogStore.ts"
 
@@ -118,6 +119,20 @@ export class QueueStore extends Context.Service<
     readonly onEnqueued?: (listener: (queue: string) => void) => () => void
   }
 >()("millrace/storage/QueueStore") {}
+
+/** The queues that a batch of operations has added items to, given its results. */
+export const queuesAddedTo = (
+  operations: ReadonlyArray<QueueOperation>,
+  results: ReadonlyArray<QueueResult>,
+): ReadonlySet<string> => {
+  const added = new Set<string>()
+  operations.forEach(({ queue }, i) => {
+    const result = results[i]!
+    if (result.type === "enqueue" || (result.type === "redrive" && result.moved > 0)) added.add(queue)
+    else if (result.type === "reject" && result.isDead) added.add(deadQueueOf(queue))
+  })
+  return added
+}
 
 /** Queues by name, in the order of UTF-16 units: databases have orders of their own. */
 export const sortQueues = (queues: ReadonlyArray<QueueState>): ReadonlyArray<QueueState> =>

@@ -10,3 +10,12 @@ storageSuite("memory", {
     return { open: (options) => layer({ ...options, disk }) }
   }),
 })
+
+storageSuite("shared memory", {
+  programs: 100,
+  isShared: true,
+  makePlace: Effect.sync(() => {
+    const disk = makeDisk({ shared: true })
+    return { open: (options) => layer({ ...options, disk }) }
+  }),
+})

@@ -7,12 +7,12 @@
  * came; so all new items go first.
  */
 import { StorageFull } from "../../domain/errors.ts"
-import { deadQueueOf, type QueueItem } from "../../domain/QueueItem.ts"
+import type { QueueItem } from "../../domain/QueueItem.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { overlapEntriesMin } from "../../storage/CommitPump.ts"
 import { makeIds } from "../../storage/ids.ts"
 import { packItems } from "../../storage/ItemBlock.ts"
-import type { QueueOperation, QueueResult, ResultOf } from "../../storage/QueueStore.ts"
+import { type QueueOperation, queuesAddedTo, type QueueResult, type ResultOf } from "../../storage/QueueStore.ts"
 import type { PendingItem } from "../draft.ts"
 import { DoneEntry, EnqueueEntry, type Entry, type OperationEntry } from "./entries.ts"
 
@@ -80,7 +80,8 @@ export const prepare = (entries: ReadonlyArray<Entry>, source: NodeId, createdAt
     steps.push(run === undefined ? operationStep(entry as OperationEntry) : doneStep(run))
     i += run?.length ?? 1
   }
-  return { steps, added: (results) => addedBy(steps, results) }
+  const operations = steps.map(({ operation }) => operation)
+  return { steps, added: (results) => queuesAddedTo(operations, results) }
 }
 
 const enqueueStep = (queue: string, entries: Array<EnqueueEntry>, items: Array<Mutable<QueueItem>>): Step => ({
@@ -135,13 +136,3 @@ const operationStep = (entry: OperationEntry): Step => ({
   operation: entry.operation,
   answer: (result) => (result.type === "full" ? entry.fail(fullError(result.message)) : entry.succeed(result)),
 })
-
-const addedBy = (steps: ReadonlyArray<Step>, results: ReadonlyArray<QueueResult>): ReadonlySet<string> => {
-  const added = new Set<string>()
-  steps.forEach(({ operation }, i) => {
-    const result = results[i]!
-    if (result.type === "enqueue" || (result.type === "redrive" && result.moved > 0)) added.add(operation.queue)
-    else if (result.type === "reject" && result.isDead) added.add(deadQueueOf(operation.queue))
-  })
-  return added
-}

@@ -15,6 +15,7 @@ import type { StoredCursor } from "../CursorStore.ts"
 import type { StoredItemBlock } from "../ItemBlock.ts"
 import type { QueueEnds } from "../QueuePlan.ts"
 import type { OffsetRange } from "../OffsetRanges.ts"
+import { Sharing, type SharingOptions } from "./Sharing.ts"
 
 /** One log: `positions[offset - 1]` is where its message is in the journal. */
 export interface MemoryLog {
@@ -32,15 +33,17 @@ export interface MemoryQueue {
 
 export interface MemoryDisk {
   readonly incarnation: string
-  /** Whose it is; absent until a store was opened on it. */
+  /** Whose it is; absent until a store was opened on it, and where several nodes share it. */
   node: NodeId | undefined
-  /** Whether a store is open on it. */
-  held: boolean
+  /** The nodes, by their keys, whose stores are open on it. */
+  readonly open: Set<string>
+  /** What the stores of several nodes have in common beside what is on it; absent where one has it to itself. */
+  readonly sharing: Sharing | undefined
   readonly journal: Array<Message>
   /** By `LogId.key`. */
   readonly logs: Map<string, MemoryLog>
-  /** Remembered keys, the oldest first, by log and key. */
-  readonly keys: Map<string, KeyedMessage>
+  /** Remembered keys of each node, the oldest first, by log and key. */
+  readonly keys: Map<string, Map<string, KeyedMessage>>
   /** By name. */
   readonly queues: Map<string, MemoryQueue>
   /** By name. */
@@ -49,11 +52,17 @@ export interface MemoryDisk {
   lastEpoch: number
 }
 
+export interface DiskOptions {
+  /** Whether several nodes may use it at the same time, each with a store of its own. */
+  readonly shared?: boolean | SharingOptions | undefined
+}
+
 /** An empty disk, with an incarnation of its own. */
-export const makeDisk = (): MemoryDisk => ({
+export const makeDisk = ({ shared = false }: DiskOptions = {}): MemoryDisk => ({
   incarnation: randomUUID(),
   node: undefined,
-  held: false,
+  open: new Set(),
+  sharing: shared === false ? undefined : new Sharing(shared === true ? {} : shared),
   journal: [],
   logs: new Map(),
   keys: new Map(),

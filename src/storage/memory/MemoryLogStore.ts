@@ -10,16 +10,15 @@ import * as Option from "effect/Option"
 import { payload as markerPayload } from "../../domain/DeleteMarker.ts"
 import { type LogHead, type LogId, key as logKey } from "../../domain/LogId.ts"
 import { contentBytes, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
-import type { NodeId } from "../../domain/NodeId.ts"
+import { key as nodeKey, type NodeId } from "../../domain/NodeId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
 import { planAccept } from "../AcceptPlan.ts"
-import { planAppend } from "../AppendPlan.ts"
+import { type KeyedMessage, planAppend } from "../AppendPlan.ts"
 import { contentDigest } from "../Content.ts"
 import type {
   AcceptResult,
   AppendResult,
   Draft,
-  JournalFilter,
   JournalPage,
   KeyWindow,
   LogStore,
@@ -28,7 +27,7 @@ import type {
   TombstoneRequest,
   TombstoneResult,
 } from "../LogStore.ts"
-import { logMatcher, sortHeads } from "../LogSelection.ts"
+import { type JournalFilters, logMatcher, sortHeads } from "../LogSelection.ts"
 import { add, contains } from "../OffsetRanges.ts"
 import { type MemoryDisk, type MemoryLog, messageAt, openLog } from "./MemoryDisk.ts"
 
@@ -37,7 +36,13 @@ const scanMax = 20_000
 
 /** The store's operations on a disk that belongs to the node. */
 export const make = (disk: MemoryDisk, node: NodeId, keyWindow: KeyWindow): LogStore["Service"] => ({
-  info: { node, incarnation: disk.incarnation, durability: "memory", backend: "memory" },
+  info: {
+    node,
+    incarnation: disk.incarnation,
+    durability: "memory",
+    backend: "memory",
+    isShared: disk.sharing !== undefined,
+  },
   append: (requests) => Effect.sync(() => append(disk, node, keyWindow, requests)),
   accept: (log, messages) =>
     Effect.suspend(() => {
@@ -80,17 +85,26 @@ const store = (disk: MemoryDisk, to: MemoryLog, message: Omit<ReplicatedMessage,
 
 const nameOfKey = (topic: string, key: string): string => `${topic}\0${key}`
 
+/** The keys that a node remembers, the oldest first: its own window, however many nodes there are. */
+const keysOf = (disk: MemoryDisk, node: NodeId): Map<string, KeyedMessage> => {
+  const name = nodeKey(node)
+  let keys = disk.keys.get(name)
+  if (keys === undefined) disk.keys.set(name, (keys = new Map()))
+  return keys
+}
+
 const append = (
   disk: MemoryDisk,
   node: NodeId,
   keyWindow: KeyWindow,
   requests: ReadonlyArray<ReadonlyArray<Draft>>,
 ): AppendResult => {
+  const keys = keysOf(disk, node)
   const plan = planAppend(requests, {
     end: disk.journal.length,
     head: (topic) => disk.logs.get(logKey({ topic, origin: node }))?.positions.length ?? 0,
     keyed: (topic, key) => {
-      const entry = disk.keys.get(nameOfKey(topic, key))
+      const entry = keys.get(nameOfKey(topic, key))
       const message = entry === undefined ? undefined : disk.journal[entry.position - 1]
       return entry === undefined || message === undefined ? undefined : { ...entry, deleted: message.deleted }
     },
@@ -102,16 +116,16 @@ const append = (
   for (const { log, key, position, keyedAt } of plan.keys) {
     const message = disk.journal[position - 1]!
     const name = nameOfKey(log.topic, key)
-    disk.keys.delete(name)
+    keys.delete(name)
     // A digest, and not the message: of a deleted message nothing else may be left.
     const content = contentDigest(message.headers, message.payload)
     const { createdAt, id, offset } = message
-    disk.keys.set(name, { offset, position, id, createdAt, keyedAt, deleted: false, content })
+    keys.set(name, { offset, position, id, createdAt, keyedAt, deleted: false, content })
   }
-  let excess = disk.keys.size - keyWindow.count
-  for (const name of disk.keys.keys()) {
+  let excess = keys.size - keyWindow.count
+  for (const name of keys.keys()) {
     if (excess-- <= 0) break
-    disk.keys.delete(name)
+    keys.delete(name)
   }
   return plan.result
 }
@@ -179,10 +193,10 @@ const readLog = (disk: MemoryDisk, id: LogId, from: number, limit: PageLimit): R
   return page
 }
 
-const readJournal = (disk: MemoryDisk, after: number, filter: JournalFilter, limit: PageLimit): JournalPage => {
+const readJournal = (disk: MemoryDisk, after: number, filters: JournalFilters, limit: PageLimit): JournalPage => {
   const end = disk.journal.length
   const messages: Array<Message> = []
-  const matches = logMatcher(filter)
+  const matches = logMatcher(filters)
   const wanted = new Set<string>()
   for (const [key, { log }] of disk.logs) if (matches(log)) wanted.add(key)
   if (wanted.size === 0 || after >= end) return { messages, scannedTo: end, end }

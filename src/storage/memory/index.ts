@@ -2,12 +2,13 @@
  * Logs, queues and cursors in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
  * as the `disk` it is on.
  *
- * A disk is held by one store at a time, as a file would be; a second one is refused.
+ * A disk is held by one store at a time, as a file would be; a second one is refused. A disk that is made to be shared
+ * takes a store of each node, as a database server would: `makeDisk({ shared: true })`.
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { StoreUnusable } from "../../domain/errors.ts"
-import type { NodeId } from "../../domain/NodeId.ts"
+import { key as nodeKey, type NodeId } from "../../domain/NodeId.ts"
 import { resolveNode } from "../Identity.ts"
 import { defaultKeyWindow, type KeyWindow } from "../LogStore.ts"
 import { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
@@ -16,7 +17,8 @@ import * as MemoryCursorStore from "./MemoryCursorStore.ts"
 import * as MemoryLogStore from "./MemoryLogStore.ts"
 import * as MemoryQueueStore from "./MemoryQueueStore.ts"
 
-export { makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
+export { type DiskOptions, makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
+export type { SharingOptions } from "./Sharing.ts"
 
 export interface MemoryOptions {
   /** Whose store it is; absent: the disk's node, or the default one on a new disk. */
@@ -26,32 +28,33 @@ export interface MemoryOptions {
   readonly disk?: MemoryDisk | undefined
 }
 
-/** A store in memory. Fails as `StoreUnusable` where the disk is another node's or is held. */
+/**
+ * A store in memory. Fails as `StoreUnusable` where the disk is another node's or is held; of a shared one, where this node
+ * has a store on it already.
+ */
 export const layer = (options: MemoryOptions = {}): Layer.Layer<StoreServices, StoreUnusable> =>
   Layer.effectContext(
     Effect.gen(function* () {
       const disk = options.disk ?? makeDisk()
-      const node = resolveNode("this memory", disk.node, options.node)
+      const { sharing } = disk
+      const node = resolveNode("this memory", sharing === undefined ? disk.node : undefined, options.node)
       if (node instanceof StoreUnusable) return yield* node
-      yield* Effect.acquireRelease(hold(disk), () =>
-        Effect.sync(() => {
-          disk.held = false
-        }),
-      )
-      disk.node = node
-      return toContext({
+      yield* Effect.acquireRelease(hold(disk, node), () => Effect.sync(() => disk.open.delete(nodeKey(node))))
+      if (sharing === undefined) disk.node = node
+      const stores = {
         logs: MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow),
         queues: MemoryQueueStore.make(disk),
         cursors: MemoryCursorStore.make(disk),
-      })
+      }
+      return toContext(sharing === undefined ? stores : yield* sharing.join(node, stores))
     }),
   )
 
-const hold = (disk: MemoryDisk): Effect.Effect<void, StoreUnusable> =>
+const hold = (disk: MemoryDisk, node: NodeId): Effect.Effect<void, StoreUnusable> =>
   Effect.suspend(() => {
-    if (disk.held) {
+    if (disk.open.has(nodeKey(node))) {
       return new StoreUnusable({ reason: "held", message: `this memory is held by another store of this process` })
     }
-    disk.held = true
+    disk.open.add(nodeKey(node))
     return Effect.void
   })

@@ -2,10 +2,8 @@
  * Which logs a filter selects, remembered from page to page: a replay asks with the same filter for thousands of pages,
  * and logs are only ever added.
  */
-import { key as nodeKey } from "../../domain/NodeId.ts"
 import type { LogId } from "../../domain/LogId.ts"
-import { logMatcher } from "../LogSelection.ts"
-import type { JournalFilter } from "../LogStore.ts"
+import { filtersKey, type JournalFilters, logMatcher } from "../LogSelection.ts"
 import type { LogRow, LogTable } from "./LogTable.ts"
 
 /** Filters remembered at most; the one unused for longest goes first. */
@@ -33,9 +31,9 @@ export class LogSelector {
     this.table = table
   }
 
-  select(filter: JournalFilter): Selection {
-    const key = filter.origin === undefined ? filter.topics : `${filter.topics}\0${nodeKey(filter.origin)}`
-    const selection = this.remembered.get(key) ?? { matches: logMatcher(filter), logs: [], seen: 0 }
+  select(filters: JournalFilters): Selection {
+    const key = filtersKey(filters)
+    const selection = this.remembered.get(key) ?? { matches: logMatcher(filters), logs: [], seen: 0 }
     this.remembered.delete(key)
     this.remembered.set(key, selection)
     if (this.remembered.size > selectionsMax) {

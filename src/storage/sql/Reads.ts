@@ -10,7 +10,8 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { blockMessagesMax } from "../Block.ts"
-import type { JournalFilter, JournalPage, PageLimit } from "../LogStore.ts"
+import type { JournalFilters } from "../LogSelection.ts"
+import type { JournalPage, PageLimit } from "../LogStore.ts"
 import type { Dialect } from "./Dialect.ts"
 import { blockColumns, type BlockRow, firstOffsetOf, firstPositionOf, lastOffsetOf, lastPositionOf } from "./Blocks.ts"
 import { firstBeyond, type LogPlaces } from "./LogPlaces.ts"
@@ -67,14 +68,14 @@ export const readJournal = (
   session: Session,
   context: ReadContext,
   after: number,
-  filter: JournalFilter,
+  filters: JournalFilters,
   limit: PageLimit,
 ): Effect.Effect<JournalPage, SqlError> =>
   Effect.gen(function* () {
     // The end comes first: every log that has a message up to it is then found, and nothing beyond it is looked at.
     const end = yield* readEnd(session)
     if (context.catchesUp) yield* context.logs.catchUp(session)
-    const { isAll, logs } = context.selector.select(filter)
+    const { isAll, logs } = context.selector.select(filters)
     if (after >= end || logs.length === 0) return { messages: [], scannedTo: end, end }
     const from = Math.max(after, 0)
     const page = new MessagePage(context.logs, limit, { afterPosition: from, fromOffset: 1 })

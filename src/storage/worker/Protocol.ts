@@ -20,7 +20,8 @@ import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
-import type { AppendResult, JournalFilter, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
+import type { JournalFilters } from "../LogSelection.ts"
+import type { AppendResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
 export interface OpenRequest {
@@ -38,7 +39,7 @@ export type Operation =
   | {
       readonly operation: "readJournal"
       readonly after: number
-      readonly filter: JournalFilter
+      readonly filter: JournalFilters
       readonly limit: PageLimit
     }
   | { readonly operation: "head"; readonly log: LogId }

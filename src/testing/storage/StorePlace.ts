@@ -16,7 +16,7 @@ export interface OpenOptions {
 
 /** Where one store's data lives: a directory, a disk in memory, a database. */
 export interface StorePlace {
-  /** A store on this data. Opened again only after the one before it was closed. */
+  /** A store on this data. Opened again only after the one before it was closed, but for shared ones of several nodes. */
   readonly open: (options: OpenOptions) => Layer.Layer<StoreServices, StoreUnusable>
 }
 
@@ -25,6 +25,8 @@ export interface StorageSuiteOptions {
   readonly makePlace: Effect.Effect<StorePlace, never, Scope.Scope>
   /** Whether the data outlives a store that is closed, by default true. Where it does not, nothing is opened twice. */
   readonly keepsData?: boolean | undefined
+  /** Whether several nodes may have stores on the same data at the same time. */
+  readonly isShared?: boolean | undefined
   /** Random programs to compare with the model, by default 50. */
   readonly programs?: number | undefined
 }

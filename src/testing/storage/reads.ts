@@ -13,7 +13,12 @@ import { withStore } from "./withStore.ts"
 type Store = LogStore["Service"]
 
 /** All that a filter selects after a position, page by page; checks what every page promises. */
-export const readPages = (store: Store, after: number, filter: JournalFilter, limit: PageLimit) =>
+export const readPages = (
+  store: Store,
+  after: number,
+  filter: JournalFilter | ReadonlyArray<JournalFilter>,
+  limit: PageLimit,
+) =>
   Effect.gen(function* () {
     const messages = []
     let position = after
@@ -126,6 +131,14 @@ export const readTests = (options: StorageSuiteOptions): void => {
             expect(yield* select(filter, ownNode)).toEqual(own)
             expect(yield* select(filter, otherNode)).toEqual(other)
           }
+          const several = [
+            { topics: "a/+", origin: undefined },
+            { topics: "a/b", origin: ownNode },
+            { topics: "$own/#", origin: undefined },
+            { topics: "+", origin: otherNode },
+          ]
+          expect(texts(yield* readPages(store, 0, several, unlimited))).toEqual(["a/b", "a/c", "$own/b", "2a", "2a/b"])
+          expect(yield* readPages(store, 0, [], unlimited)).toEqual([])
         }),
       ),
     )
