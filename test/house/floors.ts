@@ -22,7 +22,7 @@ const parts = floors.flat()
 const floorOf = (part: string): number => floors.findIndex((row) => row.includes(part))
 
 /** Folders of `storage` that any backend may build on; every other folder there is a backend. */
-const sharedByBackends = new Set(["sql", "worker"])
+const sharedByBackends = new Set(["sql", "worker", "examination"])
 
 /** Packages that a part may use; a part that is not named here may use any. */
 const packagesOf: Readonly<Record<string, RegExp>> = {
@@ -62,6 +62,8 @@ const withinStorage = (from: string, to: string): string | undefined => {
   if (target === undefined || target === source) return undefined
   if (source === undefined) return `a contract knows no backend, and ${target} is below it`
   if (!sharedByBackends.has(target)) return `${target} is a backend of its own`
+  // The checks of an examination are below all.
+  if (target === "examination") return undefined
   return sharedByBackends.has(source) ? `${source} and ${target} share a floor` : undefined
 }
 

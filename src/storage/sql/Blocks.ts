@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoredContent } from "../AcceptPlan.ts"
-import { Block, DamagedBlock } from "../Block.ts"
+import { type BlockPosition, openBlock } from "../PageBuilder.ts"
 import type { Session } from "./Session.ts"
 
 /**
@@ -31,19 +31,12 @@ export const contentOf = (row: BlockRow): Uint8Array | null => row[4] as Uint8Ar
 export const firstPositionOf = (row: BlockRow): number => lastPositionOf(row) - messagesOf(row) + 1
 export const firstOffsetOf = (row: BlockRow): number => lastOffsetOf(row) - messagesOf(row) + 1
 
-/**
- * A row's block.
- *
- * @throws DamagedBlock which says where it is
- */
-export const openBlock = (row: BlockRow, content: Uint8Array): Block => {
-  try {
-    return new Block(content, messagesOf(row))
-  } catch (error) {
-    if (!(error instanceof DamagedBlock)) throw error
-    throw new DamagedBlock(`the block that ends at position ${lastPositionOf(row)} is damaged: ${error.message}`)
-  }
-}
+export const placeOf = (row: BlockRow): BlockPosition => ({
+  logNumber: logNumberOf(row),
+  messages: messagesOf(row),
+  lastPosition: lastPositionOf(row),
+  lastOffset: lastOffsetOf(row),
+})
 
 const allColumns = "last_position, log, last_offset, messages, content"
 const selectAtPosition = `SELECT ${allColumns} FROM millrace_blocks
@@ -69,7 +62,7 @@ export const locate = (
     for (let i = 0; i < positions.length;) {
       const [row] = yield* session.values(selectAtPosition, [positions[i]])
       if (row === undefined) break
-      const block = openBlock(row, contentOf(row)!)
+      const block = openBlock(placeOf(row), contentOf(row)!)
       for (; i < positions.length && positions[i]! <= lastPositionOf(row); i++) {
         const position = positions[i]!
         const index = position - firstPositionOf(row)
@@ -90,7 +83,7 @@ export const contentsAt = (
     for (let i = 0; i < offsets.length;) {
       const [row] = yield* session.values(selectAtOffset, [log, offsets[i]])
       if (row === undefined) break
-      const block = openBlock(row, contentOf(row)!)
+      const block = openBlock(placeOf(row), contentOf(row)!)
       for (; i < offsets.length && offsets[i]! <= lastOffsetOf(row); i++) {
         found.set(offsets[i]!, block.content(offsets[i]! - firstOffsetOf(row)))
       }
@@ -115,7 +108,7 @@ export const blockAt = (
 ): Effect.Effect<PlacedBlock | undefined, SqlError> =>
   Effect.map(session.values(selectAtOffset, [log, offset]), ([row]) => {
     if (row === undefined) return undefined
-    const block = openBlock(row, contentOf(row)!)
+    const block = openBlock(placeOf(row), contentOf(row)!)
     return {
       firstOffset: firstOffsetOf(row),
       lastOffset: lastOffsetOf(row),

@@ -8,33 +8,18 @@
 import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
-import { NodeId } from "../../domain/NodeId.ts"
-import { resolveNode } from "../Identity.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import { backupState, damaged, decodeNode, encodeNode, type Identity, newer, resolveNode } from "../Identity.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Session } from "./Session.ts"
-import { damaged } from "./StartCheck.ts"
-
-/** What a store is, once it is open. */
-export interface Identity {
-  readonly node: NodeId
-  readonly incarnation: string
-}
 
 export const metaTable = "CREATE TABLE millrace_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)"
 const createMeta = metaTable.replace("TABLE", "TABLE IF NOT EXISTS")
 const selectMeta = "SELECT name, value FROM millrace_meta"
 const insertMeta = "INSERT INTO millrace_meta (name, value) VALUES (?, ?)"
 const updateMeta = "UPDATE millrace_meta SET value = ? WHERE name = ?"
-
-/** What a store's `state` says where the file is a backup, and has never been opened as a store. */
-export const backupState = "backup"
-
-const NodeText = Schema.fromJsonString(NodeId)
-const encodeNode = Schema.encodeSync(NodeText)
-export const decodeNode = Schema.decodeUnknownOption(NodeText)
 
 /**
  * Creates the tables, or brings them up to date, and settles whose store it is; to be run within a transaction.
@@ -116,9 +101,3 @@ const nodeOf = (store: string, meta: ReadonlyMap<string, string>): Effect.Effect
     ? Effect.succeed(node.value)
     : Effect.fail(damaged(store, `whose it is cannot be read: ${text}`))
 }
-
-const newer = (store: string, format: number, known: number): StoreUnusable =>
-  new StoreUnusable({
-    reason: "newer format",
-    message: `${store} has format ${format}, and this version of millrace knows formats up to ${known}`,
-  })

@@ -6,16 +6,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { StoreUnusable } from "../../domain/errors.ts"
+import type { StoreUnusable } from "../../domain/errors.ts"
 import * as LogId from "../../domain/LogId.ts"
+import { damaged } from "../Identity.ts"
 import type { Session } from "./Session.ts"
-
-/** Refuses a store that is damaged, and says where to look on. */
-export const damaged = (store: string, what: string): StoreUnusable =>
-  new StoreUnusable({
-    reason: "damaged",
-    message: `${store} is damaged: ${what} ("millrace doctor ${store}" says what can still be read; restore a backup)`,
-  })
 
 const selectEnds = `SELECT (SELECT last_position FROM millrace_journal),
   coalesce((SELECT max(last_position) FROM millrace_blocks), 0)`

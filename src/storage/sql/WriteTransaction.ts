@@ -17,7 +17,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { OutcomeUnknown, StorageFailed, StorageFull, type WriteFailure } from "../../domain/errors.ts"
 import { DamagedBlock } from "../Block.ts"
 import type { Dialect } from "./Dialect.ts"
-import type { Room } from "./Room.ts"
+import type { Room } from "../Room.ts"
 import { isSynchronous, type Session, type Statement, type TransactionFailure, withSession } from "./Session.ts"
 
 /** A finished transaction body: the result, and what to take over in memory once it is committed. */

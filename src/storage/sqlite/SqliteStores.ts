@@ -12,10 +12,10 @@ import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
+import { damaged } from "../Identity.ts"
 import type { KeyWindow } from "../LogStore.ts"
 import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
-import { damaged } from "../sql/StartCheck.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
 import {
   checkComplete,
@@ -29,8 +29,9 @@ import {
 import { removeLeftovers } from "./Leftovers.ts"
 import * as SqliteClient from "./SqliteClient.ts"
 import { renewLog, renewLogOnceStopped } from "./writeAheadLog.ts"
-import { release, Reserve, reserveBytesDefault } from "./Reserve.ts"
-import { hold, notWritable, type StoreFile } from "./StoreFile.ts"
+import { release, Reserve, reserveBytesDefault } from "../Reserve.ts"
+import { notWritable } from "../StoreLock.ts"
+import { hold, type StoreFile } from "./StoreFile.ts"
 
 export interface SqliteOptions {
   /** The database file. It is made, with its directory, where it does not exist. */

@@ -1,16 +1,12 @@
 /**
- * The files of a SQLite store: the database `<path>`, and beside it `<path>-lock`.
- *
- * The lock is a small database of its own, kept under a write transaction as long as the store is open. SQLite's locks
- * are the kernel's: they go with the process that holds them, however it ends, and they also hold between two
- * connections of one process. The holder's process id is committed in it, so that a refusal can name it.
+ * The files of a SQLite store: the database `<path>`, and beside it its lock, `<path>-lock`.
  */
-import { chmodSync, closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { mkdirSync, realpathSync, statSync } from "node:fs"
 import { dirname } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { StoreUnusable } from "../../domain/errors.ts"
+import { createFile, holdLock, keepLock, notWritable } from "../StoreLock.ts"
 
 /** A store's file, open to this process only. */
 export interface StoreFile {
@@ -32,7 +28,7 @@ export const hold = (
       return yield* new StoreUnusable({ reason: "not available", message: `the file ${path} is gone` })
     }
     const real = yield* touch(path)
-    yield* Effect.acquireRelease(lock(path, `${real}-lock`), (database) => Effect.sync(() => database.close()))
+    yield* holdLock(path, `${real}-lock`)
     const inode = statSync(real).ino
     return {
       path: real,
@@ -54,91 +50,5 @@ const touch = (path: string): Effect.Effect<string, StoreUnusable> =>
     catch: (error) => notWritable(path, error),
   })
 
-/**
- * Keeps others from opening a store while the scope is open, without a change to any file. Gives false where somebody has
- * it open. A file without a lock beside it was never opened as a store where it is.
- */
-export const keep = (path: string): Effect.Effect<boolean, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => {
-        const lockPath = `${path}-lock`
-        if (statSync(lockPath, { throwIfNoEntry: false }) === undefined) return "kept"
-        let database: DatabaseSync | undefined
-        try {
-          database = new DatabaseSync(lockPath)
-          database.exec("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE")
-          return database
-        } catch (error) {
-          database?.close()
-          // What may not even be locked by us can still be looked at.
-          return isBusy(error) ? "held" : "kept"
-        }
-      }),
-      (database) => Effect.sync(() => (typeof database === "string" ? undefined : database.close())),
-    ),
-    (result) => result !== "held",
-  )
-
-/** The file's own mode decides that of SQLite's files beside it. */
-const createFile = (path: string): void => {
-  const isNew = statSync(path, { throwIfNoEntry: false }) === undefined
-  closeSync(openSync(path, "a", 0o600))
-  if (isNew) chmodSync(path, 0o600)
-}
-
-const lock = (path: string, lockPath: string): Effect.Effect<DatabaseSync, StoreUnusable> =>
-  Effect.suspend(() => {
-    let database: DatabaseSync | undefined
-    try {
-      createFile(lockPath)
-      database = new DatabaseSync(lockPath)
-      database.exec("PRAGMA busy_timeout = 0; BEGIN IMMEDIATE")
-      if (sign(database)) database.exec("BEGIN IMMEDIATE")
-      return Effect.succeed(database)
-    } catch (error) {
-      const refusal = isBusy(error) ? held(path, database) : notWritable(lockPath, error)
-      database?.close()
-      return refusal
-    }
-  })
-
-/**
- * Commits the process id. True where it is committed, and the lock has to be taken again; where it cannot be written,
- * on a full disk for example, the lock stays, and only its holder's name is not known.
- */
-const sign = (database: DatabaseSync): boolean => {
-  try {
-    database.exec("CREATE TABLE IF NOT EXISTS holder (one INTEGER PRIMARY KEY CHECK (one = 1), pid INTEGER NOT NULL)")
-    database.prepare("INSERT OR REPLACE INTO holder (one, pid) VALUES (1, ?)").run(process.pid)
-    database.exec("COMMIT")
-    return true
-  } catch {
-    return !database.isTransaction
-  }
-}
-
-const held = (path: string, database: DatabaseSync | undefined): StoreUnusable => {
-  const pid = holder(database)
-  const who = pid === undefined ? "another process" : pid === process.pid ? "this process already" : `process ${pid}`
-  return new StoreUnusable({ reason: "held", message: `${path} is held by ${who}` })
-}
-
-const holder = (database: DatabaseSync | undefined): number | undefined => {
-  try {
-    const pid = database?.prepare("SELECT pid FROM holder").get()?.["pid"]
-    return typeof pid === "number" ? pid : undefined
-  } catch {
-    // The holder has only just come and not yet written its id: that somebody holds the store is known all the same.
-    return undefined
-  }
-}
-
-const isBusy = (error: unknown): boolean =>
-  error instanceof Error && "errcode" in error && typeof error.errcode === "number" && (error.errcode & 0xff) === 5
-
-export const notWritable = (path: string, error: unknown): StoreUnusable =>
-  new StoreUnusable({
-    reason: "not writable",
-    message: `${path} cannot be written: ${error instanceof Error ? error.message : String(error)}`,
-  })
+/** Keeps others from opening the store, see `keepLock`. */
+export const keep = (path: string): Effect.Effect<boolean, never, Scope.Scope> => keepLock(`${path}-lock`)

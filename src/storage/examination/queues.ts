@@ -3,20 +3,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { SqlError } from "effect/sql/SqlError"
-import { queueProblem } from "../../../domain/QueueItem.ts"
-import { ItemBlockReader } from "../../ItemBlock.ts"
-import type { Session, Values } from "../Session.ts"
+import { queueProblem } from "../../domain/QueueItem.ts"
+import { ItemBlockReader } from "../ItemBlock.ts"
 import { isCount, rowsMax, runsOf } from "./runs.ts"
 import type { Report } from "./Report.ts"
-
-const selectQueues = "SELECT queue, name, first_sequence, last_sequence, attempts FROM millrace_queues ORDER BY queue"
-const selectLost = `SELECT DISTINCT queue FROM millrace_queue_blocks
-  WHERE queue NOT IN (SELECT queue FROM millrace_queues)`
-const selectPlaces = `SELECT last_sequence, items, octet_length(content) FROM millrace_queue_blocks
-  WHERE queue = ? AND last_sequence > ? ORDER BY last_sequence LIMIT ${rowsMax}`
-const selectContents = `SELECT about, content FROM millrace_queue_blocks
-  WHERE queue = ? AND last_sequence >= ? AND last_sequence <= ? ORDER BY last_sequence`
+import type { ReadFailure, Source } from "./Source.ts"
 
 interface Queue {
   readonly number: number
@@ -36,20 +27,20 @@ const quoted = (name: string): string => `the queue ${JSON.stringify(name)}`
 
 /** Gives how many queues and items there are. */
 export const examineQueues = (
-  session: Session,
+  source: Source,
   report: Report,
-): Effect.Effect<{ readonly queues: number; readonly items: number }, SqlError> =>
+): Effect.Effect<{ readonly queues: number; readonly items: number }, ReadFailure> =>
   Effect.gen(function* () {
-    for (const [number] of yield* session.values(selectLost, [])) {
+    for (const [number] of yield* source.lostQueues) {
       report.add("queue", `there are items of queue ${String(number)}, which is not in the table of queues`, {
-        row: `millrace_queue_blocks ${String(number)}`,
+        row: `${source.prefix}queue_blocks ${String(number)}`,
       })
     }
-    const rows = yield* session.values(selectQueues, [])
+    const rows = yield* source.queues
     let items = 0
     for (const [number, name, first, last, attempts] of rows) {
       const queue = String(name)
-      const place = { queue, row: `millrace_queues ${String(number)}` }
+      const place = { queue, row: `${source.prefix}queues ${String(number)}` }
       const wrong = queueProblem(queue)
       if (wrong !== undefined)
         report.add("queue", `queue ${String(number)} has a name that none can have: ${wrong}`, place)
@@ -61,7 +52,7 @@ export const examineQueues = (
         report.add("queue", `${quoted(queue)} counts ${String(attempts)} attempts at its front`, place)
       }
       items += last - first + 1
-      yield* examineQueue(session, report, {
+      yield* examineQueue(source, report, {
         number: number as number,
         name: queue,
         firstSequence: first,
@@ -71,7 +62,7 @@ export const examineQueues = (
     return { queues: rows.length, items }
   })
 
-const examineQueue = (session: Session, report: Report, queue: Queue): Effect.Effect<void, SqlError> =>
+const examineQueue = (source: Source, report: Report, queue: Queue): Effect.Effect<void, ReadFailure> =>
   Effect.gen(function* () {
     const { name, number } = queue
     /** The last item that was seen; those before the front are gone. */
@@ -80,7 +71,7 @@ const examineQueue = (session: Session, report: Report, queue: Queue): Effect.Ef
     const lack = (first: number, upTo: number) =>
       report.add("queue", `${quoted(name)} lacks its items ${first} to ${upTo}`, { queue: name })
     while (true) {
-      const rows = yield* session.values(selectPlaces, [number, after])
+      const rows = yield* source.queueBlocks(number, after)
       const places: Array<Place> = []
       for (const [lastSequence, items, bytes] of rows) {
         if (!isCount(lastSequence, after + 1) || !isCount(items, 1) || !isCount(bytes, 0) || items > lastSequence) {
@@ -105,7 +96,7 @@ const examineQueue = (session: Session, report: Report, queue: Queue): Effect.Ef
         after = lastSequence
         places.push({ firstSequence, lastSequence, items, bytes })
       }
-      for (const run of runsOf(places)) yield* examineContents(session, report, queue, run)
+      for (const run of runsOf(places)) yield* examineContents(source, report, queue, run)
       if (rows.length < rowsMax) break
       yield* Effect.yieldNow
     }
@@ -118,19 +109,17 @@ const examineQueue = (session: Session, report: Report, queue: Queue): Effect.Ef
   })
 
 const examineContents = (
-  session: Session,
+  source: Source,
   report: Report,
   queue: Queue,
   run: ReadonlyArray<Place>,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
     const { name, number } = queue
-    const read: Result.Result<Values, SqlError> = yield* Effect.result(
-      session.values(selectContents, [number, run[0]!.lastSequence, run.at(-1)!.lastSequence]),
-    )
+    const read = yield* Effect.result(source.queueContents(number, run[0]!.lastSequence, run.at(-1)!.lastSequence))
     const rows = Result.getOrUndefined(read)
     if (rows?.length !== run.length && run.length > 1) {
-      for (const place of run) yield* examineContents(session, report, queue, [place])
+      for (const place of run) yield* examineContents(source, report, queue, [place])
       return
     }
     for (const [i, place] of run.entries()) {
@@ -140,7 +129,7 @@ const examineContents = (
       const block = `the block of ${quoted(name)} that ends at sequence ${place.lastSequence}`
       report.add("queue", `${block} is damaged: ${why}`, {
         queue: name,
-        row: `millrace_queue_blocks ${number} ${place.lastSequence}`,
+        row: `${source.prefix}queue_blocks ${number} ${place.lastSequence}`,
       })
     }
   })

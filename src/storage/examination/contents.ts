@@ -5,12 +5,12 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { DeleteMarker } from "../../../domain/DeleteMarker.ts"
-import { format, key as logKey } from "../../../domain/LogId.ts"
-import { equals, type NodeId } from "../../../domain/NodeId.ts"
-import { deleteMarkers } from "../../../domain/Topic.ts"
-import { Block, DamagedBlock } from "../../Block.ts"
-import { contains, covers, type OffsetRange } from "../../OffsetRanges.ts"
+import { DeleteMarker } from "../../domain/DeleteMarker.ts"
+import { format, key as logKey } from "../../domain/LogId.ts"
+import { equals, type NodeId } from "../../domain/NodeId.ts"
+import { deleteMarkers } from "../../domain/Topic.ts"
+import { Block, DamagedBlock } from "../Block.ts"
+import { contains, covers, type OffsetRange } from "../OffsetRanges.ts"
 import { type BlockSpan, type CheckedLog, rangeText } from "./LogCheck.ts"
 import type { Report } from "./Report.ts"
 

@@ -4,17 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
-import type { SqlError } from "effect/sql/SqlError"
-import type { Session, Values } from "../Session.ts"
 import { checkContent, type Deletions } from "./contents.ts"
 import type { BlockSpan, LogCheck } from "./LogCheck.ts"
 import type { Report } from "./Report.ts"
-import { isCount, rowsMax, runsOf } from "./runs.ts"
-
-const selectPlaces = `SELECT last_position, log, last_offset, messages, octet_length(content) FROM millrace_blocks
-  WHERE last_position > ? ORDER BY last_position LIMIT ${rowsMax}`
-const selectContents = `SELECT content FROM millrace_blocks
-  WHERE last_position > ? AND last_position <= ? ORDER BY last_position`
+import { isCount, runsOf } from "./runs.ts"
+import type { Row, Rows, Source } from "./Source.ts"
 
 interface Place {
   readonly span: BlockSpan
@@ -22,7 +16,7 @@ interface Place {
 }
 
 /** A row's place, or nothing where its numbers are none. */
-const placeOf = ([lastPosition, logNumber, lastOffset, messages, bytes]: ReadonlyArray<unknown>): Place | undefined => {
+const placeOf = ([lastPosition, logNumber, lastOffset, messages, bytes]: Row): Place | undefined => {
   if (!isCount(lastPosition, 1) || !isCount(logNumber, 1) || !isCount(lastOffset, 1) || !isCount(messages, 1)) return
   const firstPosition = lastPosition - messages + 1
   const firstOffset = lastOffset - messages + 1
@@ -32,7 +26,7 @@ const placeOf = ([lastPosition, logNumber, lastOffset, messages, bytes]: Readonl
 
 /** Gives whether everything could be read: else nothing can be said of heads. */
 export const examineJournal = (
-  session: Session,
+  source: Source,
   report: Report,
   check: LogCheck,
   deletions: Deletions,
@@ -41,10 +35,10 @@ export const examineJournal = (
   Effect.gen(function* () {
     let after = 0
     while (true) {
-      const page: Result.Result<Values, SqlError> = yield* Effect.result(session.values(selectPlaces, [after]))
+      const page = yield* Effect.result(source.blocks(after))
       if (Result.isFailure(page)) {
         const message = `what follows position ${after} in the journal cannot be read: ${page.failure.message}`
-        report.add("unreadable", message, { position: after, row: `millrace_blocks ${after}` })
+        report.add("unreadable", message, { position: after, row: `${source.prefix}blocks ${after}` })
         return false
       }
       const rows = page.success
@@ -55,12 +49,12 @@ export const examineJournal = (
         if (place !== undefined) places.push(place)
         else
           report.add("unreadable", `a row of the journal has impossible numbers: ${row.join(", ")}`, {
-            row: `millrace_blocks ${row[0]}`,
+            row: `${source.prefix}blocks ${row[0]}`,
           })
       }
       for (const { span } of places) check.add(span)
       for (const run of runsOf(places)) {
-        yield* examineContents(session, report, check, deletions, run)
+        yield* examineContents(source, report, check, deletions, run)
         yield* progress(check.messages)
       }
       const last = rows.at(-1)![0]
@@ -69,29 +63,29 @@ export const examineJournal = (
     }
   })
 
-const readContents = (session: Session, run: ReadonlyArray<Place>): Effect.Effect<Values, SqlError> =>
-  session.values(selectContents, [run[0]!.span.lastPosition - 1, run.at(-1)!.span.lastPosition])
+const readContents = (source: Source, run: ReadonlyArray<Place>): Rows =>
+  source.blockContents(run[0]!.span.lastPosition, run.at(-1)!.span.lastPosition)
 
 const examineContents = (
-  session: Session,
+  source: Source,
   report: Report,
   check: LogCheck,
   deletions: Deletions,
   run: ReadonlyArray<Place>,
 ): Effect.Effect<void> =>
   Effect.gen(function* () {
-    const rows = yield* Effect.result(readContents(session, run))
+    const rows = yield* Effect.result(readContents(source, run))
     const contents = Result.getOrUndefined(rows)
     if (contents?.length !== run.length) {
       if (run.length > 1) {
-        for (const place of run) yield* examineContents(session, report, check, deletions, [place])
+        for (const place of run) yield* examineContents(source, report, check, deletions, [place])
         return
       }
       const { lastPosition } = run[0]!.span
       const why = Result.isFailure(rows) ? rows.failure.message : "it is not where its row says"
       report.add("unreadable", `the block that ends at position ${lastPosition} cannot be read: ${why}`, {
         position: lastPosition,
-        row: `millrace_blocks ${lastPosition}`,
+        row: `${source.prefix}blocks ${lastPosition}`,
       })
       return
     }

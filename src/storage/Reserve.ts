@@ -21,7 +21,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { Room } from "../sql/Room.ts"
+import type { Room } from "./Room.ts"
 
 /**
  * 32 MiB. The log is copied into the database when it holds 16 MiB (see `SqliteStores`), and a commit on top of that

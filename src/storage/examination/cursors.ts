@@ -2,23 +2,19 @@
  * The named cursors: each is at a place that the journal has, for messages that there can be.
  */
 import * as Effect from "effect/Effect"
-import type { SqlError } from "effect/sql/SqlError"
-import * as NodeId from "../../../domain/NodeId.ts"
-import * as TopicFilter from "../../../domain/TopicFilter.ts"
-import type { Session } from "../Session.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import * as TopicFilter from "../../domain/TopicFilter.ts"
 import type { Report } from "./Report.ts"
 import { isCount } from "./runs.ts"
-
-const selectCursors = "SELECT name, topics, tenant, line, device, position, epoch FROM millrace_cursors"
-const selectEpoch = "SELECT last_epoch FROM millrace_cursor_epochs"
+import type { ReadFailure, Source } from "./Source.ts"
 
 /** @param end the journal's end */
-export const examineCursors = (session: Session, report: Report, end: number): Effect.Effect<void, SqlError> =>
+export const examineCursors = (source: Source, report: Report, end: number): Effect.Effect<void, ReadFailure> =>
   Effect.gen(function* () {
-    const [[lastEpoch] = []] = yield* session.values(selectEpoch, [])
-    for (const [text, topics, tenant, line, device, position, epoch] of yield* session.values(selectCursors, [])) {
+    const lastEpoch = yield* source.lastEpoch
+    for (const [text, topics, tenant, line, device, position, epoch] of yield* source.cursors) {
       const name = `the cursor ${JSON.stringify(text)}`
-      const row = `millrace_cursors ${String(text)}`
+      const row = `${source.prefix}cursors ${String(text)}`
       if (!isCount(position, 0) || position > end) {
         report.add("cursor", `${name} is at position ${String(position)}, and the journal ends at ${end}`, { row })
       }

@@ -2,7 +2,7 @@
  * What an examination has found so far. Of each kind only so many findings are told one by one: a store can have a
  * million of one kind, and nobody reads on after the first hundred.
  */
-import { type Finding, type FindingKind, remedies } from "../../Examination.ts"
+import { type Finding, type FindingKind, remedies } from "../Examination.ts"
 
 /** Findings of one kind that are told. */
 const toldMax = 100

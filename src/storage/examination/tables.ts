@@ -2,46 +2,41 @@
  * The tables around the journal: logs, deleted ranges, keys.
  */
 import * as Effect from "effect/Effect"
-import type { SqlError } from "effect/sql/SqlError"
-import { format, key as logKey, type LogId } from "../../../domain/LogId.ts"
-import * as NodeId from "../../../domain/NodeId.ts"
-import * as Topic from "../../../domain/Topic.ts"
-import type { OffsetRange } from "../../OffsetRanges.ts"
-import type { Session } from "../Session.ts"
+import { format, key as logKey, type LogId } from "../../domain/LogId.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import * as Topic from "../../domain/Topic.ts"
+import type { OffsetRange } from "../OffsetRanges.ts"
 import { type CheckedLog, rangeText } from "./LogCheck.ts"
 import type { Report } from "./Report.ts"
+import type { ReadFailure, Source } from "./Source.ts"
 
-const selectLogs = "SELECT log, topic, tenant, line, device, head FROM millrace_logs ORDER BY log"
-
-export const examineLogs = (session: Session, report: Report): Effect.Effect<ReadonlyArray<CheckedLog>, SqlError> =>
-  Effect.map(session.values(selectLogs, []), (rows) =>
+export const examineLogs = (source: Source, report: Report): Effect.Effect<ReadonlyArray<CheckedLog>, ReadFailure> =>
+  Effect.map(source.logs, (rows) =>
     rows.map(([number, topic, tenant, line, device, head]) => {
       const origin = { tenant: String(tenant), line: String(line), device: String(device) }
       const log: LogId = { topic: String(topic), origin }
       const wrong = Topic.problem(log.topic) ?? NodeId.problem(origin)
       if (wrong !== undefined)
         report.add("log", `log ${String(number)} has a name that none can have: ${wrong}`, {
-          row: `millrace_logs ${String(number)}`,
+          row: `${source.prefix}logs ${String(number)}`,
         })
       if (typeof head !== "number" || head < 0) report.add("head", `the log ${format(log)} has no head`, { log })
       return { number: Number(number), log, head: Number(head) }
     }),
   )
 
-const selectRanges = "SELECT log, first_offset, last_offset FROM millrace_tombstones ORDER BY log, first_offset"
-
 /** Gives the deleted ranges by their log's key. */
 export const examineTombstones = (
-  session: Session,
+  source: Source,
   report: Report,
   node: NodeId.NodeId | undefined,
   logs: ReadonlyArray<CheckedLog>,
-): Effect.Effect<ReadonlyMap<string, ReadonlyArray<OffsetRange>>, SqlError> =>
-  Effect.map(session.values(selectRanges, []), (rows) => {
+): Effect.Effect<ReadonlyMap<string, ReadonlyArray<OffsetRange>>, ReadFailure> =>
+  Effect.map(source.deletedRanges, (rows) => {
     const byNumber = new Map(logs.map((log) => [log.number, log]))
     const found = new Map<string, Array<OffsetRange>>()
     for (const [number, first, last] of rows as ReadonlyArray<readonly [number, number, number]>) {
-      const row = `millrace_tombstones ${number} ${first}`
+      const row = `${source.prefix}tombstones ${number} ${first}`
       const checked = byNumber.get(number)
       const offsets = { first, last }
       if (checked === undefined) {
@@ -69,30 +64,24 @@ export const examineTombstones = (
     return found
   })
 
-const selectLostKeys = `SELECT k.position, k.log, k.name FROM millrace_keys k
-  LEFT JOIN millrace_blocks b ON b.last_position =
-    (SELECT last_position FROM millrace_blocks WHERE last_position >= k.position ORDER BY last_position LIMIT 1)
-  WHERE b.log IS NULL OR b.log <> k.log OR k.position <= b.last_position - b.messages`
-const selectKeyedLogs = "SELECT DISTINCT log FROM millrace_keys"
-
 export const examineKeys = (
-  session: Session,
+  source: Source,
   report: Report,
   node: NodeId.NodeId | undefined,
   logs: ReadonlyArray<CheckedLog>,
-): Effect.Effect<void, SqlError> =>
+): Effect.Effect<void, ReadFailure> =>
   Effect.gen(function* () {
-    for (const [position, log, name] of yield* session.values(selectLostKeys, [])) {
+    for (const [position, log, name] of yield* source.lostKeys) {
       report.add(
         "key",
         `the key ${JSON.stringify(name)} points at position ${String(position)}, where log ${String(log)} has no message`,
         {
           position: position as number,
-          row: `millrace_keys ${String(position)}`,
+          row: `${source.prefix}keys ${String(position)}`,
         },
       )
     }
-    for (const [number] of yield* session.values(selectKeyedLogs, [])) {
+    for (const [number] of yield* source.keyedLogs) {
       const log = logs.find((checked) => checked.number === number)?.log
       if (log === undefined || node === undefined || NodeId.equals(log.origin, node)) continue
       report.add(

@@ -2,9 +2,9 @@
  * Which logs a filter selects, remembered from page to page: a replay asks with the same filter for thousands of pages,
  * and logs are only ever added.
  */
-import type { LogId } from "../../domain/LogId.ts"
-import { filtersKey, type JournalFilters, logMatcher } from "../LogSelection.ts"
-import type { LogRow, LogTable } from "./LogTable.ts"
+import type { LogId } from "../domain/LogId.ts"
+import { filtersKey, type JournalFilters, logMatcher } from "./LogSelection.ts"
+import type { KnownLogs, LogRow } from "./KnownLogs.ts"
 
 /** Filters remembered at most; the one unused for longest goes first. */
 const selectionsMax = 256
@@ -24,10 +24,10 @@ interface Remembered {
 }
 
 export class LogSelector {
-  private readonly table: LogTable
+  private readonly table: KnownLogs
   private readonly remembered = new Map<string, Remembered>()
 
-  constructor(table: LogTable) {
+  constructor(table: KnownLogs) {
     this.table = table
   }
 

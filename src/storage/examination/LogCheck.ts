@@ -2,7 +2,7 @@
  * Whether the blocks of a journal fit together: positions grow from block to block, and the offsets of each log go on
  * from block to block by one, up to its head. Plain state, fed with one block after the other in the order of positions.
  */
-import { type LogId, format } from "../../../domain/LogId.ts"
+import { type LogId, format } from "../../domain/LogId.ts"
 import type { Report } from "./Report.ts"
 
 /** A log's row. */
