@@ -87,3 +87,10 @@ export const headersProblem = (headers: Readonly<Record<string, unknown>> | unde
   }
   return undefined
 }
+
+/** The messages after a position of the journal, of messages in its order. */
+export const after = (messages: ReadonlyArray<Message>, position: number): ReadonlyArray<Message> => {
+  let first = 0
+  while (first < messages.length && messages[first]!.position <= position) first++
+  return first === 0 ? messages : messages.slice(first)
+}

@@ -4,18 +4,21 @@
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import { equals, key as nodeKey } from "../domain/NodeId.ts"
 import { matcher } from "../domain/TopicFilter.ts"
+import { TopicTrie } from "../domain/TopicTrie.ts"
 import type { JournalFilter } from "./LogStore.ts"
 
 /** Whose logs `LogStore.readJournal` is asked for. */
 export type JournalFilters = JournalFilter | ReadonlyArray<JournalFilter>
 
-const isSeveral = (filters: JournalFilters): filters is ReadonlyArray<JournalFilter> => Array.isArray(filters)
+export const isSeveral = (filters: JournalFilters): filters is ReadonlyArray<JournalFilter> => Array.isArray(filters)
 
 /** A function that tells whether a log's messages pass the filter, or any of several. Make it once, use it often. */
 export const logMatcher = (filters: JournalFilters): ((log: LogId) => boolean) => {
   if (!isSeveral(filters)) return matcherOf(filters)
-  const matchers = filters.map(matcherOf)
-  return (log) => matchers.some((matches) => matches(log))
+  const trie = new TopicTrie<JournalFilter>()
+  for (const filter of filters) trie.add(filter.topics, filter)
+  return ({ origin, topic }) =>
+    trie.match(topic).some((filter) => filter.origin === undefined || equals(filter.origin, origin))
 }
 
 const matcherOf = (filter: JournalFilter): ((log: LogId) => boolean) => {

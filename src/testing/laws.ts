@@ -29,6 +29,8 @@ export interface LawOptions {
   readonly seed?: number | undefined
   /** How long programs are at most, in steps. By default 16. */
   readonly stepsMax?: number | undefined
+  /** How many nodes a world has that is made anew for each program. By default one. */
+  readonly nodes?: number | undefined
   /** Whether to look for a smaller program when one breaks the law. By default true. */
   readonly shrink?: boolean | undefined
 }
@@ -47,7 +49,8 @@ const law =
     Effect.gen(function* () {
       const services = yield* Effect.context()
       const runProgram = Effect.runPromiseExitWith(services)
-      const property = fc.asyncProperty(programs(options.stepsMax), async (program) => {
+      const nodes = typeof world === "function" ? options.nodes : 1 + (world.others?.length ?? 0)
+      const property = fc.asyncProperty(programs(options.stepsMax, nodes), async (program) => {
         const exit = await runProgram(run(program, typeof world === "function" ? world() : world))
         if (Exit.isFailure(exit)) throw new Error(`the program could not be run: ${Cause.pretty(exit.cause)}`)
         const verdict = check(exit.value)

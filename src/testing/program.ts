@@ -40,7 +40,9 @@ export type Step =
   /** The topics are closed and opened again, where the world can. */
   | { readonly _tag: "Reopen" }
 
-export type Program = ReadonlyArray<Step>
+export type Program = ReadonlyArray<
+  Step & { /** At which node, where there are several; absent: the first. */ readonly node?: number }
+>
 
 const topics = ["a", "b", "a/b", "a/c", "a/b/c"]
 const filters = ["#", "a/#", "+", "a/+", "+/b", ...topics]
@@ -99,5 +101,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ _tag: "Reopen" }) },
 )
 
-/** Programs of up to `stepsMax` steps. */
-export const programs = (stepsMax = 16): fc.Arbitrary<Program> => fc.array(step, { minLength: 1, maxLength: stepsMax })
+/** Programs of up to `stepsMax` steps, each at one of so many nodes. */
+export const programs = (stepsMax = 16, nodes = 1): fc.Arbitrary<Program> =>
+  fc.array(nodes === 1 ? step : fc.tuple(step, fc.nat(nodes - 1)).map(([at, node]) => ({ ...at, node })), {
+    minLength: 1,
+    maxLength: stepsMax,
+  })

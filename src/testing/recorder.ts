@@ -19,36 +19,42 @@ const outcomeOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): Outcome
   return error._tag === "None" || error.value._tag === "OutcomeUnknown" ? "unknown" : "failed"
 }
 
+/** Contents that no other write has, and names that no other writer has. */
+export class Contents {
+  #contents = 0
+  #writers = 0
+
+  next(): string {
+    return `content ${++this.#contents}`
+  }
+
+  writer(): string {
+    return `writer ${++this.#writers}`
+  }
+}
+
+/** What is written at one node. */
 export class Recorder {
   readonly writes: Array<Write> = []
   readonly deletions: Array<Deletion> = []
   readonly #prefix: string
   readonly #origin: NodeId
-  #contents = 0
-  #writers = 0
+  readonly #contents: Contents
 
   /** @param origin whose topics are written to */
-  constructor(prefix: string, origin: NodeId) {
+  constructor(prefix: string, origin: NodeId, contents: Contents) {
     this.#prefix = prefix
     this.#origin = origin
-  }
-
-  /** A content that no other write has. */
-  content(): string {
-    return `content ${++this.#contents}`
-  }
-
-  #writer(): string {
-    return `writer ${++this.#writers}`
+    this.#contents = contents
   }
 
   /** Publishes items one after another, as one writer. */
   publishEach(topics: Topics["Service"], items: ReadonlyArray<PublishItem>): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
-      const writer = this.#writer()
+      const writer = this.#contents.writer()
       for (const item of items) {
         const topic = `${this.#prefix}/${item.topic}`
-        const content = this.content()
+        const content = this.#contents.next()
         const publish = topics.publish(topic, content, item.repeat ? { key: content } : undefined)
         for (let times = item.repeat ? 2 : 1; times > 0; times--) {
           const noted = publish.pipe(Effect.onExit((exit) => this.#note(writer, [topic], [content], exit)))
@@ -62,10 +68,10 @@ export class Recorder {
   publishAll(topics: Topics["Service"], to: ReadonlyArray<string>): Effect.Effect<void> {
     return Effect.suspend(() => {
       const names = to.map((topic) => `${this.#prefix}/${topic}`)
-      const contents = to.map(() => this.content())
+      const contents = to.map(() => this.#contents.next())
       const drafts = names.map((topic, i) => ({ topic, payload: contents[i]! }))
       return topics.publishAll(drafts).pipe(
-        Effect.onExit((exit) => this.#note(this.#writer(), names, contents, exit)),
+        Effect.onExit((exit) => this.#note(this.#contents.writer(), names, contents, exit)),
         Effect.ignore,
       )
     })
@@ -75,8 +81,8 @@ export class Recorder {
   refused(topics: Topics["Service"], how: Extract<Step, { _tag: "Refused" }>["how"]): Effect.Effect<void> {
     return Effect.gen({ self: this }, function* () {
       const topic = `${this.#prefix}/a`
-      const content = this.content()
-      const fail = this.#note(this.#writer(), [topic], [content], "failed")
+      const content = this.#contents.next()
+      const fail = this.#note(this.#contents.writer(), [topic], [content], "failed")
       switch (how) {
         case "topic":
           yield* Effect.ignore(topics.publish(`${this.#prefix}/a+`, content))
@@ -90,11 +96,11 @@ export class Recorder {
           )
           return yield* fail
         case "key": {
-          const first = this.content()
+          const first = this.#contents.next()
           const key = `key of ${first}`
           const publish = topics.publish(topic, first, { key })
           const exit = yield* Effect.exit(publish)
-          yield* this.#note(this.#writer(), [topic], [first], exit)
+          yield* this.#note(this.#contents.writer(), [topic], [first], exit)
           if (Exit.isFailure(exit)) return
           yield* Effect.ignore(topics.publish(topic, content, { key }))
           return yield* fail

@@ -41,7 +41,9 @@ const make = Effect.gen(function* () {
   const subscribers = new SubscriberList(services)
 
   const keeper = yield* CursorKeeper.make(settings.cursorPauseMillis)
-  const sources = { store, feed, settings, services, subscribers }
+  // What nobody else writes to ends where the feed is: a subscription that starts there follows the feed.
+  const end = store.info.isShared === true ? store.end : Effect.sync(() => feed.position())
+  const sources = { store, feed, end, settings, services, subscribers }
   const holdCursor: HoldCursor = (name, filter, options = {}) => hold(sources, keeper, name, filter, options)
 
   const refuse = (error: DraftError): Effect.Effect<never, DraftError> => {
@@ -112,18 +114,20 @@ const make = Effect.gen(function* () {
 
     holdCursor,
 
-    cursors: Effect.map(keeper.cursors, (cursors) =>
-      cursors.map(({ epoch: _, ...cursor }) => ({ ...cursor, lag: Math.max(0, feed.position() - cursor.position) })),
-    ),
+    cursors: Effect.gen(function* () {
+      const cursors = yield* keeper.cursors
+      const reached = yield* end
+      return cursors.map(({ epoch: _, ...cursor }) => ({ ...cursor, lag: Math.max(0, reached - cursor.position) }))
+    }),
 
     resetCursor: Effect.fn("Topics.resetCursor")(function* (name, to) {
       yield* checkName(name)
-      const end = feed.position()
-      const position = to === "start" ? 0 : to === "end" ? end : to
-      if (!Number.isSafeInteger(position) || position < 0 || position > end) {
+      const last = yield* end
+      const position = to === "start" ? 0 : to === "end" ? last : to
+      if (!Number.isSafeInteger(position) || position < 0 || position > last) {
         return yield* new InvalidArgument({
           argument: "to",
-          message: `a cursor is put to a position from 0 to the journal's end, which is ${end}, not to ${position}`,
+          message: `a cursor is put to a position from 0 to the journal's end, which is ${last}, not to ${position}`,
         })
       }
       yield* keeper.reset(name, position)
@@ -134,8 +138,7 @@ const make = Effect.gen(function* () {
       yield* keeper.delete(name)
     }),
 
-    // Not the store's end: a subscription that starts here follows the live feed.
-    cursor: Effect.sync(() => ({ incarnation, position: feed.position() })),
+    cursor: Effect.map(end, (position) => ({ incarnation, position })),
 
     info: Effect.succeed({ node, incarnation }),
 

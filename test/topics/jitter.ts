@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import { LogStore } from "../../src/storage/LogStore.ts"
 
 /** A small generator of pseudo-random numbers (mulberry32): 0 ≤ n < 1. */
-const makeRandom = (seed: number) => {
+export const makeRandom = (seed: number): (() => number) => {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

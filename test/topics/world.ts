@@ -38,3 +38,15 @@ export const worldOver = <E>(
   probe: feedsWithinBudget,
   patienceMillis: 2000,
 })
+
+/** The same on a store that several nodes share, each over a store of its own. */
+export const worldOfNodes = <E>(
+  [first, ...others]: readonly [
+    Layer.Layer<LogStore | CursorStore, E>,
+    ...ReadonlyArray<Layer.Layer<LogStore | CursorStore, E>>,
+  ],
+  feed?: Parameters<typeof worldOver>[1],
+): ReturnType<typeof worldOver<E>> => ({
+  ...worldOver(first, feed),
+  others: others.map((store) => worldOver(store, feed).layer),
+})

@@ -147,7 +147,7 @@ const make = Effect.fnUntraced(function* () {
       metrics.committed(services, entries, results.stored, millis / 1000)
       metrics.publishesFailed(services, "KeyConflict", exit.value.conflicts.length)
       if (results.stored.length > 0) {
-        const stored = feed.hasSubscribers() ? commit.detach(results.stored) : results.stored
+        const stored = feed.wants(results.stored) ? commit.detach(results.stored) : results.stored
         feed.offer(stored, results.end)
       }
       answer(entries, results.answers)

@@ -4,6 +4,8 @@
  *     journal writer ──offer──▶ feed of filter A ──PubSub──▶ its subscribers
  *                          └──▶ feed of filter B ──PubSub──▶ its subscribers
  *
+ * Where other nodes write to the same journal, a `JournalFollower` stands before the feeds.
+ *
  * There is one feed for each filter, shared by all its subscribers, so a commit is matched once per filter. Nothing
  * here waits for a subscriber. What it does not read in time it loses in two ways, and notices in both:
  *
@@ -23,6 +25,7 @@ import * as NodeId from "../../domain/NodeId.ts"
 import { TopicTrie } from "../../domain/TopicTrie.ts"
 import { LogStore, type JournalFilter } from "../../storage/LogStore.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
+import { type Coverage, follow, type FollowingFeeds } from "./JournalFollower.ts"
 import * as metrics from "./metrics.ts"
 
 /** One commit, as far as it matches a feed's filter. */
@@ -48,14 +51,19 @@ export interface FeedSubscription {
 export class LiveFeed extends Context.Service<
   LiveFeed,
   {
-    /** Gives a commit to the feeds: its messages in journal order, and the journal's end after it. Never waits. */
+    /**
+     * Gives a commit to the feeds: its messages in journal order, and the journal's end after it. Never waits. The messages
+     * are kept as they are where they are `wanted`.
+     */
     readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
+    /** Whether anybody would get a commit that is offered now. */
+    readonly wants: (messages: ReadonlyArray<Message.Message>) => boolean
     /** Sends every subscriber to storage for what it holds up to the journal's end, because nobody knows what came there. */
     readonly jump: (end: number) => void
     /** The journal's end as far as commits were offered. */
     readonly position: () => number
-    /** Whether anybody follows anything. */
-    readonly hasSubscribers: () => boolean
+    /** The journal's end as far as it is known: beyond `position` there is something that has still to be offered. */
+    readonly end: () => number
     /** What the feeds hold for subscribers that are behind, in bytes, about. */
     readonly heldBytes: () => number
     readonly subscribe: (filter: JournalFilter) => Effect.Effect<FeedSubscription, never, Scope.Scope>
@@ -66,10 +74,24 @@ export class LiveFeed extends Context.Service<
     Effect.gen(function* () {
       const store = yield* LogStore
       const settings = yield* TopicsSettings
-      return yield* make(settings, yield* store.end)
+      const feeds = yield* makeFeeds(settings, yield* store.end)
+      const feed =
+        store.info.isShared === true ? { ...feeds, ...(yield* follow(store, settings, feeds)) } : alone(feeds)
+      yield* metrics.watchFeedLag(yield* Effect.context(), () => feed.end() - feed.position())
+      return feed
     }),
   )
 }
+
+/** The feeds by themselves, whoever offers to them. */
+export type Feeds = Omit<LiveFeed["Service"], "offer" | "wants" | "end"> & FollowingFeeds
+
+/** Of a store that nobody else writes to: all that is committed is offered, one commit after the other. */
+const alone = (feeds: Feeds): LiveFeed["Service"] => ({
+  ...feeds,
+  wants: () => feeds.coverage().filters.length > 0,
+  end: feeds.position,
+})
 
 /** A batch while subscribers still have to read it. */
 interface HeldBatch {
@@ -85,6 +107,8 @@ interface Feed {
   readonly key: string
   readonly filter: JournalFilter
   readonly pubsub: PubSub.PubSub<HeldBatch>
+  /** Which feed it is, of all that were ever opened. */
+  readonly number: number
   seq: number
   subscribers: number
 }
@@ -98,13 +122,18 @@ const closingSeq = -1
 /** Topics whose feeds are remembered until a feed comes or goes. */
 const routesMax = 10_000
 
-const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: number) {
+export const makeFeeds = Effect.fnUntraced(function* (
+  settings: TopicsSettings,
+  position: number,
+): Effect.fn.Return<Feeds, never, Scope.Scope> {
   const feeds = new Map<string, Feed>()
   const trie = new TopicTrie<Feed>()
   const routes = new Map<string, ReadonlyArray<Feed>>()
   /** Batches with messages that somebody has still to read, oldest first. */
   const held = new Set<HeldBatch>()
   let heldBytes = 0
+  let opened = 0
+  let filters: ReadonlyArray<JournalFilter> = []
   let closed = false
   const context = yield* Effect.context()
 
@@ -142,7 +171,7 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     return found
   }
 
-  const offer = (messages: ReadonlyArray<Message.Message>, end: number): void => {
+  const offer: Feeds["offer"] = (messages, end, { opened: last } = coverage()): void => {
     position = end
     if (feeds.size === 0) return
     const matched = new Map<Feed, Array<Message.Message>>()
@@ -151,6 +180,7 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     for (const message of messages) {
       if (message.topic !== topic) found = route((topic = message.topic))
       for (const feed of found) {
+        if (feed.number > last) continue
         if (feed.filter.origin !== undefined && !NodeId.equals(feed.filter.origin, message.origin)) continue
         const batch = matched.get(feed)
         if (batch === undefined) matched.set(feed, [message])
@@ -158,13 +188,22 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
       }
     }
     for (const [feed, batch] of matched) hold(feed, batch, end)
+    if (last < opened) for (const feed of feeds.values()) if (feed.number > last) mark(feed, end)
   }
+
+  /** Sends a feed's subscribers to storage. */
+  const mark = (feed: Feed, end: number): void =>
+    publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
 
   const jump = (end: number): void => {
     position = end
-    for (const feed of feeds.values()) {
-      publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
-    }
+    for (const feed of feeds.values()) mark(feed, end)
+  }
+
+  const coverage = (): Coverage => ({ filters, opened })
+  const changed = (): void => {
+    routes.clear()
+    filters = [...feeds.values()].map(({ filter }) => filter)
   }
 
   const open = Effect.fnUntraced(function* (filter: JournalFilter) {
@@ -172,10 +211,10 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     let feed = feeds.get(key)
     if (feed === undefined) {
       const pubsub = yield* PubSub.sliding<HeldBatch>(settings.feedBatchesMax)
-      feed = { key, filter, pubsub, seq: 0, subscribers: 0 }
+      feed = { key, filter, pubsub, number: ++opened, seq: 0, subscribers: 0 }
       feeds.set(key, feed)
       trie.add(filter.topics, feed)
-      routes.clear()
+      changed()
     }
     feed.subscribers++
     return feed
@@ -185,7 +224,7 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
     if (--feed.subscribers > 0) return
     feeds.delete(feed.key)
     trie.remove(feed.filter.topics, feed)
-    routes.clear()
+    changed()
   }
 
   /** Notes that one subscriber has read a batch, or never will. */
@@ -230,12 +269,5 @@ const make = Effect.fnUntraced(function* (settings: TopicsSettings, position: nu
 
   yield* metrics.watchHeldBytes(context, () => heldBytes)
 
-  return LiveFeed.of({
-    offer,
-    jump,
-    position: () => position,
-    hasSubscribers: () => feeds.size > 0,
-    heldBytes: () => heldBytes,
-    subscribe,
-  })
+  return { offer, jump, position: () => position, coverage, heldBytes: () => heldBytes, subscribe }
 })

@@ -18,7 +18,7 @@
  * It is right because the subscriber joins the feed *before* it reads storage, and because a batch is in storage
  * before it is in the feed.
  */
-import type { Message } from "../../domain/Message.ts"
+import { after, type Message } from "../../domain/Message.ts"
 import type { JournalPage } from "../../storage/LogStore.ts"
 import type { FeedBatch } from "./LiveFeed.ts"
 
@@ -62,11 +62,4 @@ export const onBatches = (
     state.target = batch.end
   }
   return { messages, jumped: false }
-}
-
-/** The messages after a position, of messages in journal order. */
-const after = (messages: ReadonlyArray<Message>, position: number): ReadonlyArray<Message> => {
-  let first = 0
-  while (first < messages.length && messages[first]!.position <= position) first++
-  return first === 0 ? messages : messages.slice(first)
 }

@@ -77,7 +77,7 @@ const beginning = Effect.fnUntraced(function* (
   from: NonNullable<ConsumeOptions["from"]>,
 ): Effect.fn.Return<number, InvalidArgument | CursorInvalid | StorageFailed> {
   if (from === "start") return 0
-  if (from === "end") return sources.feed.position()
+  if (from === "end") return yield* sources.end
   if (typeof from !== "number") return yield* checkCursor(sources, from)
   const wrong = (message: string) => new InvalidArgument({ argument: "from", message })
   if (!Number.isSafeInteger(from) || from < 1) {

@@ -44,6 +44,10 @@ const heldBytes = Metric.gauge("millrace_feed_held_bytes", {
   description: "What the live feeds hold for subscriptions that have still to read it",
 })
 
+const feedLag = Metric.gauge("millrace_feed_lag_messages", {
+  description: "Messages of the journal, written by any node, that the live feed has still to go through",
+})
+
 /** The errors that a publish fails with. */
 const publishErrors = [
   "InvalidArgument",
@@ -70,6 +74,8 @@ export const begin = (services: Services): void => {
 
 export const watchWaiting = (services: Services, read: () => number) => gauges.watch(waiting, services, read)
 export const watchHeldBytes = (services: Services, read: () => number) => gauges.watch(heldBytes, services, read)
+
+export const watchFeedLag = (services: Services, read: () => number) => gauges.watch(feedLag, services, read)
 
 /** A commit is made: of what was asked for, these messages were stored; others had been before, or were refused. */
 export const committed = (

@@ -26,6 +26,8 @@ import type { SubscriberList } from "./SubscriberList.ts"
 export interface Sources {
   readonly store: LogStore["Service"]
   readonly feed: LiveFeed["Service"]
+  /** The journal's end now, whoever writes it: all that was acknowledged before lies up to there. */
+  readonly end: Effect.Effect<number, StorageFailed>
   readonly settings: TopicsSettings
   readonly services: Context.Context<never>
   readonly subscribers: SubscriberList
@@ -50,8 +52,10 @@ export const subscribe = (
     const filter = yield* checkFilter(topics, options.origin ?? ownLog)
     // The feed first: whatever is committed from here on is in it, and whatever came before is in storage.
     const live = yield* sources.feed.subscribe(filter)
-    const start = yield* startOf(sources, filter, options.from ?? "end", live.position)
-    return Stream.fromPull(makePull(sources, filter, live, start, options.onLive, progress))
+    // What other nodes have written may be ahead of the feed.
+    const end = Math.max(live.position, yield* sources.end)
+    const start = yield* startOf(sources, filter, options.from ?? "end", end)
+    return Stream.fromPull(makePull(sources, filter, live, start, end, options.onLive, progress))
   }).pipe(Stream.unwrap, Stream.scoped)
 
 export const checkFilter = (
@@ -69,11 +73,11 @@ const startOf = Effect.fnUntraced(function* (
   sources: Sources,
   filter: JournalFilter,
   from: NonNullable<SubscribeOptions["from"]>,
-  livePosition: number,
+  end: number,
 ): Effect.fn.Return<Start, InvalidArgument | CursorInvalid | StorageFailed> {
-  if (from === "end") return { after: livePosition, offsetMin: 1 }
+  if (from === "end") return { after: end, offsetMin: 1 }
   if (from === "start") return { after: 0, offsetMin: 1 }
-  if (typeof from === "number") return yield* startOfOffset(sources, filter, from, livePosition)
+  if (typeof from === "number") return yield* startOfOffset(sources, filter, from, end)
   return { after: yield* checkCursor(sources, from), offsetMin: 1 }
 })
 
@@ -101,7 +105,7 @@ const startOfOffset = Effect.fnUntraced(function* (
   sources: Sources,
   filter: JournalFilter,
   offset: number,
-  livePosition: number,
+  end: number,
 ): Effect.fn.Return<Start, InvalidArgument | StorageFailed> {
   if (!Number.isSafeInteger(offset) || offset < 1) {
     return yield* new InvalidArgument({
@@ -117,9 +121,7 @@ const startOfOffset = Effect.fnUntraced(function* (
   }
   const log = { topic: filter.topics, origin: filter.origin }
   const [first] = yield* sources.store.readLog(log, offset, { rows: 1, bytes: 1 })
-  return first === undefined
-    ? { after: livePosition, offsetMin: offset }
-    : { after: first.position - 1, offsetMin: offset }
+  return first === undefined ? { after: end, offsetMin: offset } : { after: first.position - 1, offsetMin: offset }
 })
 
 type Pull = Effect.Effect<readonly [Message, ...Array<Message>], SubscribeError | Cause.Done>
@@ -132,12 +134,13 @@ const makePull = Effect.fnUntraced(function* (
   filter: JournalFilter,
   live: FeedSubscription,
   start: Start,
+  end: number,
   onLive: Effect.Effect<void> | undefined,
   progress: Progress | undefined,
 ): Effect.fn.Return<Pull, never, Scope.Scope> {
   const { store, settings } = sources
   const scope = yield* Effect.scope
-  const state: Handover = { position: start.after, target: live.position, nextSeq: live.nextSeq }
+  const state: Handover = { position: start.after, target: end, nextSeq: live.nextSeq }
   let { offsetMin } = start
   let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
   let toldLive = false
@@ -159,7 +162,8 @@ const makePull = Effect.fnUntraced(function* (
     Effect.sync(() =>
       sources.subscribers.add(filter.topics, () => {
         const isLive = !isReplaying(state) && !live.isBehind(state.nextSeq)
-        const lag = isLive ? 0 : Math.max(0, sources.feed.position() - state.position)
+        const reached = isLive ? sources.feed.position() : state.position
+        const lag = Math.max(0, sources.feed.end() - reached)
         return { filter: filter.topics, origin: filter.origin, lag, isLive }
       }),
     ),
