@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { GrpcServer, layerQueues } from "../../src/protocol/grpc/index.ts"
 import * as Queues from "../../src/queues/index.ts"
 import type { LogStore } from "../../src/storage/LogStore.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import type { QueueStore } from "../../src/storage/QueueStore.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
@@ -53,6 +54,16 @@ describe("queues keep the laws (I6)", () => {
   it.live(
     "in SQLite in a thread of its own",
     () => QueueLaws.fifo(worldOver(Sqlite.layer(file())), { runs: runs / 50, stepsMax: 40 }),
+    120_000,
+  )
+  it.live(
+    "in LMDB",
+    () => QueueLaws.fifo(worldOver(Lmdb.layerOnLoop(file())), { runs: runs / 5, stepsMax: 20 }),
+    120_000,
+  )
+  it.live(
+    "in LMDB in a thread of its own",
+    () => QueueLaws.fifo(worldOver(Lmdb.layer(file())), { runs: runs / 50, stepsMax: 40 }),
     120_000,
   )
   it.live("over gRPC", () => QueueLaws.fifo(remote, { runs: runs / 25, stepsMax: 30 }), 120_000)

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { type CursorWorld, namedCursors } from "../../src/testing/cursorLaws.ts"
@@ -42,6 +43,22 @@ describe("named cursors keep their laws", () => {
     "in SQLite in a thread of its own",
     () => {
       const world = inProcess(Sqlite.layer(file()))
+      return namedCursors(() => world, { runs: runs / 30, stepsMax: 30 })
+    },
+    120_000,
+  )
+  it.live(
+    "in LMDB",
+    () => {
+      const world = inProcess(Lmdb.layerOnLoop(file()))
+      return namedCursors(() => world, { runs: runs / 5 })
+    },
+    120_000,
+  )
+  it.live(
+    "in LMDB in a thread of its own",
+    () => {
+      const world = inProcess(Lmdb.layer(file()))
       return namedCursors(() => world, { runs: runs / 30, stepsMax: 30 })
     },
     120_000,

@@ -9,6 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import type { CursorStore } from "../../src/storage/CursorStore.ts"
 import type { LogStore } from "../../src/storage/LogStore.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Laws from "../../src/testing/laws.ts"
@@ -48,6 +49,13 @@ describe("topics keep the laws (I2, I3, I4, I7, I8)", () => {
   it.live(
     "in SQLite in a thread of its own",
     () => Laws.ordering(worldOver(Sqlite.layer(file())), { runs: runs / 100, stepsMax: 60 }),
+    120_000,
+  )
+
+  it.live("in LMDB", () => Laws.ordering(worldOver(Lmdb.layerOnLoop(file())), { runs: runs / 5 }), 120_000)
+  it.live(
+    "in LMDB in a thread of its own",
+    () => Laws.ordering(worldOver(Lmdb.layer(file())), { runs: runs / 100, stepsMax: 60 }),
     120_000,
   )
 })

@@ -1,0 +1,27 @@
+/**
+ * Logs, queues and cursors in an LMDB environment: `layer` provides their stores, which work in threads of their own, one
+ * that writes and one that reads; `layerOnLoop` works on the calling thread.
+ *
+ * After an I/O error a store writes no more, and opens itself again (`storage/Reopening`).
+ *
+ * One process holds the directory. A store remembers whose it is. An acknowledged write has been synced to the disk,
+ * unless `durability: "os"` is asked for. It needs the package `lmdb`.
+ */
+import type * as Layer from "effect/Layer"
+import type { StoreUnusable } from "../../domain/errors.ts"
+import * as Reopening from "../Reopening.ts"
+import type { StoreServices } from "../Stores.ts"
+import * as Worker from "../worker/index.ts"
+import * as LmdbStores from "./LmdbStores.ts"
+import { backend } from "./preload.ts"
+
+export type { LmdbOptions } from "./LmdbStores.ts"
+export { preload } from "./preload.ts"
+
+/** A store in threads of its own: neither commits nor replay hold up the event loop, nor each other. */
+export const layer = (options: LmdbStores.LmdbOptions): Layer.Layer<StoreServices, StoreUnusable> =>
+  Reopening.layer((again) => Worker.layer({ module: backend, options: { ...options, again }, readers: 1 }))
+
+/** A store on the calling thread: every call holds up the event loop, also while the disk syncs. */
+export const layerOnLoop = (options: LmdbStores.LmdbOptions): Layer.Layer<StoreServices, StoreUnusable> =>
+  Reopening.layer((again) => LmdbStores.layer({ ...options, again }))
