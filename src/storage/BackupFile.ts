@@ -2,10 +2,22 @@
  * The file that a backup is written to: it has its name only once it is whole and synced, and is its owner's alone.
  */
 import { randomUUID } from "node:crypto"
-import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeSync } from "node:fs"
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from "node:fs"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { StorageFailed } from "../domain/errors.ts"
 import type { BackupPiece } from "./Maintenance.ts"
@@ -105,4 +117,45 @@ export const writeBackup = <E, R>(
         }),
       (file) => Effect.sync(() => closeSync(file)),
     ),
+  )
+
+const pieceBytes = 256 * 1024
+
+/**
+ * The bytes of a backup. It is written beside the store first, which takes as much room on the disk again for as long as
+ * the stream runs.
+ *
+ * @param nameOf gives the path of the file that it is written to
+ * @param write fills that file, which is there and empty
+ */
+export const pieces = (
+  nameOf: () => string,
+  write: (temporary: string) => Effect.Effect<unknown, StorageFailed, Scope.Scope>,
+): Stream.Stream<BackupPiece, StorageFailed> =>
+  Stream.unwrap(
+    Effect.gen(function* () {
+      const temporary = yield* Effect.acquireRelease(
+        attempt(() => {
+          const temporary = nameOf()
+          closeSync(openSync(temporary, "wx", 0o600))
+          return temporary
+        }),
+        (temporary) => Effect.sync(() => rmSync(temporary, { force: true })),
+      )
+      yield* Effect.scoped(write(temporary))
+      const file = yield* Effect.acquireRelease(
+        attempt(() => openSync(temporary, "r")),
+        (file) => Effect.sync(() => closeSync(file)),
+      )
+      const totalBytes = fstatSync(file).size
+      return Stream.unfold(0, (at) =>
+        attempt(() => {
+          if (at >= totalBytes) return undefined
+          const bytes = Buffer.allocUnsafeSlow(Math.min(pieceBytes, totalBytes - at))
+          const read = readSync(file, bytes, 0, bytes.length, at)
+          if (read === 0) throw new Error("the copy has become shorter")
+          return [{ totalBytes, bytes: bytes.subarray(0, read) }, at + read] as const
+        }),
+      )
+    }),
   )

@@ -6,56 +6,15 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
-import { noHeaders, noPayload } from "../../src/domain/Message.ts"
-import { CursorStore } from "../../src/storage/CursorStore.ts"
-import { type ItemContent, packItems } from "../../src/storage/ItemBlock.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { itemsOf } from "../../src/storage/queuePage.ts"
-import { type QueueOperation, QueueStore } from "../../src/storage/QueueStore.ts"
+import { QueueStore } from "../../src/storage/QueueStore.ts"
 import type { ExaminationEvent } from "../../src/storage/Examination.ts"
 import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
-import { draft, otherNode, ownNode, replica, unlimited } from "../../src/testing/storage/fixtures.ts"
+import { draft, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { damages } from "./damages.ts"
+import { fill } from "./filled.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
-
-const own = { topic: "orders", origin: ownNode }
-const theirs = { topic: "orders", origin: otherNode }
-
-const item: ItemContent = {
-  id: "",
-  topic: "mails",
-  source: ownNode,
-  target: undefined,
-  createdAt: 1000,
-  headers: noHeaders,
-  payload: noPayload,
-  death: undefined,
-}
-
-/** A store with something of everything. Several blocks a log, a deleted range, keys, messages of another node. */
-const fill = Effect.gen(function* () {
-  const store = yield* LogStore
-  for (let i = 1; i <= 6; i++) {
-    yield* store.append([
-      [draft("orders", `order ${i}`, { headers: { unit: "m" } }), draft("orders", "x".repeat(3000))],
-      [draft("parcels", `parcel ${i}`, { key: `key ${i}` })],
-    ])
-  }
-  yield* store.accept(theirs, [replica(1, "one"), replica(2, "two"), replica(3, "three")])
-  yield* store.tombstone({ log: own, from: 3, to: 5, marker: { id: "marker", createdAt: 1000 } })
-  yield* store.tombstone({ log: theirs, from: 2, to: 9, marker: undefined })
-  const queues = yield* QueueStore
-  const items = (...ids: ReadonlyArray<string>): QueueOperation => ({
-    type: "enqueue",
-    queue: "mails",
-    blocks: packItems(ids.map((id) => ({ ...item, id, payload: Buffer.from(id) }))),
-  })
-  yield* queues.apply([items("a", "b", "c"), items("d"), items("e", "f")])
-  yield* queues.apply([{ type: "ack", queue: "mails", id: "a" }])
-  yield* queues.apply([{ type: "reject", queue: "mails", id: "b", reason: "why", at: 1000, attemptsMax: undefined }])
-  const cursors = yield* CursorStore
-  yield* cursors.claim({ name: "worker", filter: { topics: "orders", origin: ownNode }, position: 4, at: 1000 })
-})
 
 const makeStore = Effect.gen(function* () {
   const path = join(yield* temporaryDirectory, "store.db")

@@ -24,7 +24,7 @@ vi.setConfig({ testTimeout: 30_000 })
 const holder = fileURLToPath(new URL("holder.ts", import.meta.url))
 
 const startHolder = (path: string, how: "hold" | "close"): ChildProcess =>
-  spawn(process.execPath, [holder, path, how], { stdio: ["ignore", "pipe", "inherit"] })
+  spawn(process.execPath, [holder, path, how, "sqlite"], { stdio: ["ignore", "pipe", "inherit"] })
 
 const open = (path: string) => Effect.provide(LogStore, layerOnLoop({ path }))
 

@@ -9,7 +9,7 @@
  *
  * The map of the file grows by itself, and always has room: this build of LMDB knows no full map.
  */
-import { ABORT, type Database, open, type RootDatabase } from "lmdb"
+import { ABORT, type Database, open, type RootDatabase, type Transaction } from "lmdb"
 import { type TableName, tableNames } from "./Layout.ts"
 
 type Binary = Database<Buffer, Buffer>
@@ -19,17 +19,26 @@ const tablesMax = 24
 
 const binary = { encoding: "binary", keyEncoding: "binary" } as const
 
+/** The moment that everything is read as of, where there is one. */
+interface Moment {
+  transaction?: Transaction
+}
+
 /** Keys in the order of their bytes. A table is read as it was when the transaction began, or the first reading. */
 export class Table {
   private readonly database: Binary
+  private readonly moment: Moment
 
-  constructor(database: Binary) {
+  constructor(database: Binary, moment: Moment) {
     this.database = database
+    this.moment = moment
   }
 
   /** A value of the caller's own. */
   get(key: Uint8Array): Buffer | undefined {
-    const value = this.database.getBinary(key as Buffer)
+    // Its type knows no options, it does.
+    const read = this.database.getBinary as (key: Buffer, moment?: Moment) => Buffer | undefined
+    const value = read.call(this.database, key as Buffer, this.moment)
     // Not a part of a buffer that others have, too: what is read is transferred to other threads.
     return value === undefined || value.byteLength === value.buffer.byteLength ? value : copyOf(value)
   }
@@ -44,12 +53,12 @@ export class Table {
 
   /** Keys from one on, up to but not including another. */
   keys(from: Uint8Array, to?: Uint8Array): Iterable<Buffer> {
-    return this.database.getKeys(rangeOf(from, to))
+    return this.database.getKeys({ ...this.moment, ...rangeOf(from, to) })
   }
 
   /** The same with values. */
   rows(from: Uint8Array, to?: Uint8Array): Iterable<{ readonly key: Buffer; readonly value: Buffer }> {
-    return this.database.getRange(rangeOf(from, to))
+    return this.database.getRange({ ...this.moment, ...rangeOf(from, to) })
   }
 
   /** The first key that is not before one, nor reaches another. */
@@ -60,7 +69,7 @@ export class Table {
 
   /** The last key from one on, up to and with another. */
   lastKey(from: Uint8Array, upTo: Uint8Array): Buffer | undefined {
-    const range = { start: upTo as Buffer, reverse: true, limit: 1 }
+    const range = { ...this.moment, start: upTo as Buffer, reverse: true, limit: 1 }
     for (const key of this.database.getKeys(range)) return Buffer.compare(key, from) < 0 ? undefined : key
     return undefined
   }
@@ -101,6 +110,9 @@ interface Stats extends Tree {
   readonly lastTxnId: number
 }
 
+/** The file begins with them. */
+const metaPages = 2
+
 const pagesOf = (tree: Tree): number => tree.treeBranchPageCount + tree.treeLeafPageCount + tree.overflowPages
 
 /** How much of the file is in use. */
@@ -129,11 +141,12 @@ export class NotAStore extends Error {
 export class Environment {
   readonly tables: Tables
   private readonly root: RootDatabase<Buffer, Buffer>
-  private readonly metaPages = 2
+  private readonly moment: Moment
 
-  private constructor(root: RootDatabase<Buffer, Buffer>, tables: Tables) {
+  private constructor(root: RootDatabase<Buffer, Buffer>, tables: Tables, moment: Moment) {
     this.root = root
     this.tables = tables
+    this.moment = moment
   }
 
   /**
@@ -157,14 +170,15 @@ export class Environment {
     } as Parameters<typeof open>[0])
     try {
       const found = new Map<TableName, Table>()
+      const moment: Moment = {}
       for (const name of tableNames) {
         const settings = { ...binary, create: tables === "are made" }
         // It is not there where the environment is another application's, whatever its type says.
         const database = root.openDB(name, settings) as Binary | undefined
         if (database === undefined) throw new NotAStore(`it has no table ${name}`)
-        found.set(name, new Table(database))
+        found.set(name, new Table(database, moment))
       }
-      return new Environment(root, Object.fromEntries(found) as unknown as Tables)
+      return new Environment(root, Object.fromEntries(found) as unknown as Tables, moment)
     } catch (error) {
       void root.close()
       throw error
@@ -203,10 +217,16 @@ export class Environment {
     this.root.resetReadTxn()
   }
 
+  /** Reads everything as it is now, until this is called again or the environment closed. */
+  stayAtMoment(): void {
+    this.moment.transaction?.done()
+    this.moment.transaction = this.root.useReadTransaction()
+  }
+
   get usage(): Usage {
     const { free, lastPageNumber, pageSize, root } = this.root.getStats() as Stats
     const fileBytes = (lastPageNumber + 1) * pageSize
-    let used = this.metaPages + pagesOf(root) + pagesOf(free)
+    let used = metaPages + pagesOf(root) + pagesOf(free)
     for (const name of tableNames) used += this.tables[name].pages
     return { fileBytes, freeBytes: Math.max(fileBytes - used * pageSize, 0) }
   }
@@ -217,6 +237,8 @@ export class Environment {
   }
 
   close(): Promise<void> {
+    this.moment.transaction?.done()
+    delete this.moment.transaction
     return this.root.close()
   }
 }

@@ -17,6 +17,8 @@ import { backend } from "./preload.ts"
 
 export type { LmdbOptions } from "./LmdbStores.ts"
 export { preload } from "./preload.ts"
+export type { BackupOptions } from "./backup.ts"
+export { backup, examine, layerMaintenance } from "./maintenance.ts"
 
 /** A store in threads of its own: neither commits nor replay hold up the event loop, nor each other. */
 export const layer = (options: LmdbStores.LmdbOptions): Layer.Layer<StoreServices, StoreUnusable> =>

@@ -5,14 +5,14 @@
  * The copy is a file of its own, without a log. It says that it is a backup: whoever opens it as a store makes a new
  * incarnation of it.
  */
-import { closeSync, fstatSync, openSync, readSync, realpathSync, rmSync } from "node:fs"
+import { closeSync, fstatSync, openSync, realpathSync } from "node:fs"
 import { backup as copyPages, DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import { StorageFailed } from "../../domain/errors.ts"
-import { type BackupFileOptions, backupFailed, place } from "../BackupFile.ts"
+import { type BackupFileOptions, backupFailed, pieces, place } from "../BackupFile.ts"
 import type { BackupPiece } from "../Maintenance.ts"
 import { backupState } from "../Identity.ts"
 import { hasLog, incompleteSentence, selectState } from "./Completeness.ts"
@@ -30,49 +30,16 @@ export interface BackupOptions extends BackupFileOptions {
 
 /** Pages that are copied in one step, while nobody else uses the connection. */
 const pagesAtOnce = 1024
-const pieceBytes = 256 * 1024
 
 /** Writes a backup of a store to a file. Gives how many bytes it has. */
 export const backup = (options: BackupOptions): Effect.Effect<number, StorageFailed> =>
   place(options, (temporary) => Effect.scoped(copyTo(options, temporary)))
 
-/**
- * The bytes of a backup. It is written beside the store first, which takes as much room on the disk again for as long as
- * the stream runs.
- */
+/** The bytes of a backup. */
 export const backupStream = (path: string): Stream.Stream<BackupPiece, StorageFailed> =>
-  Stream.unwrap(
-    Effect.gen(function* () {
-      const temporary = yield* Effect.acquireRelease(
-        Effect.try({
-          try: () => {
-            const temporary = unfinished(realpathSync(path))
-            closeSync(openSync(temporary, "wx", 0o600))
-            return temporary
-          },
-          catch: backupFailed,
-        }),
-        (temporary) => Effect.sync(() => rmSync(temporary, { force: true })),
-      )
-      yield* Effect.scoped(copyTo({ path, to: temporary }, temporary))
-      const file = yield* Effect.acquireRelease(
-        Effect.try({ try: () => openSync(temporary, "r"), catch: backupFailed }),
-        (file) => Effect.sync(() => closeSync(file)),
-      )
-      const totalBytes = fstatSync(file).size
-      return Stream.unfold(0, (at) =>
-        Effect.try({
-          try: () => {
-            if (at >= totalBytes) return undefined
-            const bytes = Buffer.allocUnsafeSlow(Math.min(pieceBytes, totalBytes - at))
-            const read = readSync(file, bytes, 0, bytes.length, at)
-            if (read === 0) throw new Error("the copy has become shorter")
-            return [{ totalBytes, bytes: bytes.subarray(0, read) }, at + read] as const
-          },
-          catch: backupFailed,
-        }),
-      )
-    }),
+  pieces(
+    () => unfinished(realpathSync(path)),
+    (temporary) => copyTo({ path, to: temporary }, temporary),
   )
 
 const copyTo = (
