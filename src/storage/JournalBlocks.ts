@@ -57,6 +57,8 @@ export class JournalBlocks {
   /** The journal's last position with what was added. */
   private end: number
   private lastNumber: number
+  /** How much further on it was written than planned, where others have written meanwhile. */
+  shift = 0
 
   constructor(state: JournalState) {
     this.state = state
@@ -140,6 +142,11 @@ export class JournalBlocks {
     }
   }
 
+  /** Whether there is nothing to be written. */
+  get isEmpty(): boolean {
+    return this.blocks.length === 0 && ![...this.touched.values()].some(({ isNew }) => isNew)
+  }
+
   /** The blocks' bytes, encoded in one buffer as far as they are not encoded yet. */
   private encode(): ReadonlyArray<Uint8Array> {
     const { blocks } = this
@@ -154,10 +161,12 @@ export class JournalBlocks {
 
   /** Takes over what was written; to be called once, after the commit. */
   committed(): void {
+    const { logs } = this.state
     for (const { row, isNew, head } of this.touched.values()) {
-      row.head = head
-      if (isNew) this.state.logs.add(row)
+      // A reader may have seen it meanwhile.
+      if (isNew) logs.add(row)
+      logs.get(row.number).head = head
     }
-    this.state.end = this.end
+    this.state.end = this.end + this.shift
   }
 }

@@ -38,6 +38,7 @@ export class KnownLogs {
   }
 
   add(row: LogRow): void {
+    if (this.byNumber.has(row.number)) return
     this.rows.push(row)
     this.byKey.set(logKey(row.log), row)
     this.byNumber.set(row.number, row)

@@ -19,12 +19,13 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { StorageFailed, StoreUnusable } from "../domain/errors.ts"
+import { alone } from "./Holders.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { fromContext, type Stores, type StoreServices, toContext } from "./Stores.ts"
 
 /** Milliseconds before the second attempt; twice as many before each that follows, up to the longest. */
 const delayMillisMin = 250
-const delayMillisMax = 10_000
+const defaultDelayMillisMax = 10_000
 /** Who stayed up for so long has recovered: the next failure begins with short delays again. */
 const steadyMillis = 60_000
 
@@ -33,6 +34,13 @@ const patienceMillis = 5000
 
 /** @param again whether it was open before: then it must be there, and is not to be made */
 type Open = (again: boolean) => Layer.Layer<StoreServices, StoreUnusable>
+
+export interface ReopeningOptions {
+  /** Milliseconds between attempts at most, by default 10,000. */
+  readonly delayMillisMax?: number | undefined
+  /** Whether it will never be opened again after a refusal: then it stays down. By default it is tried for ever. */
+  readonly isFinal?: ((refusal: StoreUnusable) => boolean) | undefined
+}
 
 interface Opened {
   readonly stores: Stores
@@ -48,16 +56,29 @@ const openOnce = (open: Open, again: boolean): Effect.Effect<Opened, StoreUnusab
     return { stores: fromContext(context), scope }
   })
 
-const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, StoreUnusable, Scope.Scope> {
+const make = Effect.fnUntraced(function* (
+  open: Open,
+  { delayMillisMax = defaultDelayMillisMax, isFinal = () => false }: ReopeningOptions,
+): Effect.fn.Return<Stores, StoreUnusable, Scope.Scope> {
+  const later = (delay: number): number => Math.min(Math.max(2 * delay, delayMillisMin), delayMillisMax)
   const clock = yield* Clock.Clock
   let opened: Opened = yield* Effect.acquireRelease(openOnce(open, false), () => Scope.close(opened.scope, Exit.void))
   const { info } = opened.stores.logs
   const listeners = new Set<(end: number) => Effect.Effect<void>>()
+  const moved = new Set<(end: number) => void>()
+  const enqueued = new Set<(queue: string) => void>()
   /** Open while the store is. */
   const isUp = yield* Latch.make(true)
   let refusal = ""
   /** The last position that was acknowledged. */
   let acknowledged = yield* Effect.orElseSucceed(opened.stores.logs.end, () => 0)
+
+  /** Passes on what the store that is open now is told of other nodes. */
+  const follow = ({ logs, queues }: Stores): void => {
+    logs.onMoved?.((end) => moved.forEach((listener) => listener(end)))
+    queues.onEnqueued?.((queue) => enqueued.forEach((listener) => listener(queue)))
+  }
+  follow(opened.stores)
 
   const refused = (operation: string) => Effect.fail(new StorageFailed({ operation, message: refusal }))
 
@@ -66,12 +87,13 @@ const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, 
       Latch.isOpen(isUp) ? use(opened.stores) : refused(operation),
     )
 
-  const read = <A, E>(operation: string, use: (stores: Stores) => Effect.Effect<A, E>) =>
-    Effect.suspend((): Effect.Effect<A, E | StorageFailed> => {
+  const read = <A, E, R = never>(operation: string, use: (stores: Stores) => Effect.Effect<A, E, R>) =>
+    Effect.suspend((): Effect.Effect<A, E | StorageFailed, R> => {
       if (Latch.isOpen(isUp)) return use(opened.stores)
       return Effect.flatMap(
         Effect.timeoutOption(Latch.await(isUp), patienceMillis),
-        (back): Effect.Effect<A, E | StorageFailed> => (back._tag === "Some" ? use(opened.stores) : refused(operation)),
+        (back): Effect.Effect<A, E | StorageFailed, R> =>
+          back._tag === "Some" ? use(opened.stores) : refused(operation),
       )
     })
 
@@ -102,6 +124,7 @@ const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, 
       }
       // In one step with the last look: whatever interrupts from here on, the end of it all closes it.
       opened = next
+      follow(next.stores)
       return end
     }).pipe(Effect.onError(() => Scope.close(next.scope, Exit.void)))
   })
@@ -116,6 +139,10 @@ const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, 
       refusal = `${begin}; so far it cannot be opened: ${message}`
       if (message !== said) yield* Effect.logError(refusal)
       said = message
+      if (isFinal(attempt.failure)) {
+        refusal = `the store stopped writing (${why}) and is not opened again: ${message}`
+        return yield* Effect.never
+      }
     }
   })
 
@@ -177,11 +204,13 @@ const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, 
         listeners.add(listener)
         return () => listeners.delete(listener)
       },
+      ...(opened.stores.logs.onMoved === undefined ? {} : { onMoved: (listener) => added(moved, listener) }),
     },
     queues: {
       apply: (operations) => write("apply", ({ queues }) => queues.apply(operations)),
       page: (queue, after, limit) => read("page", ({ queues }) => queues.page(queue, after, limit)),
       queues: read("queues", ({ queues }) => queues.queues),
+      ...(opened.stores.queues.onEnqueued === undefined ? {} : { onEnqueued: (listener) => added(enqueued, listener) }),
     },
     cursors: {
       claim: (claim) => write("claim", ({ cursors }) => cursors.claim(claim)),
@@ -190,11 +219,19 @@ const make = Effect.fnUntraced(function* (open: Open): Effect.fn.Return<Stores, 
       delete: (name) => write("delete", ({ cursors }) => cursors.delete(name)),
       cursors: read("cursors", ({ cursors }) => cursors.cursors),
     },
+    // What was held is lost when the store is closed, and may be held again when it is open.
+    holders: {
+      hold: (held, takeOver) => read("hold", ({ holders = alone }) => holders.hold(held, takeOver)),
+      holder: (held) => read("holder", ({ holders = alone }) => holders.holder(held)),
+    },
   }
 })
 
-const later = (delay: number): number => Math.min(Math.max(2 * delay, delayMillisMin), delayMillisMax)
+const added = <A>(set: Set<A>, one: A): (() => void) => {
+  set.add(one)
+  return () => void set.delete(one)
+}
 
 /** The stores of a layer, which is built again whenever they have given up. */
-export const layer = (open: Open): Layer.Layer<StoreServices, StoreUnusable> =>
-  Layer.effectContext(Effect.map(make(open), (stores): Context.Context<StoreServices> => toContext(stores)))
+export const layer = (open: Open, options: ReopeningOptions = {}): Layer.Layer<StoreServices, StoreUnusable> =>
+  Layer.effectContext(Effect.map(make(open, options), (stores): Context.Context<StoreServices> => toContext(stores)))

@@ -13,6 +13,7 @@ import { contentsAt } from "./Blocks.ts"
 import { erase } from "./Erase.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
 import type { LogRow } from "../KnownLogs.ts"
+import { refreshHead } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
 import { readRanges } from "./Tombstone.ts"
 import type { Written } from "./WriteTransaction.ts"
@@ -25,6 +26,7 @@ export const accept = (
 ): Effect.Effect<Written<AcceptResult>, OffsetConflict | OffsetGap | SqlError> =>
   Effect.gen(function* () {
     const row = journal.logs.find(log)
+    if (row !== undefined && journal.sharing !== undefined) yield* refreshHead(session, row)
     const head = row?.head ?? 0
     const stored = yield* readStored(session, row, messages)
     const ranges =
@@ -53,7 +55,8 @@ export const accept = (
         row.number,
         plan.deletes.map((offset) => ({ first: offset, last: offset })),
       )
-    yield* session.runAll(write.statements())
+    yield* write.flush(session)
+    if (plan.fresh.length > 0) yield* journal.sharing?.changedForeign(session, log) ?? Effect.void
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
   })
 

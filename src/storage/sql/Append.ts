@@ -12,9 +12,9 @@ import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from 
 import type { AppendResult, BlockPlace, Draft, DraftBlock, KeyWindow } from "../LogStore.ts"
 import { locate } from "./Blocks.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
-import type { Session, Statement } from "./Session.ts"
-import { addRows, grouped } from "./Statements.ts"
-import type { Planned, Written } from "./WriteTransaction.ts"
+import type { Session } from "./Session.ts"
+import { grouped } from "./Statements.ts"
+import type { JournalPlan, Planned } from "./WriteTransaction.ts"
 
 export interface AppendContext {
   readonly node: NodeId
@@ -24,16 +24,18 @@ export interface AppendContext {
   readonly keys: { count: number }
 }
 
-export const append = (
+/** What an append will write. */
+export const planDrafts = (
   session: Session,
   context: AppendContext,
   requests: ReadonlyArray<ReadonlyArray<Draft>>,
-): Effect.Effect<Written<AppendResult>, SqlError> =>
+): Effect.Effect<JournalPlan<AppendResult>, SqlError> =>
   Effect.gen(function* () {
     const { journal, keys, keyWindow, node } = context
+    const { end } = journal
     const stored = yield* findKeys(session, context, requests)
     const plan = planAppend(requests, {
-      end: journal.end,
+      end,
       head: (topic) => journal.logs.find({ topic, origin: node })?.head ?? 0,
       keyed: (topic, key) => stored.get(topic)?.get(key),
       keyWindow,
@@ -45,17 +47,22 @@ export const append = (
       const log = write.log({ topic: planned.topic, origin: node })
       for (; i < drafts.length && logs[i] === planned; i++) write.add(log, drafts[i]!)
     }
-    const statements = write.statements()
-    const count = rememberKeys(statements, context, plan, write)
-    yield* session.runAll(statements)
+    const count = rememberKeys(context, plan, write)
     return {
-      value: plan.result,
+      write,
+      value: () => shifted(plan.result, end, write.shift),
       committed: () => {
         write.committed()
         keys.count = count
       },
     }
   })
+
+/** The result where what is new lies so much further on: all that is new lies beyond what was the end. */
+const shifted = (result: AppendResult, end: number, shift: number): AppendResult =>
+  shift === 0
+    ? result
+    : { ...result, positions: result.positions.map((position) => (position > end ? position + shift : position)) }
 
 /** What appending encoded blocks, which have no keys, will write. */
 export const planBlocks = (
@@ -130,35 +137,26 @@ const findKeys = (
   })
 }
 
-const insertKeys = grouped(4, (rows) => `INSERT INTO millrace_keys (position, log, name, keyed_at) VALUES ${rows}`)
-const deleteKeys = grouped(1, (positions) => `DELETE FROM millrace_keys WHERE position IN (${positions})`)
-const deleteOldestKeys =
-  "DELETE FROM millrace_keys WHERE position IN (SELECT position FROM millrace_keys ORDER BY position LIMIT ?)"
-
-/** Adds the statements that store the plan's keys and drop the oldest beyond the bound. Gives how many there are then. */
+/** What the plan does to the table of keys. Gives how many there are then. */
 const rememberKeys = (
-  statements: Array<Statement>,
   { keyWindow, keys, node }: AppendContext,
-  { keys: added }: AppendPlan,
+  { keys: planned }: AppendPlan,
   write: JournalWrite,
 ): number => {
-  if (added.length === 0) return keys.count
-  const replaced = added.flatMap(({ replaces }) => (replaces === undefined ? [] : [replaces]))
-  addRows(statements, deleteKeys, replaced.length, (params, row) => {
-    params.push(replaced[row])
-  })
-  let planned: PlannedLog | undefined
+  if (planned.length === 0) return keys.count
+  let last: PlannedLog | undefined
   let number = 0
-  addRows(statements, insertKeys, added.length, (params, row) => {
-    const { key, keyedAt, log, position } = added[row]!
-    if (log !== planned) {
-      planned = log
+  // Of more than are remembered only the latest are stored at all.
+  const first = Math.max(planned.length - keyWindow.count, 0)
+  const added = planned.slice(first).map(({ key, keyedAt, log, position, replaces }) => {
+    if (log !== last) {
+      last = log
       number = write.log({ topic: log.topic, origin: node }).row.number
     }
-    params.push(position, number, key, keyedAt)
+    return { position, log: number, key, keyedAt, replaces }
   })
-  const count = keys.count + added.length - replaced.length
-  const excess = count - keyWindow.count
-  if (excess > 0) statements.push([deleteOldestKeys, [excess]])
-  return Math.min(count, keyWindow.count)
+  const deleted = planned.slice(0, first).flatMap(({ replaces }) => (replaces === undefined ? [] : [replaces]))
+  const kept = keys.count - deleted.length - added.filter(({ replaces }) => replaces !== undefined).length
+  write.keys = { added, deleted, excess: Math.max(kept + added.length - keyWindow.count, 0) }
+  return Math.min(kept + added.length, keyWindow.count)
 }

@@ -1,12 +1,13 @@
 /**
- * What differs between the databases that logs are stored in. All other SQL of this folder is written once, with `?`
- * for parameters.
+ * What differs between the databases that stores are kept in. All other SQL is written once, with `?` for parameters.
  */
 import type * as Effect from "effect/Effect"
 import type { Connection } from "effect/sql/SqlConnection"
 import type { SqlError } from "effect/sql/SqlError"
 import type { Durability } from "../LogStore.ts"
-import type { Session } from "./Session.ts"
+import type { Session, Statement } from "./Session.ts"
+import type { JournalRows, KnownJournal } from "./JournalWrite.ts"
+import type { Membership } from "./Sharing.ts"
 
 /** What a failed statement of a write transaction leaves behind. */
 export type FailureKind =
@@ -14,8 +15,11 @@ export type FailureKind =
   | "clean"
   /** The same, for want of space. */
   | "full"
-  /** The database may have lost track of what is on the disk: nobody knows, and writing must stop. */
+  /** The database may have lost track of what is on the disk, or nobody heard its answer: writing must stop. */
   | "unknown"
+
+/** What failed: a statement within a transaction, its commit, or a statement that is a transaction by itself. */
+export type FailurePlace = "statement" | "commit" | "at once"
 
 export interface Dialect {
   /** The name as `StoreInfo.backend` shows it. */
@@ -24,16 +28,31 @@ export interface Dialect {
   readonly migrations: ReadonlyArray<ReadonlyArray<string>>
   /** Begins a transaction that writes. */
   readonly begin: string
+  /** Begins one that only reads, and sees the database as it is at one moment. */
+  readonly beginReading: string
   /** SQL text with the dialect's own placeholders in the place of `?`. */
   readonly text: (sql: string) => string
+  /** A value of a row as it is wanted here: numbers are numbers. Absent where they are already. Throws where it cannot be exact. */
+  readonly value?: ((value: unknown) => unknown) | undefined
+  /**
+   * Writes what is new in the journal. Where several nodes write, that is one statement, which looks whether what it
+   * was planned with still holds: it gives one row with the journal's end before it, or none and does nothing.
+   */
+  readonly journal: (rows: JournalRows, known: KnownJournal) => ReadonlyArray<Statement>
+  /** Tells other nodes what queues got new items, where several nodes write. */
+  readonly tellEnqueued?: ((queues: ReadonlyArray<string>, membership: Membership) => Statement) | undefined
   /** A condition that a column is one of the numbers in a single parameter, and that parameter's value. */
   readonly oneOf: (column: string) => string
   readonly oneOfValue: (numbers: ReadonlyArray<number>) => unknown
   /** What an acknowledged commit survives, as the connection is set up. */
   readonly durability: (connection: Connection) => Effect.Effect<Durability, SqlError>
   /** A statement that sets space free in the database's own files, as far as that is possible. */
-  readonly makeRoom: string
-  readonly failureKind: (error: SqlError, at: "statement" | "commit") => FailureKind
+  readonly makeRoom: string | undefined
+  readonly failureKind: (error: SqlError, at: FailurePlace) => FailureKind
+  /** Whether a transaction that failed with nothing changed may succeed when it is tried again. */
+  readonly isTransient: (error: SqlError) => boolean
+  /** The journal's last position and, where several nodes write, the greatest number of a log. */
+  readonly selectEnd: string
   /** The names of all tables and indexes, and the statements that made them, where the database keeps those. */
   readonly selectTables: string
   /** What the database itself finds wrong with what it stores. */

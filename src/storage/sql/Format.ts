@@ -21,8 +21,46 @@ const selectMeta = "SELECT name, value FROM millrace_meta"
 const insertMeta = "INSERT INTO millrace_meta (name, value) VALUES (?, ?)"
 const updateMeta = "UPDATE millrace_meta SET value = ? WHERE name = ?"
 
+/** Creates the tables, or brings them up to date; to be run within a transaction. Gives what the store says of itself. */
+const bringUpToDate = (
+  session: Session,
+  dialect: Dialect,
+  store: string,
+): Effect.Effect<ReadonlyMap<string, string>, SqlError | StoreUnusable> =>
+  Effect.gen(function* () {
+    const current = dialect.migrations.length
+    yield* session.run(createMeta, [])
+    const meta = yield* readMeta(session)
+    const format = meta.has("format") ? formatOf(meta) : 0
+    if (format > current) return yield* newer(store, format, current)
+    for (const statements of dialect.migrations.slice(format)) {
+      for (const statement of statements) yield* session.run(statement, [])
+    }
+    if (format === 0) yield* session.run(insertMeta, ["format", String(current)])
+    else if (format < current) yield* session.run(updateMeta, [String(current), "format"])
+    return meta
+  })
+
 /**
- * Creates the tables, or brings them up to date, and settles whose store it is; to be run within a transaction.
+ * The same, for a store that several nodes share. Gives its incarnation.
+ *
+ * @param store the store's name in a refusal
+ */
+export const prepareTables = (
+  session: Session,
+  dialect: Dialect,
+  store: string,
+): Effect.Effect<string, SqlError | StoreUnusable> =>
+  Effect.gen(function* () {
+    const known = (yield* bringUpToDate(session, dialect, store)).get("incarnation")
+    if (known !== undefined) return known
+    const incarnation = randomUUID()
+    yield* session.run(insertMeta, ["incarnation", incarnation])
+    return incarnation
+  })
+
+/**
+ * The same, for a store that belongs to one node, and settles whose it is.
  *
  * @param store the store's name in a refusal
  * @param asked the node that wants it; absent: whoever it belongs to
@@ -34,26 +72,16 @@ export const prepare = (
   asked: NodeId | undefined,
 ): Effect.Effect<Identity, SqlError | StoreUnusable> =>
   Effect.gen(function* () {
-    const current = dialect.migrations.length
-    yield* session.run(createMeta, [])
-    const meta = yield* readMeta(session)
-    const format = meta.has("format") ? formatOf(meta) : 0
-    if (format > current) return yield* newer(store, format, current)
+    const meta = yield* bringUpToDate(session, dialect, store)
     const node = resolveNode(store, yield* nodeOf(store, meta), asked)
     if (node instanceof StoreUnusable) return yield* node
-    for (const statements of dialect.migrations.slice(format)) {
-      for (const statement of statements) yield* session.run(statement, [])
-    }
     // What was a backup goes its own way from here on: cursors of the store it was taken from mean nothing in it.
     const isBackup = meta.get("state") === backupState
     const incarnation = isBackup ? randomUUID() : (meta.get("incarnation") ?? randomUUID())
-    if (format === 0) {
-      yield* session.run(insertMeta, ["format", String(current)])
+    if (!meta.has("format")) {
       yield* session.run(insertMeta, ["node", encodeNode(node)])
       yield* session.run(insertMeta, ["incarnation", incarnation])
       yield* session.run(insertMeta, ["state", "closed"])
-    } else if (format < current) {
-      yield* session.run(updateMeta, [String(current), "format"])
     }
     if (isBackup) {
       yield* session.run(updateMeta, [incarnation, "incarnation"])

@@ -14,7 +14,8 @@ const selectFirstBeyond = (() => {
   const positionInTheMiddle = `(SELECT last_position FROM millrace_blocks
     WHERE log = ? AND last_offset >= (low + high) / 2 ORDER BY last_offset LIMIT 1)`
   return `WITH RECURSIVE search (low, high) AS (
-      SELECT 1, min(head, CAST(? AS INTEGER)) + 1 FROM millrace_logs WHERE log = ?
+      SELECT CAST(1 AS BIGINT), CASE WHEN head < CAST(? AS BIGINT) THEN head ELSE CAST(? AS BIGINT) END + 1
+      FROM millrace_logs WHERE log = ?
       UNION ALL
       SELECT CASE WHEN ${positionInTheMiddle} > ? THEN low ELSE (low + high) / 2 + 1 END,
              CASE WHEN ${positionInTheMiddle} > ? THEN (low + high) / 2 ELSE high END
@@ -27,4 +28,7 @@ const selectFirstBeyond = (() => {
  * them; one more than the head where there is none.
  */
 export const firstBeyond = (session: Session, log: number, after: number): Effect.Effect<number, SqlError> =>
-  Effect.map(session.values(selectFirstBeyond, [after, log, log, after, log, after]), (rows) => rows[0]![0] as number)
+  Effect.map(
+    session.values(selectFirstBeyond, [after, after, log, log, after, log, after]),
+    (rows) => rows[0]![0] as number,
+  )

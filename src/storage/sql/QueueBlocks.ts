@@ -81,7 +81,7 @@ const insertBlocks = grouped(
 const deleteBlocks = "DELETE FROM millrace_queue_blocks WHERE queue = ? AND last_sequence < ?"
 
 /** The statements that write changed queues, to be run within one transaction. */
-export const queueStatements = (queues: ReadonlyArray<ChangedQueue>): ReadonlyArray<Statement> => {
+export const queueStatements = (queues: ReadonlyArray<ChangedQueue>): Array<Statement> => {
   const statements: Array<Statement> = []
   for (const { before, blocks, ends, name, number } of queues) {
     const { attempts, firstSequence, lastSequence } = ends

@@ -9,6 +9,27 @@ import type { Session } from "./Session.ts"
 export type { QueueRow } from "../KnownQueues.ts"
 
 export class QueueTable extends KnownQueues {
+  /**
+   * Where several nodes write: reads queues of these names, which stay as they are until the transaction ends, and the
+   * greatest number given so far. One that is created meanwhile by another node makes the creation here fail.
+   */
+  lock(session: Session, names: ReadonlyArray<string>): Effect.Effect<void, SqlError> {
+    return Effect.map(session.values(selectLocked, [names]), (rows) => {
+      for (const [lastNumber, name, number, firstSequence, lastSequence, attempts] of rows) {
+        this.lastNumber = Math.max(this.lastNumber, lastNumber as number)
+        if (name === null) continue
+        this.set(name as string, {
+          number: number as number,
+          ends: {
+            firstSequence: firstSequence as number,
+            lastSequence: lastSequence as number,
+            attempts: attempts as number,
+          },
+        })
+      }
+    })
+  }
+
   /** Reads all queues. */
   load(session: Session): Effect.Effect<void, SqlError> {
     return Effect.map(session.values(selectAll, []), (rows) => {
@@ -26,4 +47,10 @@ export class QueueTable extends KnownQueues {
   }
 }
 
+// In one order, so that nobody waits for somebody who waits for him.
+const selectLocked = `SELECT last.number, locked.* FROM (SELECT coalesce(max(queue), 0) AS number FROM millrace_queues) AS last
+  LEFT JOIN (
+    SELECT name, queue, first_sequence, last_sequence, attempts FROM millrace_queues WHERE name = ANY(?)
+    ORDER BY name FOR UPDATE
+  ) AS locked ON true`
 const selectAll = "SELECT name, queue, first_sequence, last_sequence, attempts FROM millrace_queues"

@@ -66,6 +66,13 @@ export const readLog = (
 export const readEnd = (session: Session): Effect.Effect<number, SqlError> =>
   Effect.map(session.values("SELECT last_position FROM millrace_journal", []), (rows) => rows[0]![0] as number)
 
+/** The journal's last position, with all logs known that have messages up to there. */
+const readKnownEnd = (session: Session, { catchesUp, dialect, logs }: ReadContext): Effect.Effect<number, SqlError> =>
+  Effect.flatMap(session.values(dialect.selectEnd, []), ([row]) => {
+    const [end, lastLog = Number.POSITIVE_INFINITY] = row as ReadonlyArray<number>
+    return catchesUp && lastLog > logs.lastNumber ? Effect.as(logs.catchUp(session), end!) : Effect.succeed(end!)
+  })
+
 export const readJournal = (
   session: Session,
   context: ReadContext,
@@ -75,8 +82,7 @@ export const readJournal = (
 ): Effect.Effect<JournalPage, SqlError> =>
   Effect.gen(function* () {
     // The end comes first: every log that has a message up to it is then found, and nothing beyond it is looked at.
-    const end = yield* readEnd(session)
-    if (context.catchesUp) yield* context.logs.catchUp(session)
+    const end = yield* readKnownEnd(session, context)
     const { isAll, logs } = context.selector.select(filters)
     if (after >= end || logs.length === 0) return { messages: [], scannedTo: end, end }
     const from = Math.max(after, 0)

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import type { SqlError } from "effect/sql/SqlError"
+import { SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Dialect } from "./Dialect.ts"
 
 export type Values = ReadonlyArray<ReadonlyArray<unknown>>
@@ -29,7 +29,7 @@ export interface BatchConnection extends Connection {
   readonly executeAll: (statements: ReadonlyArray<Statement>) => Effect.Effect<void, SqlError>
 }
 
-const isBatchConnection = (connection: Connection): connection is BatchConnection =>
+const isBatchConnection = (connection: object): connection is BatchConnection =>
   "executeAll" in connection && typeof connection.executeAll === "function"
 
 /** What became of a transaction that was not committed. */
@@ -63,10 +63,35 @@ export const withSession = <A, E>(
 ): Effect.Effect<A, E | SqlError> =>
   Effect.scoped(Effect.flatMap(client.reserve, (connection) => use(makeSession(connection, dialect))))
 
-const makeSession = (connection: Connection, { text }: Dialect): Session => {
+/** What a session needs of a connection. */
+type Speaker = Pick<Connection, "executeValues" | "executeRaw">
+
+/** Rows with their values as they are wanted, in place. */
+const converted = (
+  rows: ReadonlyArray<ReadonlyArray<unknown>>,
+  value: NonNullable<Dialect["value"]>,
+): Effect.Effect<Values, SqlError> =>
+  Effect.try({
+    try: () => {
+      for (const row of rows as Array<Array<unknown>>) {
+        for (let column = 0; column < row.length; column++) row[column] = value(row[column])
+      }
+      return rows
+    },
+    catch: (cause) =>
+      new SqlError({
+        reason: new UnknownError({ cause, message: cause instanceof Error ? cause.message : String(cause) }),
+      }),
+  })
+
+export const makeSession = (connection: Speaker, { text, value }: Dialect): Session => {
   const run: Session["run"] = (sql, params) => connection.executeRaw(text(sql), params)
   return {
-    values: (sql, params) => connection.executeValues(text(sql), params),
+    values:
+      value === undefined
+        ? (sql, params) => connection.executeValues(text(sql), params)
+        : (sql, params) =>
+            Effect.flatMap(connection.executeValues(text(sql), params), (rows) => converted(rows, value)),
     run,
     runAll: isBatchConnection(connection)
       ? (statements) => connection.executeAll(statements.map(([sql, params]) => [text(sql), params]))

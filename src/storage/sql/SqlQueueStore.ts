@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { WriteFailure } from "../../domain/errors.ts"
 import { DamagedBlock } from "../Block.ts"
+import { deadQueueOf } from "../../domain/QueueItem.ts"
 import type { ItemBlockReader, StoredItemBlock } from "../ItemBlock.ts"
 import type { PageLimit } from "../LogStore.ts"
 import { arrivingBlocks, type ItemPlace, newQueue, planQueues, type QueuePlan } from "../QueuePlan.ts"
@@ -17,6 +18,8 @@ import {
   type QueueStore,
   sortQueues,
 } from "../QueueStore.ts"
+import type { Dialect } from "./Dialect.ts"
+import type { KnownJournal } from "./JournalWrite.ts"
 import { type ChangedQueue, openBlock, queueStatements, readBlocks } from "./QueueBlocks.ts"
 import type { QueueTable } from "./QueueTable.ts"
 import type { Session } from "./Session.ts"
@@ -52,12 +55,16 @@ const write = (
   purpose: Purpose,
 ): Effect.Effect<ReadonlyArray<QueueResult>, WriteFailure> =>
   Effect.suspend(() => {
-    const batch = new Batch(queues, operations)
+    const batch = new Batch(transaction.dialect, queues, operations)
+    const { journal, sharing } = transaction
     return transaction.writeAll({
       operation: "apply",
       purpose,
-      plan: () => batch.plan(),
-      load: (session) => batch.load(session),
+      plan: () => batch.plan(journal),
+      load: (session) =>
+        sharing === undefined
+          ? batch.load(session)
+          : Effect.andThen(queues.lock(session, batch.names()), batch.load(session)),
     })
   })
 
@@ -71,13 +78,26 @@ class Batch {
   /** Blocks that were read for this batch, by queue. */
   private readonly read = new Map<string, Array<ItemBlockReader>>()
 
-  constructor(queues: QueueTable, operations: ReadonlyArray<QueueOperation>) {
+  private readonly dialect: Dialect
+
+  constructor(dialect: Dialect, queues: QueueTable, operations: ReadonlyArray<QueueOperation>) {
+    this.dialect = dialect
     this.queues = queues
     this.operations = operations
   }
 
+  /** The queues that are concerned. */
+  names(): ReadonlyArray<string> {
+    const names = new Set<string>()
+    for (const { queue, type } of this.operations) {
+      names.add(queue)
+      if (type === "reject" || type === "redrive") names.add(deadQueueOf(queue))
+    }
+    return [...names]
+  }
+
   /** What to write, or nothing where items have to be read first. */
-  plan(): Planned<ReadonlyArray<QueueResult>> | undefined {
+  plan(known: KnownJournal): Planned<ReadonlyArray<QueueResult>> | undefined {
     const plan = this.tryPlan()
     if (this.missing(plan) !== undefined) return undefined
     const { queues } = this
@@ -88,9 +108,15 @@ class Batch {
       const blocks = arrivingBlocks(plan.arrivals.get(name) ?? [], contentAt)
       return { name, number: before?.number ?? ++lastNumber, before, ends, blocks }
     })
+    const statements = queueStatements(changed)
+    const { tellEnqueued } = this.dialect
+    const enqueued = [...plan.arrivals.keys()]
+    if (tellEnqueued !== undefined && enqueued.length > 0 && known.sharing?.membership.hasPeers() === true) {
+      statements.push(tellEnqueued(enqueued, known.sharing.membership))
+    }
     return {
       value: plan.results,
-      statements: queueStatements(changed),
+      statements,
       committed: () => {
         for (const { ends, name, number } of changed) queues.set(name, { number, ends })
       },

@@ -16,7 +16,7 @@ import { damaged, type Identity } from "../Identity.ts"
 import type { Stores } from "../Stores.ts"
 import { sortHeads } from "../LogSelection.ts"
 import { accept } from "./Accept.ts"
-import { append, planBlocks } from "./Append.ts"
+import { planBlocks, planDrafts } from "./Append.ts"
 import type { Dialect } from "./Dialect.ts"
 import { prepare, readIdentity } from "./Format.ts"
 import { LogPlaces } from "../LogPlaces.ts"
@@ -25,6 +25,9 @@ import { LogTable } from "./LogTable.ts"
 import { readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
 import type { Room } from "../Room.ts"
+import type { JournalState } from "./JournalWrite.ts"
+import { sentence } from "./sentence.ts"
+import type { Sharing } from "./Sharing.ts"
 import { QueueTable } from "./QueueTable.ts"
 import * as SqlCursorStore from "./SqlCursorStore.ts"
 import * as SqlQueueStore from "./SqlQueueStore.ts"
@@ -50,6 +53,20 @@ export interface SqlStoreOptions {
 
 const strength: Readonly<Record<Durability, number>> = { memory: 0, os: 1, fsync: 2 }
 
+/** A store that is prepared: whose it is, and what is known of it so far. */
+export interface OpenedStore {
+  readonly identity: Identity
+  readonly durability: Durability
+  readonly logs: LogTable
+  readonly queues: QueueTable
+  readonly end: number
+  /** Keys of this node. */
+  readonly keys: number
+  /** Where several nodes write. */
+  readonly sharing?: Sharing | undefined
+  readonly foreignChanges?: number | undefined
+}
+
 export const make = (
   client: SqlClient,
   dialect: Dialect,
@@ -57,23 +74,9 @@ export const make = (
 ): Effect.Effect<Stores, StoreUnusable> =>
   Effect.gen(function* () {
     const readonly = options.readonly === true
-    const keyWindow = options.keyWindow ?? defaultKeyWindow
     const logs = new LogTable()
     const queues = new QueueTable()
-    const durability = yield* unusable(dialect, options.name, readDurability(client, dialect))
-    const wanted = options.durability ?? "fsync"
-    if (strength[durability] < strength[wanted]) {
-      return yield* new StoreUnusable({
-        reason: "not durable enough",
-        message: `${options.name} keeps writes only as durable as "${durability}", and "${wanted}" is asked for`,
-      })
-    }
-    const transaction = new WriteTransaction(
-      client,
-      dialect,
-      () => (readonly ? "the store is open to read only" : options.obstacle?.()),
-      options.room,
-    )
+    const durability = yield* checkDurability(client, dialect, options)
     const opened = yield* unusable(
       dialect,
       options.name,
@@ -90,50 +93,114 @@ export const make = (
         }),
       ),
     )
-    const { node, incarnation } = opened.identity
-    const journal = { logs, end: opened.end }
-    const context = { node, keyWindow, journal, keys: { count: opened.keys } }
-    const reading = { dialect, logs, selector: new LogSelector(logs), places: new LogPlaces(), catchesUp: readonly }
-
-    const logStore: LogStore["Service"] = {
-      info: { node, incarnation, durability, backend: dialect.name },
-      append: (requests) => transaction.write("append", (session) => append(session, context, requests), "adds"),
-      appendBlocks: (blocks) =>
-        transaction.writeAll({ operation: "append", purpose: "adds", plan: () => planBlocks(context, blocks) }),
-      accept: (log, messages) =>
-        transaction.write("accept", (session) => accept(session, journal, log, messages), "adds"),
-      tombstone: (request) => transaction.write("tombstone", (session) => tombstone(session, node, journal, request)),
-      readLog: (log, from, limit) =>
-        transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
-      readJournal: (after, filter, limit) =>
-        transaction.read("readJournal", (session) => readJournal(session, reading, after, filter, limit)),
-      head: ({ origin, topic }) =>
-        transaction.read("head", (session) =>
-          Effect.map(session.values(selectHead, [topic, origin.tenant, origin.line, origin.device]), (rows) =>
-            rows[0] === undefined ? Option.none() : Option.some(rows[0][0] as number),
-          ),
-        ),
-      heads: transaction.read("heads", (session) =>
-        Effect.map(session.values(selectHeads, []), (rows) => sortHeads(rows.map(toLogHead))),
-      ),
-      end: transaction.read("end", readEnd),
-      stopped: transaction.stopped,
-      check: Effect.suspend((): Effect.Effect<void, StorageFailed | StorageFull> => {
-        const refusal = readonly ? undefined : transaction.refusal()
-        if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
-        const full = options.room?.refusal()
-        if (full !== undefined) return Effect.fail(new StorageFull({ operation: "check", message: full }))
-        return transaction.read("check", (session) =>
-          readonly ? Effect.asVoid(readEnd(session)) : tryWriting(session, dialect),
-        )
-      }),
-    }
-    return {
-      logs: logStore,
-      queues: SqlQueueStore.make(transaction, queues),
-      cursors: SqlCursorStore.make(transaction),
-    }
+    return over(client, dialect, { ...opened, durability, logs, queues }, options)
   })
+
+/** The services over a store that is prepared. */
+export const over = (
+  client: SqlClient,
+  dialect: Dialect,
+  opened: OpenedStore,
+  options: Pick<SqlStoreOptions, "readonly" | "obstacle" | "room" | "keyWindow">,
+): Stores & { readonly transaction: WriteTransaction } => {
+  const { durability, end, foreignChanges = 0, identity, keys, logs, queues, sharing } = opened
+  const { node, incarnation } = identity
+  const readonly = options.readonly === true
+  const journal: JournalState = { dialect, logs, end, sharing, foreignChanges }
+  const transaction = new WriteTransaction({
+    client,
+    dialect,
+    obstacle: () => (readonly ? "the store is open to read only" : options.obstacle?.()),
+    room: options.room,
+    journal,
+    lockJournal: (session) => lockJournal(session, journal, node),
+  })
+  const context = { node, keyWindow: options.keyWindow ?? defaultKeyWindow, journal, keys: { count: keys } }
+  const catchesUp = readonly || sharing !== undefined
+  const reading = { dialect, logs, selector: new LogSelector(logs), places: new LogPlaces(), catchesUp }
+
+  const logStore: LogStore["Service"] = {
+    info: { node, incarnation, durability, backend: dialect.name, isShared: sharing !== undefined },
+    append: (requests) => transaction.writeJournal("append", (session) => planDrafts(session, context, requests)),
+    accept: (log, messages) =>
+      transaction.writeLocked("accept", (session) => accept(session, journal, log, messages), "adds"),
+    tombstone: (request) =>
+      transaction.writeLocked("tombstone", (session) => tombstone(session, node, journal, request)),
+    readLog: (log, from, limit) =>
+      transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
+    readJournal: (after, filter, limit) =>
+      transaction.read("readJournal", (session) => readJournal(session, reading, after, filter, limit)),
+    head: ({ origin, topic }) =>
+      transaction.read("head", (session) =>
+        Effect.map(session.values(selectHead, [topic, origin.tenant, origin.line, origin.device]), (rows) =>
+          rows[0] === undefined ? Option.none() : Option.some(rows[0][0] as number),
+        ),
+      ),
+    heads: transaction.read("heads", (session) =>
+      Effect.map(session.values(selectHeads, []), (rows) => sortHeads(rows.map(toLogHead))),
+    ),
+    end: transaction.read("end", readEnd),
+    stopped: transaction.stopped,
+    check: Effect.suspend((): Effect.Effect<void, StorageFailed | StorageFull> => {
+      const refusal = readonly ? undefined : transaction.refusal()
+      if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
+      const full = options.room?.refusal()
+      if (full !== undefined) return Effect.fail(new StorageFull({ operation: "check", message: full }))
+      return transaction.read("check", (session) => {
+        if (readonly) return Effect.asVoid(readEnd(session))
+        if (sharing === undefined) return tryWriting(session, dialect)
+        return Effect.catchTag(sharing.check(session), "Fenced", ({ message }) =>
+          Effect.fail(transaction.fenced("check", message)),
+        )
+      })
+    }),
+  }
+  // What comes encoded comes from another thread, which stores that wait for a network have no use for.
+  const appendBlocks: LogStore["Service"]["appendBlocks"] = (blocks) =>
+    transaction.writeAll({ operation: "append", purpose: "adds", plan: () => planBlocks(context, blocks) })
+  return {
+    logs: sharing === undefined ? { ...logStore, appendBlocks } : logStore,
+    queues: SqlQueueStore.make(transaction, queues),
+    cursors: SqlCursorStore.make(transaction),
+    transaction,
+  }
+}
+
+/** What the database makes of an acknowledged commit, if that is enough. */
+export const checkDurability = (
+  client: SqlClient,
+  dialect: Dialect,
+  { durability: wanted = "fsync", name }: Pick<SqlStoreOptions, "durability" | "name">,
+): Effect.Effect<Durability, StoreUnusable> =>
+  Effect.gen(function* () {
+    const durability = yield* unusable(dialect, name, readDurability(client, dialect))
+    if (strength[durability] >= strength[wanted]) return durability
+    return yield* new StoreUnusable({
+      reason: "not durable enough",
+      message: `${name} keeps writes only as durable as "${durability}", and "${wanted}" is asked for`,
+    })
+  })
+
+const selectOwnHeads = "SELECT log, head FROM millrace_logs WHERE tenant = ? AND line = ? AND device = ?"
+
+/**
+ * Where several nodes write: locks the journal, and brings what is known of it up to date. Of this node's own logs that
+ * is nothing, unless another node has changed them.
+ */
+const lockJournal = (session: Session, journal: JournalState, node: NodeId): Effect.Effect<void, SqlError> =>
+  journal.sharing === undefined
+    ? Effect.void
+    : Effect.gen(function* () {
+        const { end, foreignChanges, lastLog } = yield* journal.sharing!.lockJournal(session)
+        journal.end = end
+        if (lastLog > journal.logs.lastNumber) yield* journal.logs.catchUp(session)
+        if (foreignChanges === journal.foreignChanges) return
+        const { device, line, tenant } = node
+        for (const [log, head] of yield* session.values(selectOwnHeads, [tenant, line, device])) {
+          journal.logs.get(log as number).head = head as number
+        }
+        journal.foreignChanges = foreignChanges
+      })
 
 const selectHead =
   "SELECT head FROM millrace_logs WHERE topic = ? AND tenant = ? AND line = ? AND device = ? AND head > 0"
@@ -177,7 +244,7 @@ const prepareInTransaction = (
   )
 
 /** An error of the database while a store is opened: the store is not available, and the sentence names it. */
-const unusable = <A, E>(
+export const unusable = <A, E>(
   dialect: Dialect,
   name: string,
   effect: Effect.Effect<A, E | SqlError>,
@@ -186,6 +253,6 @@ const unusable = <A, E>(
     !isSqlError(error)
       ? (error as Exclude<E, SqlError>)
       : dialect.isDamage(error)
-        ? damaged(name, error.message)
-        : new StoreUnusable({ reason: "not available", message: `${name} cannot be opened: ${error.message}` }),
+        ? damaged(name, sentence(error))
+        : new StoreUnusable({ reason: "not available", message: `${name} cannot be opened: ${sentence(error)}` }),
   )

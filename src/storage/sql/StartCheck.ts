@@ -16,11 +16,11 @@ const selectEnds = `SELECT (SELECT last_position FROM millrace_journal),
 const selectWrongHead = `SELECT topic, tenant, line, device, head, stored FROM (
     SELECT *, coalesce((SELECT max(last_offset) FROM millrace_blocks b WHERE b.log = l.log), 0) AS stored
     FROM millrace_logs l
-  ) WHERE head <> stored LIMIT 1`
+  ) AS logs WHERE head <> stored LIMIT 1`
 const selectWrongQueue = `SELECT name, last_sequence, stored FROM (
     SELECT *, coalesce((SELECT max(last_sequence) FROM millrace_queue_blocks b WHERE b.queue = q.queue), 0) AS stored
     FROM millrace_queues q
-  ) WHERE last_sequence >= first_sequence AND last_sequence <> stored OR stored > last_sequence LIMIT 1`
+  ) AS queues WHERE last_sequence >= first_sequence AND last_sequence <> stored OR stored > last_sequence LIMIT 1`
 
 /** Succeeds where the journal's end, all heads and the ends of queues are those of what is stored. */
 export const checkEnds = (session: Session, store: string): Effect.Effect<void, SqlError | StoreUnusable> =>

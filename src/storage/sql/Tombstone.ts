@@ -11,6 +11,7 @@ import type { TombstoneRequest, TombstoneResult } from "../LogStore.ts"
 import { add, covers, type OffsetRange } from "../OffsetRanges.ts"
 import { erase } from "./Erase.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"
+import { refreshHead } from "./LogTable.ts"
 import type { Session } from "./Session.ts"
 import type { Written } from "./WriteTransaction.ts"
 
@@ -23,7 +24,9 @@ export const tombstone = (
   { log, from, to, marker }: TombstoneRequest,
 ): Effect.Effect<Written<TombstoneResult>, SqlError> =>
   Effect.gen(function* () {
-    const head = journal.logs.find(log)?.head ?? 0
+    const row = journal.logs.find(log)
+    if (row !== undefined && journal.sharing !== undefined) yield* refreshHead(session, row)
+    const head = row?.head ?? 0
     const first = Math.max(from, 1)
     const last = marker === undefined ? to : Math.min(to, head)
     if (last < first) return nothingDeleted
@@ -39,7 +42,8 @@ export const tombstone = (
       write.add(markers, { id, createdAt, headers: noHeaders, payload })
       appended = write.last()
     }
-    yield* session.runAll(write.statements())
+    yield* write.flush(session)
+    if (row === undefined) yield* journal.sharing?.changedForeign(session, log) ?? Effect.void
     return { value: { deleted, marker: appended }, committed: () => write.committed() }
   })
 

@@ -12,12 +12,17 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import * as Semaphore from "effect/Semaphore"
 import type { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { OutcomeUnknown, StorageFailed, StorageFull, type WriteFailure } from "../../domain/errors.ts"
 import { DamagedBlock } from "../Block.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Room } from "../Room.ts"
+import type { JournalWrite, KnownJournal } from "./JournalWrite.ts"
+import { Fenced, type Sharing } from "./Sharing.ts"
+import { sentence } from "./sentence.ts"
 import { isSynchronous, type Session, type Statement, type TransactionFailure, withSession } from "./Session.ts"
 
 /** A finished transaction body: the result, and what to take over in memory once it is committed. */
@@ -29,10 +34,21 @@ export interface Written<A> {
 /** The error of a store that gave up writing, in full. */
 export const stoppedWriting = (why: string): string => `the store stopped writing; open it again (${why})`
 
+/** What is to be written to the journal, worked out from what is known of it. */
+export interface JournalPlan<A> {
+  readonly write: JournalWrite
+  /** The result, once it is written. */
+  readonly value: () => A
+  readonly committed: () => void
+}
+
 /** What is to be written, and the same. */
 export interface Planned<A> extends Written<A> {
   readonly statements: ReadonlyArray<Statement>
 }
+
+/** What runs within a transaction. */
+export type Body<A, E> = (session: Session) => Effect.Effect<Written<A>, E | SqlError>
 
 /** Whether a write brings something new, or only takes away from what is there: that goes on where the disk is full. */
 export type Purpose = "adds" | "takes away"
@@ -43,15 +59,38 @@ export interface KnownWrite<A> {
   readonly purpose: Purpose
   /** Gives nothing where it does not know enough yet. */
   readonly plan: () => Planned<A> | undefined
-  /** Brings what the plan did not know; runs within the transaction, before the plan is asked again. */
+  /**
+   * Brings what the plan did not know; runs within the transaction, before the plan is asked again. Where several nodes
+   * write it runs each time, and sees to it that what is known stays so until the transaction ends.
+   */
   readonly load?: ((session: Session) => Effect.Effect<void, SqlError>) | undefined
 }
 
+export interface WriteTransactionOptions {
+  readonly client: SqlClient
+  readonly dialect: Dialect
+  /** What stands in the way of writing, asked before each transaction. */
+  readonly obstacle: () => string | undefined
+  readonly room: Room | undefined
+  /** Absent where one process has the database to itself. */
+  readonly journal: KnownJournal
+  /** Brings what is known of the journal up to date, and keeps it so until the transaction ends. */
+  readonly lockJournal: (session: Session) => Effect.Effect<void, SqlError>
+}
+
+/** A transaction that failed through no fault of its own is tried again so often. */
+const retries = Schedule.exponential(5).pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
+
 export class WriteTransaction {
   private readonly client: SqlClient
-  private readonly dialect: Dialect
+  readonly dialect: Dialect
   private readonly obstacle: () => string | undefined
   private readonly room: Room | undefined
+  private readonly lockJournal: WriteTransactionOptions["lockJournal"]
+  readonly sharing: Sharing | undefined
+  readonly journal: KnownJournal
+  /** Writes that have to follow one another, where connections are several. */
+  private readonly turns = { journal: Semaphore.makeUnsafe(1), queues: Semaphore.makeUnsafe(1) }
   private readonly whyStopped = Deferred.makeUnsafe<string>()
   /** Succeeds when nothing more is written, with why. */
   readonly stopped = Deferred.await(this.whyStopped)
@@ -60,12 +99,14 @@ export class WriteTransaction {
   /** Transactions that wait for the connection, or are in the middle of it: what comes after them must not overtake. */
   private underWay = 0
 
-  /** @param obstacle what stands in the way of writing, asked before each transaction */
-  constructor(client: SqlClient, dialect: Dialect, obstacle: () => string | undefined, room?: Room) {
+  constructor({ client, dialect, journal, lockJournal, obstacle, room }: WriteTransactionOptions) {
     this.client = client
     this.dialect = dialect
     this.obstacle = obstacle
     this.room = room
+    this.journal = journal
+    this.sharing = journal.sharing
+    this.lockJournal = lockJournal
   }
 
   /** Why nothing can be written now, if so. */
@@ -79,14 +120,67 @@ export class WriteTransaction {
    */
   write<A, E>(
     operation: string,
-    body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
+    body: Body<A, E>,
     purpose: Purpose = "takes away",
-  ): Effect.Effect<A, Exclude<E, SqlError> | WriteFailure> {
+  ): Effect.Effect<A, Exclude<E, SqlError | Fenced> | WriteFailure> {
+    return this.attempt(operation, purpose, (session) => this.run(operation, session, body))
+  }
+
+  /**
+   * Writes to the journal what is planned from what is known of it. Where several nodes write, the statement looks itself
+   * whether that still holds, and is a transaction by itself; only where it does not hold the journal is locked first,
+   * and what is known is brought up to date.
+   */
+  writeJournal<A>(
+    operation: string,
+    plan: (session: Session) => Effect.Effect<JournalPlan<A>, SqlError>,
+  ): Effect.Effect<A, WriteFailure> {
+    const locked = this.inJournal<A, never>((session) =>
+      Effect.flatMap(plan(session), ({ committed, value, write }) =>
+        Effect.map(write.flush(session), () => ({ value: value(), committed })),
+      ),
+    )
+    if (this.sharing === undefined) return this.write(operation, locked, "adds")
+    const write = this.attempt<A, never>(operation, "adds", (session) =>
+      Effect.flatMap(plan(session), ({ committed, value, write }) =>
+        Effect.flatMap(
+          Effect.catch(write.flush(session), (error) => Effect.fail(this.failureAtOnce(operation, error))),
+          (isWritten) => {
+            if (!isWritten) return this.run(operation, session, locked)
+            committed()
+            return Effect.succeed(value())
+          },
+        ),
+      ),
+    )
+    return this.turns.journal.withPermit(write)
+  }
+
+  /** The same, for what has to look at more than its own logs before it writes. */
+  writeLocked<A, E>(
+    operation: string,
+    body: Body<A, E>,
+    purpose?: Purpose,
+  ): Effect.Effect<A, Exclude<E, SqlError | Fenced> | WriteFailure> {
+    const write = this.write(operation, this.inJournal(body), purpose)
+    return this.sharing === undefined ? write : this.turns.journal.withPermit(write)
+  }
+
+  private inJournal<A, E>(body: Body<A, E>): Body<A, E> {
+    return (session) => Effect.andThen(this.lockJournal(session), body(session))
+  }
+
+  /** Tries a write once it has a connection, and may write; and once more where space can be set free for it. */
+  private attempt<A, E>(
+    operation: string,
+    purpose: Purpose,
+    run: (session: Session) => Effect.Effect<A, E | SqlError | Fenced | WriteFailure>,
+  ): Effect.Effect<A, Exclude<E, SqlError | Fenced> | WriteFailure> {
     const attempt = withSession(this.client, this.dialect, (session) =>
-      Effect.suspend((): Effect.Effect<A, E | SqlError | WriteFailure> => {
+      Effect.suspend((): Effect.Effect<A, E | SqlError | Fenced | WriteFailure> => {
         const refused = this.refused(operation, purpose)
         if (refused !== undefined) return Effect.fail(refused)
-        const once = this.run(operation, session, body)
+        const once = run(session)
         return Effect.catchIf(once, this.isFull, (error) =>
           Effect.flatMap(this.ranOut(operation, session, error), (full) =>
             purpose === "adds" ? Effect.fail(full) : Effect.catchIf(once, this.isFull, () => Effect.fail(full)),
@@ -94,16 +188,37 @@ export class WriteTransaction {
         )
       }),
     )
+    const tried =
+      this.sharing === undefined ? attempt : Effect.retry(attempt, { schedule: retries, while: this.isTransient })
     const counted = Effect.suspend(() => {
       this.underWay += 1
       return Effect.ensuring(
-        attempt,
+        tried,
         Effect.sync(() => {
           this.underWay -= 1
         }),
       )
     })
-    return Effect.uninterruptible(failed(operation, counted))
+    const unfenced = Effect.mapError(counted, (error) =>
+      error instanceof Fenced ? this.fenced(operation, error.message) : error,
+    )
+    return Effect.uninterruptible(failed(operation, unfenced)) as Effect.Effect<
+      A,
+      Exclude<E, SqlError | Fenced> | WriteFailure
+    >
+  }
+
+  private readonly isTransient = (error: unknown): boolean => isSqlError(error) && this.dialect.isTransient(error)
+
+  /** The failure of a statement that is a transaction by itself. */
+  private failureAtOnce(operation: string, error: SqlError): SqlError | OutcomeUnknown {
+    return this.dialect.failureKind(error, "at once") === "unknown" ? this.unknown(operation, error) : error
+  }
+
+  /** Another process is this node now. */
+  fenced(operation: string, message: string): StorageFailed {
+    this.stop(message)
+    return new StorageFailed({ operation, message: stoppedWriting(message) })
   }
 
   /** The error of a write that is not even tried now, if so. */
@@ -121,9 +236,10 @@ export class WriteTransaction {
   private ranOut(operation: string, session: Session, error: SqlError): Effect.Effect<StorageFull> {
     return Effect.suspend(() => {
       this.room?.ranOut()
-      const full = new StorageFull({ operation, message: this.room?.refusal() ?? error.message })
+      const full = new StorageFull({ operation, message: this.room?.refusal() ?? sentence(error) })
+      const { makeRoom } = this.dialect
       // What this does not bring about the next write will notice.
-      return Effect.as(Effect.ignore(session.run(this.dialect.makeRoom, [])), full)
+      return makeRoom === undefined ? Effect.succeed(full) : Effect.as(Effect.ignore(session.run(makeRoom, [])), full)
     })
   }
 
@@ -142,6 +258,7 @@ export class WriteTransaction {
         }),
       purpose,
     )
+    if (this.sharing !== undefined) return this.turns.queues.withPermit(bySteps)
     if (!isSynchronous(client)) return bySteps
     return Effect.suspend(() => {
       const refused = this.refused(operation, purpose)
@@ -178,9 +295,11 @@ export class WriteTransaction {
   private run<A, E>(
     operation: string,
     session: Session,
-    body: (session: Session) => Effect.Effect<Written<A>, E | SqlError>,
-  ): Effect.Effect<A, E | SqlError | WriteFailure> {
-    const { dialect } = this
+    body: Body<A, E>,
+  ): Effect.Effect<A, E | SqlError | Fenced | WriteFailure> {
+    const { dialect, sharing } = this
+    const entered: Body<A, E | Fenced> =
+      sharing === undefined ? body : (session) => Effect.andThen(sharing.enter(session), body(session))
     const rollback = Effect.catch(session.run("ROLLBACK", []), (error) =>
       dialect.isNoTransaction(error) ? Effect.void : Effect.fail(this.stuck(operation, error)),
     )
@@ -191,7 +310,7 @@ export class WriteTransaction {
       })
     return Effect.gen(function* () {
       yield* session.run(dialect.begin, [])
-      const exit = yield* Effect.exit(body(session))
+      const exit = yield* Effect.exit(entered(session))
       if (Exit.isFailure(exit)) {
         const error = Exit.findErrorOption(exit)
         if (error._tag === "Some" && isSqlError(error.value)) return yield* rolledBack(error.value, "statement")
@@ -212,7 +331,7 @@ export class WriteTransaction {
     const isUnknown = this.dialect.failureKind(error, at) === "unknown"
     const failure = isUnknown
       ? this.unknown(operation, error)
-      : new StorageFailed({ operation, message: error.message })
+      : new StorageFailed({ operation, message: sentence(error) })
     return rollbackError === undefined ? failure : this.stuck(operation, rollbackError)
   }
 
@@ -222,10 +341,15 @@ export class WriteTransaction {
     return this.unknown(operation, error)
   }
 
-  private unknown(operation: string, error: SqlError): OutcomeUnknown {
-    this.why ??= error.message
+  /** Writes nothing more. */
+  stop(why: string): void {
+    this.why ??= why
     Deferred.doneUnsafe(this.whyStopped, Effect.succeed(this.why))
-    return new OutcomeUnknown({ operation, message: `the outcome is unknown: ${error.message}` })
+  }
+
+  private unknown(operation: string, error: SqlError): OutcomeUnknown {
+    this.stop(sentence(error))
+    return new OutcomeUnknown({ operation, message: `the outcome is unknown: ${sentence(error)}` })
   }
 }
 
@@ -236,7 +360,7 @@ const failed = <A, E>(
 ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> =>
   effect.pipe(
     Effect.mapError((error) =>
-      isSqlError(error) ? new StorageFailed({ operation, message: error.message }) : (error as Exclude<E, SqlError>),
+      isSqlError(error) ? new StorageFailed({ operation, message: sentence(error) }) : (error as Exclude<E, SqlError>),
     ),
     Effect.catchDefect((defect) =>
       defect instanceof DamagedBlock

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import { SqlClient } from "effect/sql/SqlClient"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
-import { sqliteDialect } from "./SqliteDialect.ts"
+import { sqliteDialect } from "./dialects/SqliteDialect.ts"
 import { make, type SqlStoreOptions } from "./SqlStores.ts"
 
 export type { SqlStoreOptions } from "./SqlStores.ts"

@@ -14,7 +14,7 @@ import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import { damaged } from "../Identity.ts"
 import type { KeyWindow } from "../LogStore.ts"
-import { resultCode, sqliteDialect } from "../sql/SqliteDialect.ts"
+import { resultCode, sqliteDialect } from "../sql/dialects/SqliteDialect.ts"
 import * as SqlStores from "../sql/SqlStores.ts"
 import { type StoreServices, toContext } from "../Stores.ts"
 import {

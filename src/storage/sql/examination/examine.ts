@@ -28,7 +28,7 @@ export const examine = (
       withSession(client, dialect, (session) =>
         Effect.ensuring(
           Effect.andThen(
-            Effect.ignore(session.run("BEGIN", [])),
+            Effect.ignore(session.run(dialect.beginReading, [])),
             examineSource(
               sqlSource(session, dialect),
               (event) => Queue.offer(queue, event),

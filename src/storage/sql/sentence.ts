@@ -1,0 +1,10 @@
+/**
+ * Errors of the database in the words that are shown to people.
+ */
+import type { SqlError } from "effect/sql/SqlError"
+
+/** What the database says, where it has said something: a client's own words stand around that, or instead of it. */
+export const sentence = (error: SqlError): string => {
+  const cause: unknown = error.reason.cause
+  return cause instanceof Error && cause.message !== "" ? cause.message : error.message
+}
