@@ -56,7 +56,7 @@ export interface PostgresHolders {
 
 export const make = (
   transaction: WriteTransaction,
-  { channel, epoch, hasPeers, number }: Membership,
+  { channel, epoch, number }: Membership,
   lockClass: number,
 ): Effect.Effect<PostgresHolders, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -156,7 +156,7 @@ export const make = (
       },
       look: (session) =>
         Effect.suspend(() => {
-          if (own.size === 0 || !hasPeers()) return Effect.void
+          if (own.size === 0) return Effect.void
           const asked = [...own.values()]
           const params = [asked.map(({ held }) => held.kind), asked.map(({ held }) => held.name), number, epoch]
           return Effect.flatMap(session.values(selectMine, params), (rows) => {

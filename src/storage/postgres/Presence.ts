@@ -60,8 +60,8 @@ export interface PresenceOptions {
   readonly epoch: number
   readonly channel: string
   readonly pollInterval: Duration.Duration
-  /** What was seen when it looked. */
-  readonly onLook: (look: Look) => void
+  /** It has looked where the journal ends. */
+  readonly onLook: (end: number) => void
   /** Looks at what else is to be looked at. */
   readonly alsoLook: (session: Session) => Effect.Effect<void, SqlError>
   /** What another node has told. */
@@ -72,20 +72,12 @@ export interface PresenceOptions {
   readonly onRestarted: () => void
 }
 
-export interface Look {
-  /** The journal's end. */
-  readonly end: number
-  /** Nodes that have ever used the store. */
-  readonly nodes: number
-}
-
 /** How long an answer may take until the line counts as lost. */
 const answerMillisMax = 5000
 /** Before the second attempt to connect again; twice as long before each that follows, up to the polling interval. */
 const delayMillisMin = 20
 
-const selectLook = `SELECT last_position, (SELECT count(*) FROM millrace_nodes),
-    (SELECT epoch FROM millrace_nodes WHERE node = ?) FROM millrace_journal`
+const selectLook = "SELECT last_position, (SELECT epoch FROM millrace_nodes WHERE node = ?) FROM millrace_journal"
 const selectEpoch = "SELECT epoch FROM millrace_nodes WHERE node = ?"
 
 const noAnswer = new SqlError({
@@ -108,10 +100,10 @@ export const stay = (
     const look = ({ session }: HeldLine): Effect.Effect<void, SqlError> =>
       Effect.gen(function* () {
         const [row] = yield* inTime(session.values(selectLook, [identity.number]))
-        const [end, nodes, found] = row as readonly [number, number, number]
+        const [end, found] = row as readonly [number, number]
         if (found !== epoch) return options.onFenced()
         yield* inTime(options.alsoLook(session))
-        options.onLook({ end, nodes })
+        options.onLook(end)
       })
 
     const hear = (told: Effect.Effect<ReadonlyArray<string>, SqlError>): Effect.Effect<never, SqlError> =>

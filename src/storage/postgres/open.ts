@@ -66,7 +66,6 @@ export const open = (
     yield* Effect.addFinalizer(() => Scope.close(held.scope, Exit.void))
 
     const channel = channelOf(schema)
-    let nodes = 1
     const logs = new LogTable()
     const queues = new QueueTable()
     const opened = yield* inSession((session) =>
@@ -79,16 +78,13 @@ export const open = (
             const place = yield* lockJournal(session)
             yield* logs.catchUp(session)
             const [[keys] = []] = yield* session.values("SELECT count(*) FROM millrace_keys WHERE node = ?", [number])
-            const [[known] = []] = yield* session.values("SELECT count(*) FROM millrace_nodes", [])
-            nodes = known as number
-            if (nodes > 1) yield* session.run("SELECT pg_notify(?, 'joined ' || ?::int)", [channel, number])
             return { ...place, epoch, keys: keys as number }
           }),
         ),
       ),
     )
     const { epoch, ...place } = opened
-    const membership = { number, epoch, channel, hasPeers: () => nodes > 1 }
+    const membership = { number, epoch, channel }
     const { transaction, ...stores } = SqlStores.over(
       client,
       dialect,
@@ -115,9 +111,8 @@ export const open = (
       channel,
       pollInterval: Duration.fromInputUnsafe(options.pollInterval ?? "1 second"),
       alsoLook: holders.look,
-      onLook: (look) => {
-        nodes = look.nodes
-        for (const listener of moved) listener(look.end)
+      onLook: (end) => {
+        for (const listener of moved) listener(end)
       },
       onTold,
       onFenced: () => transaction.stop(fencedSentence(node)),

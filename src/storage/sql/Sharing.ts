@@ -22,9 +22,7 @@ export interface Membership {
   readonly number: number
   /** Of the process that is this node: whoever comes after it has a greater one. */
   readonly epoch: number
-  /** Whether other nodes are there to be told what is written. */
-  readonly hasPeers: () => boolean
-  /** Where they are told. */
+  /** Where other nodes are told what is written. */
   readonly channel: string
 }
 

@@ -111,7 +111,7 @@ class Batch {
     const statements = queueStatements(changed)
     const { tellEnqueued } = this.dialect
     const enqueued = [...plan.arrivals.keys()]
-    if (tellEnqueued !== undefined && enqueued.length > 0 && known.sharing?.membership.hasPeers() === true) {
+    if (tellEnqueued !== undefined && enqueued.length > 0 && known.sharing !== undefined) {
       statements.push(tellEnqueued(enqueued, known.sharing.membership))
     }
     return {

@@ -15,6 +15,10 @@ import type { Membership } from "../Sharing.ts"
 /** Numbers as a text that PostgreSQL reads as an array: clients differ in how they pass arrays of numbers. */
 const numbers = (values: ReadonlyArray<number>): string => `{${values.join(",")}}`
 
+/** Whoever is alone needs not be told what he writes. */
+const hasPeers = "EXISTS (SELECT FROM millrace_nodes WHERE node <> ?::int)"
+const tellMoved = `, CASE WHEN ${hasPeers} THEN pg_notify(?, 'moved ' || ?::int || ' ' || moved.shift + ?::bigint) END`
+
 const insertLogs = `created AS (
     INSERT INTO millrace_logs (log, topic, tenant, line, device, head)
     SELECT new.* FROM moved, unnest(?::bigint[], ?::text[], ?::text[], ?::text[], ?::text[], ?::bigint[]) AS new
@@ -47,7 +51,7 @@ const deleteOldestKeys = `oldest AS (
 export const journalStatement = (rows: JournalRows, { foreignChanges, sharing }: KnownJournal): Statement => {
   const { blocks, created, keys, moved, wasEnd, wasLastLog } = rows
   const end = rows.end ?? wasEnd
-  const { channel, epoch, hasPeers, number } = sharing!.membership
+  const { channel, epoch, number } = sharing!.membership
   const params: Array<unknown> = [number, epoch, end - wasEnd, created.length, foreignChanges]
   const parts = [
     `fence AS (SELECT node FROM millrace_nodes WHERE node = ?::int AND epoch = ?::bigint FOR SHARE)`,
@@ -85,16 +89,15 @@ export const journalStatement = (rows: JournalRows, { foreignChanges, sharing }:
     params.push(numbers(moved.map(({ row }) => row.number)), numbers(moved.map(({ head }) => head)))
   }
   if (keys !== undefined) addKeys(parts, params, keys, number)
-  const tells = hasPeers() && end > wasEnd
-  if (tells) params.push(channel, number, end)
-  const told = tells ? `, pg_notify(?, 'moved ' || ?::int || ' ' || moved.shift + ?::bigint)` : ""
+  const told = end > wasEnd ? tellMoved : ""
+  if (end > wasEnd) params.push(number, channel, number, end)
   return [`WITH ${parts.join(",\n  ")}\n  SELECT before${told} FROM moved`, params]
 }
 
 /** Tells other nodes that queues got new items. */
 export const tellEnqueued = (queues: ReadonlyArray<string>, { channel, number }: Membership): Statement => [
-  "SELECT pg_notify(?, 'enqueued ' || ?::int || ' ' || queue) FROM unnest(?::text[]) AS queue",
-  [channel, number, queues],
+  `SELECT pg_notify(?, 'enqueued ' || ?::int || ' ' || queue) FROM unnest(?::text[]) AS queue WHERE ${hasPeers}`,
+  [channel, number, queues, number],
 ]
 
 const addKeys = (parts: Array<string>, params: Array<unknown>, { added, deleted, excess }: KeyRows, node: number) => {
