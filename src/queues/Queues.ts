@@ -61,6 +61,8 @@ export interface TakeOptions {
    * each time, up to 30 seconds.
    */
   readonly backoff?: ((attempts: number) => Duration.Input) | undefined
+  /** Run once, when the queue is this taker's. */
+  readonly onTaken?: Effect.Effect<void> | undefined
 }
 
 /** Why a queue cannot be read. */
@@ -100,7 +102,9 @@ export class Queues extends Context.Service<
     /**
      * Does a queue's items with a handler, one after the other, for as long as it runs: what succeeds is acknowledged,
      * what fails is rejected and tried again, what is interrupted stays as it was. There is one taker of a queue at a
-     * time; another one fails with `QueueTaken`.
+     * time, also where several nodes share a store; another one fails with `QueueTaken`. A node that is out of touch with
+     * such a store may lose the queue: its taker begins anew where it can, and fails with `QueueTaken` where another node
+     * has it.
      */
     readonly take: <E, R>(
       queue: string,

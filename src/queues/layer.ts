@@ -5,9 +5,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { InvalidArgument, QueueTaken } from "../domain/errors.ts"
+import { InvalidArgument, QueueTaken, type StorageFailed } from "../domain/errors.ts"
 import { nameProblem } from "../domain/Name.ts"
+import { format } from "../domain/NodeId.ts"
 import { deadQueueOf, queueProblem } from "../domain/QueueItem.ts"
+import { Holders, isHold } from "../storage/Holders.ts"
 import type { LogStore } from "../storage/LogStore.ts"
 import { itemsOf } from "../storage/queuePage.ts"
 import { QueueStore } from "../storage/QueueStore.ts"
@@ -46,6 +48,7 @@ const make = Effect.gen(function* () {
   const store = yield* QueueStore
   const writer = yield* QueueWriter
   const settings = yield* QueuesSettings
+  const holders = yield* Holders
   const taken = new Set<string>()
   yield* metrics.watchTakers(yield* Effect.context<never>(), () => taken.size)
 
@@ -117,7 +120,13 @@ const make = Effect.gen(function* () {
         if (options.attemptsMax !== undefined) yield* checkWhole("attemptsMax", options.attemptsMax, 1)
         return yield* Effect.acquireUseRelease(
           hold(taken, queue),
-          () => take({ writer, pollMillis: settings.pollMillis, read, reject }, queue, handler, options),
+          () =>
+            whileHeld(
+              holders,
+              queue,
+              options.onTaken,
+              take({ writer, pollMillis: settings.pollMillis, read, reject }, queue, handler, options),
+            ),
           () => Effect.sync(() => taken.delete(queue)),
         )
       }),
@@ -126,17 +135,39 @@ const make = Effect.gen(function* () {
   })
 })
 
+const takenBy = (queue: string, whom: string): QueueTaken =>
+  new QueueTaken({ queue, message: `the queue ${JSON.stringify(queue)} is taken by somebody else${whom}` })
+
+/** Takes a queue within this node. */
 const hold = (taken: Set<string>, queue: string): Effect.Effect<void, QueueTaken> =>
   Effect.suspend(() => {
-    if (taken.has(queue)) {
-      return new QueueTaken({ queue, message: `the queue ${JSON.stringify(queue)} is taken by somebody else` })
-    }
+    if (taken.has(queue)) return takenBy(queue, "")
     taken.add(queue)
     return Effect.void
   })
 
+/** Takes a queue that is held among all nodes, and anew where the hold was lost: what was under way is as it was then. */
+const whileHeld = <E, R>(
+  holders: Holders["Service"],
+  queue: string,
+  onTaken: Effect.Effect<void> = Effect.void,
+  taking: Effect.Effect<never, E, R>,
+): Effect.Effect<never, E | QueueTaken | StorageFailed, R> =>
+  Effect.suspend(() => {
+    let toldTaken = false
+    const once = Effect.gen(function* () {
+      const held = yield* holders.hold({ kind: "queue", name: queue }, false)
+      if (!isHold(held)) return yield* takenBy(queue, `, through node ${format(held)}`)
+      if (!toldTaken) yield* onTaken
+      toldTaken = true
+      const why = yield* Effect.raceFirst(taking, held.lost)
+      yield* Effect.logWarning(`the queue ${JSON.stringify(queue)} is to be taken anew: ${why}`)
+    })
+    return Effect.forever(Effect.scoped(once))
+  })
+
 /** Queues over a storage. What was asked for before the scope closes is committed and answered. */
-export const layer: Layer.Layer<Queues, never, LogStore | QueueStore> = Layer.effect(
+export const layer: Layer.Layer<Queues, never, LogStore | QueueStore | Holders> = Layer.effect(
   Queues,
   Effect.flatMap(make, (queues) => Effect.map(Effect.context<never>(), (services) => traced(queues, services))),
 ).pipe(Layer.provide(QueueWriter.layer))

@@ -23,6 +23,9 @@ export interface Hold {
   readonly lost: Effect.Effect<string>
 }
 
+/** Whether it is held now, and not by the node that is given instead. */
+export const isHold = (held: Hold | NodeId): held is Hold => "lost" in held
+
 export class Holders extends Context.Service<
   Holders,
   {

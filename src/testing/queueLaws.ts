@@ -29,6 +29,8 @@ import { callOf, ModelQueue, type QueueProgram, queuePrograms, type QueueStep, t
 
 export interface QueueWorld<E, R = never> {
   readonly layer: Layer.Layer<Queues | R, E>
+  /** Other nodes on the same store: each step of a program is at one of the nodes. */
+  readonly others?: ReadonlyArray<Layer.Layer<Queues | R, E>> | undefined
   /** Whether what is stored is there again when the layer is built anew. By default it is not asked for. */
   readonly reopens?: boolean | undefined
   /** How long to wait for what should happen, in milliseconds. By default 10,000. */
@@ -43,7 +45,8 @@ export const fifo = <E, R>(
   options: LawOptions = {},
 ): Effect.Effect<void, LawBroken> =>
   Effect.gen(function* () {
-    const property = fc.asyncProperty(queuePrograms(options.stepsMax), async (program) => {
+    const nodes = typeof world === "function" ? options.nodes : 1 + (world.others?.length ?? 0)
+    const property = fc.asyncProperty(queuePrograms(options.stepsMax, nodes), async (program) => {
       const exit = await Effect.runPromiseExit(run(program, typeof world === "function" ? world() : world))
       if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     })
@@ -70,24 +73,26 @@ const run = <E, R>(program: QueueProgram, world: QueueWorld<E, R>): Effect.Effec
     const queue = `law ${randomUUID()}`
     const model = new ModelQueue()
     const contents = { next: 0 }
-    let scope = yield* Scope.make()
-    const open = Effect.suspend(() => Layer.buildWithScope(Layer.fresh(world.layer), scope))
-    let queues = Context.get(yield* open, Queues)
-    const steps = Effect.gen(function* () {
-      for (const [i, step] of program.entries()) {
-        const what = `step ${i + 1}, ${step.type}`
-        if (step.type !== "restart") {
-          yield* new Runner(queues, queue, model, contents, what, world.patienceMillis ?? 10_000).step(step)
-        } else if (world.reopens === true) {
-          yield* Scope.close(scope, Exit.void)
-          scope = yield* Scope.make()
-          queues = Context.get(yield* open, Queues)
-        }
-        yield* compare(queues, queue, model, what)
-      }
+    const layers = [world.layer, ...(world.others ?? [])]
+    const open = Effect.fnUntraced(function* (layer: Layer.Layer<Queues | R, E>) {
+      const scope = yield* Effect.acquireRelease(Scope.make(), (made, exit) => Scope.close(made, exit))
+      return { scope, queues: Context.get(yield* Layer.buildWithScope(Layer.fresh(layer), scope), Queues) }
     })
-    yield* Effect.onExit(steps, () => Scope.close(scope, Exit.void))
-  })
+    const opened = yield* Effect.forEach(layers, open)
+    for (const [i, step] of program.entries()) {
+      const what = `step ${i + 1}, ${step.type}`
+      const node = step.node ?? 0
+      const { queues, scope } = opened[node]!
+      const enqueuer = opened[step.enqueuer ?? node]!.queues
+      if (step.type !== "restart") {
+        yield* new Runner(queues, enqueuer, queue, model, contents, what, world.patienceMillis ?? 10_000).step(step)
+      } else if (world.reopens === true) {
+        yield* Scope.close(scope, Exit.void)
+        opened[node] = yield* open(layers[node]!)
+      }
+      for (const each of opened) yield* compare(each.queues, queue, model, what)
+    }
+  }).pipe(Effect.scoped)
 
 /** What is stored has to be what the model has. */
 const compare = (queues: Service, queue: string, model: ModelQueue, what: string) =>
@@ -113,6 +118,7 @@ const same = (what: string, actual: unknown, expected: unknown): void => {
 /** Runs one step on the queue and on the model. */
 class Runner {
   private readonly queues: Service
+  private readonly enqueuer: Service
   private readonly queue: string
   private readonly model: ModelQueue
   private readonly contents: { next: number }
@@ -121,6 +127,7 @@ class Runner {
 
   constructor(
     queues: Service,
+    enqueuer: Service,
     queue: string,
     model: ModelQueue,
     contents: { next: number },
@@ -128,6 +135,7 @@ class Runner {
     patienceMillis: number,
   ) {
     this.queues = queues
+    this.enqueuer = enqueuer
     this.queue = queue
     this.model = model
     this.contents = contents
@@ -178,7 +186,7 @@ class Runner {
   private enqueue(count: number, atOnce: boolean): Effect.Effect<void, unknown> {
     const contents = Array.from({ length: count }, () => `item ${++this.contents.next}`)
     return Effect.map(
-      Effect.forEach(contents, (content) => this.queues.enqueue(this.queue, content), {
+      Effect.forEach(contents, (content) => this.enqueuer.enqueue(this.queue, content), {
         concurrency: atOnce ? "unbounded" : 1,
       }),
       (items) => {

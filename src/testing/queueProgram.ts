@@ -27,7 +27,13 @@ export type QueueStep =
   /** Everything is closed and opened again. */
   | { readonly type: "restart" }
 
-export type QueueProgram = ReadonlyArray<QueueStep>
+/** At which node a step is done, where there are several, and at which one things are enqueued meanwhile. */
+export interface AtNodes {
+  readonly node?: number
+  readonly enqueuer?: number
+}
+
+export type QueueProgram = ReadonlyArray<QueueStep & AtNodes>
 
 const work = fc.oneof(
   { weight: 4, arbitrary: fc.constant<Work>("done") },
@@ -71,9 +77,15 @@ const step: fc.Arbitrary<QueueStep> = fc.oneof(
   { weight: 1, arbitrary: fc.record({ type: fc.constant("restart" as const) }) },
 )
 
-/** @param stepsMax how long programs are at most, by default 12 */
-export const queuePrograms = (stepsMax = 12): fc.Arbitrary<QueueProgram> =>
-  fc.array(step, { minLength: 1, maxLength: stepsMax })
+/**
+ * @param stepsMax how long programs are at most, by default 12
+ * @param nodes how many nodes there are, by default one
+ */
+export const queuePrograms = (stepsMax = 12, nodes = 1): fc.Arbitrary<QueueProgram> => {
+  const node = fc.nat(nodes - 1)
+  const steps = fc.tuple(step, node, node).map(([at, first, second]) => ({ ...at, node: first, enqueuer: second }))
+  return fc.array(nodes === 1 ? step : steps, { minLength: 1, maxLength: stepsMax })
+}
 
 /** An item as the model has it: `content` tells it from every other. */
 export interface ModelItem {

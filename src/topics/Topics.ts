@@ -108,7 +108,7 @@ export interface HeldCursor {
 export interface CursorState extends NamedCursor {
   /** Positions of the journal that it is behind; no more messages than this are waiting for it. */
   readonly lag: number
-  /** Whether somebody holds it, through this node. */
+  /** Whether somebody holds it, through this node or another one on the same store. */
   readonly isHeld: boolean
 }
 

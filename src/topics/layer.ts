@@ -10,6 +10,7 @@ import type { Message } from "../domain/Message.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Topic from "../domain/Topic.ts"
 import { CursorStore } from "../storage/CursorStore.ts"
+import type { Holders } from "../storage/Holders.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { type DraftError, isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
 import { consumers } from "./consuming.ts"
@@ -155,8 +156,11 @@ const checkWhole = (argument: string, value: number): Effect.Effect<number, Inva
     : Effect.fail(new InvalidArgument({ argument, message: `${argument} is a whole number from 1 on, not ${value}` }))
 
 /** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
-export const layerOver: Layer.Layer<Topics | Subscribers, never, LogStore | CursorStore | JournalWriter | LiveFeed> =
-  Layer.effectContext(make)
+export const layerOver: Layer.Layer<
+  Topics | Subscribers,
+  never,
+  LogStore | CursorStore | Holders | JournalWriter | LiveFeed
+> = Layer.effectContext(make)
 
 /**
  * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions and

@@ -9,11 +9,10 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { GrpcServer, layerQueues } from "../../src/protocol/grpc/index.ts"
 import * as Queues from "../../src/queues/index.ts"
-import type { LogStore } from "../../src/storage/LogStore.ts"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
-import type { QueueStore } from "../../src/storage/QueueStore.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import type { StoreServices } from "../../src/storage/Stores.ts"
 import * as QueueLaws from "../../src/testing/queueLaws.ts"
 import { layerNode } from "../protocol/grpc/TestNode.ts"
 import * as Planted from "./plantedBugs.ts"
@@ -25,7 +24,7 @@ let files = 0
 const file = () => ({ path: join(directory, `${++files}.sqlite`) })
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-const worldOver = <E>(stores: Layer.Layer<LogStore | QueueStore, E>) => ({
+const worldOver = <E>(stores: Layer.Layer<StoreServices, E>) => ({
   layer: Queues.layer.pipe(Layer.provide(stores)),
   reopens: true,
 })

@@ -11,8 +11,9 @@ import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { type CursorWorld, namedCursors } from "../../src/testing/cursorLaws.ts"
-import { epochNotChecked, inProcess, movedBeforeHandled, overGrpc, type WorldOptions } from "./cursorWorld.ts"
+import { atNodes, epochNotChecked, inProcess, movedBeforeHandled, overGrpc, type WorldOptions } from "./cursorWorld.ts"
 import { jittered } from "./jitter.ts"
+import { threeNodes } from "./sharedMemory.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 150)
 
@@ -60,6 +61,18 @@ describe("named cursors keep their laws", () => {
     () => {
       const world = inProcess(Lmdb.layer(file()))
       return namedCursors(() => world, { runs: runs / 30, stepsMax: 30 })
+    },
+    120_000,
+  )
+  it.live(
+    "at several nodes on one store in memory, with hints that are late, out of order or lost",
+    () => {
+      let seed = 0
+      const world = () => {
+        const [here, there] = threeNodes(++seed)
+        return atNodes(here, there)
+      }
+      return namedCursors(world, { runs })
     },
     120_000,
   )

@@ -6,13 +6,13 @@ import { Context, Effect, Layer, Stream } from "effect"
 import { StorageFailed } from "../../src/domain/errors.ts"
 import { GrpcServer, layerServer, layerTopics } from "../../src/protocol/grpc/index.ts"
 import { CursorStore } from "../../src/storage/CursorStore.ts"
-import { LogStore } from "../../src/storage/LogStore.ts"
+import type { StoreServices } from "../../src/storage/Stores.ts"
 import type { CursorWorld, OpenNode } from "../../src/testing/cursorLaws.ts"
 import { consumers } from "../../src/topics/consuming.ts"
 import { defaultTopicsSettings, type HoldCursor, layer, Topics, TopicsSettings } from "../../src/topics/index.ts"
 import * as Proxy from "../protocol/grpc/Proxy.ts"
 
-type Stores = LogStore | CursorStore
+type Stores = StoreServices
 type Topical = Topics["Service"]
 
 export interface WorldOptions {
@@ -59,6 +59,18 @@ export const inProcess = (
     return { topics: yield* build, cutPower, elsewhere: build } satisfies OpenNode
   }),
 })
+
+/** One node of several on one store; what happens elsewhere happens at another one. */
+export const atNodes = (
+  here: Layer.Layer<Stores, unknown>,
+  there: Layer.Layer<Stores, unknown>,
+  options: WorldOptions = {},
+): CursorWorld => {
+  const elsewhere = Effect.flatMap(Layer.build(Layer.fresh(there)), (stores) =>
+    Effect.map(Layer.build(Layer.fresh(topicsOver(stores))), (services) => Context.get(services, Topics)),
+  )
+  return { open: Effect.map(inProcess(here, options).open, (node) => ({ ...node, elsewhere })) }
+}
 
 /** The same through a client, a proxy and a server. */
 export const overGrpc = (stores: Layer.Layer<Stores, unknown>, options: WorldOptions = {}): CursorWorld => ({

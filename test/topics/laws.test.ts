@@ -7,9 +7,8 @@ import { Effect, type Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { CursorStore } from "../../src/storage/CursorStore.ts"
-import type { LogStore } from "../../src/storage/LogStore.ts"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
+import type { StoreServices } from "../../src/storage/Stores.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Laws from "../../src/testing/laws.ts"
@@ -61,7 +60,7 @@ describe("topics keep the laws (I2, I3, I4, I7, I8)", () => {
 })
 
 /** The suite as it is, over a bug: it must fail. */
-const isFound = <E>(store: () => Layer.Layer<LogStore | CursorStore, E>, feed?: Parameters<typeof worldOver>[1]) =>
+const isFound = <E>(store: () => Layer.Layer<StoreServices, E>, feed?: Parameters<typeof worldOver>[1]) =>
   Effect.gen(function* () {
     const world = () => ({ ...worldOver(store(), feed), patienceMillis: 500 })
     const broken = yield* Effect.flip(Laws.ordering(world, { runs: 2000, shrink: false }))

@@ -3,8 +3,8 @@
  * (pages of three messages, feeds of four batches), messages of another node, and a look at the feeds after each step.
  */
 import { Layer } from "effect"
-import type { CursorStore } from "../../src/storage/CursorStore.ts"
 import type { LogStore } from "../../src/storage/LogStore.ts"
+import type { StoreServices } from "../../src/storage/Stores.ts"
 import type { World } from "../../src/testing/run.ts"
 import { defaultTopicsSettings, layerOver, TopicsSettings } from "../../src/topics/index.ts"
 import { JournalWriter } from "../../src/topics/internal/JournalWriter.ts"
@@ -24,7 +24,7 @@ const feedsWithinBudget = LiveFeed.useSync((feed) => {
 })
 
 export const worldOver = <E>(
-  store: Layer.Layer<LogStore | CursorStore, E>,
+  store: Layer.Layer<StoreServices, E>,
   feed: Layer.Layer<LiveFeed, Layer.Error<typeof LiveFeed.layer>, LogStore> = LiveFeed.layer,
 ): World<E | Layer.Error<typeof LiveFeed.layer>, JournalWriter | LiveFeed> => ({
   layer: layerOver.pipe(
@@ -41,10 +41,7 @@ export const worldOver = <E>(
 
 /** The same on a store that several nodes share, each over a store of its own. */
 export const worldOfNodes = <E>(
-  [first, ...others]: readonly [
-    Layer.Layer<LogStore | CursorStore, E>,
-    ...ReadonlyArray<Layer.Layer<LogStore | CursorStore, E>>,
-  ],
+  [first, ...others]: readonly [Layer.Layer<StoreServices, E>, ...ReadonlyArray<Layer.Layer<StoreServices, E>>],
   feed?: Parameters<typeof worldOver>[1],
 ): ReturnType<typeof worldOver<E>> => ({
   ...worldOver(first, feed),

@@ -31,7 +31,10 @@ export class QueueWriter extends Context.Service<
     ) => Effect.Effect<ResultOf<Type>, WriteError>
     /** Acknowledges the item with a sequence, if it is the front. The hot path of takers, hence no effect. */
     readonly done: (queue: string, sequence: number, acknowledged: Acknowledged) => void
-    /** Calls a listener with the queues that a commit has added to, until the listener is removed by what is given back. */
+    /**
+     * Calls a listener with the queues that a commit has added to, here or, as far as that is told, at another node, until
+     * the listener is removed by what is given back.
+     */
     readonly onEnqueued: (listener: (queues: ReadonlySet<string>) => void) => () => void
   }
 >()("millrace/queues/QueueWriter") {
@@ -101,6 +104,18 @@ const make = Effect.fnUntraced(function* () {
     steps.forEach((step, i) => step.answer(results[i]!, halfway))
     const queues = added(results)
     if (queues.size > 0) for (const listener of listeners) listener(queues)
+  }
+
+  const { onEnqueued } = store
+  if (onEnqueued !== undefined) {
+    yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        onEnqueued((queue) => {
+          for (const listener of listeners) listener(new Set([queue]))
+        }),
+      ),
+      (remove) => Effect.sync(remove),
+    )
   }
 
   const add = (entry: Entry): void => {

@@ -39,6 +39,10 @@ const listenTo = <A>(listeners: Set<A>, listener: A): (() => void) => {
   return () => listeners.delete(listener)
 }
 
+const tellLost = (holdings: Iterable<Holding>, why: string): void => {
+  for (const { lost } of holdings) Deferred.doneUnsafe(lost, Effect.succeed(why))
+}
+
 const heldKey = ({ kind, name }: Held): string => `${kind}\0${name}`
 
 export class Sharing {
@@ -142,14 +146,17 @@ export class Sharing {
   }
 
   #hold(node: NodeId, key: string, takeOver: boolean): Holding | NodeId {
-    const holder = this.#holderOf(key)
-    if (holder !== undefined && !equals(holder, node)) {
-      if (!takeOver) return holder
-      this.#lose(key, `it was taken over through node ${format(node)}`)
-    }
     const holding: Holding = { node, lost: Deferred.makeUnsafe() }
-    const held = this.#held.get(key) ?? new Set()
-    this.#held.set(key, held.add(holding))
+    const before = this.#held.get(key)
+    const holder = this.#holderOf(key)
+    if (before === undefined || holder === undefined) this.#held.set(key, new Set([holding]))
+    else if (equals(holder, node)) before.add(holding)
+    else if (!takeOver) return holder
+    else {
+      // Whoever hears of the loss finds it held.
+      this.#held.set(key, new Set([holding]))
+      tellLost(before, `it was taken over through node ${format(node)}`)
+    }
     return holding
   }
 
@@ -159,17 +166,14 @@ export class Sharing {
     if (held.size === 0) this.#held.delete(key)
   }
 
-  #lose(key: string, why: string): void {
-    const held = this.#held.get(key) ?? []
-    this.#held.delete(key)
-    for (const { lost } of held) Deferred.doneUnsafe(lost, Effect.succeed(why))
-  }
-
   /** A node's store is closed: it holds nothing any more. */
   #letGo(node: NodeId): void {
     for (const key of this.#held.keys()) {
       const holder = this.#holderOf(key)
-      if (holder !== undefined && equals(holder, node)) this.#lose(key, "its store was closed")
+      if (holder === undefined || !equals(holder, node)) continue
+      const before = this.#held.get(key) ?? []
+      this.#held.delete(key)
+      tellLost(before, "its store was closed")
     }
   }
 }

@@ -8,14 +8,15 @@
  * consumer passes meanwhile are never written. Between two commits there is a pause, so that consumers that keep up with
  * publishers do not take every second turn of the disk; whoever ends does not wait for it.
  *
- * There is one hold of a name in a node. Across nodes, and for holds that do not know yet that they were replaced, the
- * epoch decides, in the store.
+ * There is one hold of a name in a node, and, where nodes share a store, one node that holds it (`Holders`): a courtesy, so
+ * that work is not done twice. Across nodes, and for holds that do not know yet that they were replaced, the epoch decides,
+ * in the store.
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 import {
   CursorLost,
@@ -26,8 +27,10 @@ import {
   Unavailable,
   type WriteFailure,
 } from "../../domain/errors.ts"
+import { format } from "../../domain/NodeId.ts"
 import { type CursorClaim, CursorStore, type StoredCursor } from "../../storage/CursorStore.ts"
 import { failureOf } from "../../storage/failure.ts"
+import { type Hold as NodeHold, Holders, isHold } from "../../storage/Holders.ts"
 import { Progress } from "./Progress.ts"
 
 /** Why a hold ends. */
@@ -98,6 +101,9 @@ export interface CursorKeeper {
   readonly cursors: Effect.Effect<ReadonlyArray<StoredCursor & { readonly isHeld: boolean }>, StorageFailed>
 }
 
+/** Cursors whose holders among the nodes are asked for at the same time. */
+const askedAtOnce = 8
+
 const lost = (cursor: string, how: string): CursorLost =>
   new CursorLost({ cursor, message: `the cursor ${JSON.stringify(cursor)} ${how}` })
 
@@ -111,8 +117,9 @@ const closing = () => new Unavailable({ message: "the node is closing" })
 
 export const make = Effect.fnUntraced(function* (
   pauseMillis: number,
-): Effect.fn.Return<CursorKeeper, never, CursorStore | Scope.Scope> {
+): Effect.fn.Return<CursorKeeper, never, CursorStore | Holders | Scope.Scope> {
   const store = yield* CursorStore
+  const holders = yield* Holders
   const clock = yield* Clock.Clock
   const runFork = Effect.runForkWith(yield* Effect.context())
   /** Whoever takes, resets or deletes a cursor does so alone: the last one in the store is the last one here. */
@@ -217,6 +224,63 @@ export const make = Effect.fnUntraced(function* (
       release,
     )
 
+  const among = (name: string) => ({ kind: "cursor", name }) as const
+
+  /** Whether an epoch is still the cursor's: a move that goes nowhere. */
+  const isOurs = Effect.fnUntraced(function* (name: string, epoch: number) {
+    const [accepted] = yield* store.move([{ name, epoch, position: 0, at: clock.currentTimeMillisUnsafe() }])
+    return accepted === true
+  })
+
+  /**
+   * Uses a cursor that this node holds, if no other node does or it is taken over. What that begins lasts as long as the
+   * scope; where it fails, nothing is left of it.
+   */
+  const amongNodes = <A, E>(
+    name: string,
+    takeOver: boolean,
+    use: (held: NodeHold) => Effect.Effect<A, E, Scope.Scope>,
+  ): Effect.Effect<A, E | CursorTaken | StorageFailed, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const scope = yield* Effect.acquireRelease(Scope.make(), (made, exit) => Scope.close(made, exit))
+        const using = Effect.gen(function* () {
+          const held = yield* holders.hold(among(name), takeOver)
+          if (isHold(held)) return yield* use(held)
+          return yield* new CursorTaken({
+            cursor: name,
+            message: `the cursor ${JSON.stringify(name)} is held by somebody else, through node ${format(held)}`,
+          })
+        })
+        return yield* Effect.onError(restore(Scope.provide(using, scope)), () => Scope.close(scope, Exit.void))
+      }),
+    )
+
+  /** What this node held is lost to it: it is held again where that is possible and nobody had it meanwhile. */
+  const keep = Effect.fnUntraced(function* (hold: Hold, first: NodeHold) {
+    const { epoch, name } = hold
+    let held = first
+    while (true) {
+      yield* held.lost
+      const again = yield* holders.hold(among(name), false)
+      if (!isHold(again)) return hold.end(lost(name, `was taken over through node ${format(again)}`))
+      if (!(yield* isOurs(name, epoch))) return hold.end(lost(name, noMoreOurs))
+      held = again
+    }
+  })
+
+  /** Ends a hold when its node has lost the cursor. */
+  const watch = (hold: Hold, held: NodeHold): Effect.Effect<void, never, Scope.Scope> =>
+    keep(hold, held).pipe(
+      Effect.catch((error) => Effect.sync(() => hold.end(error))),
+      Effect.forkScoped({ startImmediately: true }),
+      Effect.asVoid,
+    )
+
+  /** Whoever holds it at another node is told that it is lost. */
+  const loseElsewhere = (name: string): Effect.Effect<void> =>
+    Effect.ignore(Effect.scoped(holders.hold(among(name), true)))
+
   const isLive = (hold: Hold | undefined): hold is Hold =>
     hold !== undefined && hold.failure === undefined && !Deferred.isDoneUnsafe(hold.ended)
 
@@ -234,38 +298,52 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     hold: (claim, takeOver) =>
-      Effect.gen(function* () {
-        let position = 0
-        const hold = yield* replace(
-          claim.name,
-          Effect.fnUntraced(function* (current) {
-            if (isLive(current) && !takeOver) {
-              return yield* new CursorTaken({
-                cursor: claim.name,
-                message: `the cursor ${JSON.stringify(claim.name)} is held by somebody else`,
-              })
-            }
-            if (current !== undefined) yield* Effect.ignore(settle(current))
-            const claimed = yield* store.claim({ ...claim, at: clock.currentTimeMillisUnsafe() })
-            position = claimed.position
-            return new Hold(claim.name, claimed.epoch, new Progress(position, position))
-          }),
-        )
-        return { hold, position }
-      }),
-
-    resume: (name, epoch, position) =>
-      replace(
-        name,
-        Effect.fnUntraced(function* (current) {
-          if (current !== undefined) yield* Effect.ignore(settle(current))
-          // It goes nowhere; whether it may is what is asked.
-          const at = clock.currentTimeMillisUnsafe()
-          const [isOurs] = yield* store.move([{ name, epoch, position: 0, at }])
-          if (isOurs !== true) return yield* lost(name, noMoreOurs)
-          return new Hold(name, epoch, new Progress(position, 0))
+      amongNodes(
+        claim.name,
+        takeOver,
+        Effect.fnUntraced(function* (held) {
+          let position = 0
+          const hold = yield* replace(
+            claim.name,
+            Effect.fnUntraced(function* (current) {
+              if (isLive(current) && !takeOver) {
+                return yield* new CursorTaken({
+                  cursor: claim.name,
+                  message: `the cursor ${JSON.stringify(claim.name)} is held by somebody else`,
+                })
+              }
+              if (current !== undefined) yield* Effect.ignore(settle(current))
+              const claimed = yield* store.claim({ ...claim, at: clock.currentTimeMillisUnsafe() })
+              position = claimed.position
+              return new Hold(claim.name, claimed.epoch, new Progress(position, position))
+            }),
+          )
+          yield* watch(hold, held)
+          return { hold, position }
         }),
       ),
+
+    resume: Effect.fnUntraced(function* (name, epoch, position) {
+      // Who has the cursor's last epoch has it, wherever its last connection went to.
+      if (!(yield* isOurs(name, epoch))) return yield* lost(name, noMoreOurs)
+      const resumed = amongNodes(
+        name,
+        true,
+        Effect.fnUntraced(function* (held) {
+          const hold = yield* replace(
+            name,
+            Effect.fnUntraced(function* (current) {
+              if (current !== undefined) yield* Effect.ignore(settle(current))
+              if (!(yield* isOurs(name, epoch))) return yield* lost(name, noMoreOurs)
+              return new Hold(name, epoch, new Progress(position, 0))
+            }),
+          )
+          yield* watch(hold, held)
+          return hold
+        }),
+      )
+      return yield* Effect.catchTag(resumed, "CursorTaken", ({ message }) => Effect.fail(new Unavailable({ message })))
+    }),
 
     moved: (hold) => {
       moving.add(hold)
@@ -274,25 +352,36 @@ export const make = Effect.fnUntraced(function* (
 
     settle,
 
-    reset: (name, position) =>
-      lock.withPermit(
+    reset: Effect.fnUntraced(function* (name, position) {
+      yield* lock.withPermit(
         Effect.gen(function* () {
           const isThere = yield* store.reset({ name, position, at: clock.currentTimeMillisUnsafe() })
           if (!isThere) return yield* unknown(name)
           holds.get(name)?.fail(lost(name, "was reset"))
         }),
-      ),
+      )
+      yield* loseElsewhere(name)
+    }),
 
-    delete: (name) =>
-      lock.withPermit(
+    delete: Effect.fnUntraced(function* (name) {
+      yield* lock.withPermit(
         Effect.gen(function* () {
           if (!(yield* store.delete(name))) return yield* unknown(name)
           holds.get(name)?.fail(lost(name, "was deleted"))
         }),
-      ),
+      )
+      yield* loseElsewhere(name)
+    }),
 
-    cursors: Effect.map(Effect.andThen(settleAll, store.cursors), (cursors) =>
-      cursors.map((cursor) => ({ ...cursor, isHeld: isLive(holds.get(cursor.name)) })),
+    cursors: Effect.flatMap(Effect.andThen(settleAll, store.cursors), (cursors) =>
+      Effect.forEach(
+        cursors,
+        (cursor) =>
+          isLive(holds.get(cursor.name))
+            ? Effect.succeed({ ...cursor, isHeld: true })
+            : Effect.map(holders.holder(among(cursor.name)), (node) => ({ ...cursor, isHeld: node._tag === "Some" })),
+        { concurrency: askedAtOnce },
+      ),
     ),
   }
 })

@@ -155,6 +155,14 @@ export const serve = (
     readAhead()
   }
 
+  const begin = (): void => {
+    if (hasEnded || isLeaving) return
+    call.write({
+      $typeName: "millrace.v1.TakeResponse",
+      event: { case: "begin", value: { $typeName: "millrace.v1.TakeBegin" } },
+    })
+  }
+
   const start = (options: TakeStart): void => {
     queue = options.queue
     aheadItems = Math.min(Math.max(options.aheadItems, 1), aheadItemsMax)
@@ -168,19 +176,12 @@ export const serve = (
             resume(answer.result)
           })
         }),
-      { attemptsMax: options.attemptsMax, backoff: () => waitMillis },
+      { attemptsMax: options.attemptsMax, backoff: () => waitMillis, onTaken: Effect.sync(begin) },
     )
-    let isRefused = false
     taking = sessions.run(take, (exit) => {
-      isRefused = true
       const error = Exit.isFailure(exit) ? Cause.findErrorOption(exit.cause) : Option.none()
       if (Option.isSome(error)) end(error.value)
       else if (isLeaving) end()
-    })
-    if (isRefused || hasEnded) return
-    call.write({
-      $typeName: "millrace.v1.TakeResponse",
-      event: { case: "begin", value: { $typeName: "millrace.v1.TakeBegin" } },
     })
   }
 

@@ -83,7 +83,7 @@ export const take = <E, R>(
   reconnectOptions: ReconnectOptions,
   queue: string,
   handler: (item: QueueItem) => Effect.Effect<unknown, E, R>,
-  { attemptsMax, backoff = backoffDefault }: TakeOptions & { readonly attemptsMax: number },
+  { attemptsMax, backoff = backoffDefault, onTaken = Effect.void }: TakeOptions & { readonly attemptsMax: number },
 ): Effect.Effect<never, BusError, R> => {
   const done = new Done()
   const reconnecting = new Reconnecting(connection.url, "taker", reconnectOptions)
@@ -126,8 +126,9 @@ export const take = <E, R>(
         if ("failure" in step) return { failure: step.failure, isProven }
         const { event } = step.answer
         if (event.case === "begin") {
-          hasBegun = true
           yield* reconnecting.begun
+          if (!hasBegun) yield* onTaken
+          hasBegun = true
         }
         if (event.case !== "item" || event.value.item === undefined || event.value.round < roundMin) continue
         const { round } = event.value
