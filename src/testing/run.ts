@@ -178,6 +178,11 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
       }
       for (const { background } of places) yield* Fiber.awaitAll(background)
 
+      // What was interrupted may still be on its way to the store, where another node would not see it yet.
+      if (places.length > 1) {
+        yield* Effect.forEach(places, ({ session }) => Effect.ignore(session.topics.publish("laws/settled", "")))
+      }
+
       const [final = [], ...others] = yield* Effect.forEach(places, ({ session }) => readAll(session.topics, prefix))
       yield* Effect.forEach(readers, (reader) => reader.finish(final), {
         concurrency: "unbounded",

@@ -11,10 +11,12 @@ import { GrpcServer, layerQueues } from "../../src/protocol/grpc/index.ts"
 import * as Queues from "../../src/queues/index.ts"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
 import * as QueueLaws from "../../src/testing/queueLaws.ts"
 import { layerNode } from "../protocol/grpc/TestNode.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import * as Planted from "./plantedBugs.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 500)
@@ -66,6 +68,16 @@ describe("queues keep the laws (I6)", () => {
     120_000,
   )
   it.live("over gRPC", () => QueueLaws.fifo(remote, { runs: runs / 25, stepsMax: 30 }), 120_000)
+})
+
+describe.skipIf(skipsPostgres)("queues in PostgreSQL keep the laws (I6)", () => {
+  const server = sharedServer()
+
+  it.live(
+    "over connections of its own",
+    () => QueueLaws.fifo(worldOver(Postgres.layer({ url: server().url("laws") })), { runs: runs / 25, stepsMax: 20 }),
+    120_000,
+  )
 })
 
 describe("the laws find", () => {

@@ -9,9 +9,11 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { type CursorWorld, namedCursors } from "../../src/testing/cursorLaws.ts"
 import { atNodes, epochNotChecked, inProcess, movedBeforeHandled, overGrpc, type WorldOptions } from "./cursorWorld.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { jittered } from "./jitter.ts"
 import { threeNodes } from "./sharedMemory.ts"
 
@@ -77,6 +79,19 @@ describe("named cursors keep their laws", () => {
     120_000,
   )
   it.live("over gRPC", () => namedCursors(() => overGrpc(memory()), { runs: runs / 15 }), 120_000)
+})
+
+describe.skipIf(skipsPostgres)("named cursors in PostgreSQL keep their laws", () => {
+  const server = sharedServer()
+
+  it.live(
+    "over connections of its own",
+    () => {
+      const world = inProcess(Postgres.layer({ url: server().url("laws") }))
+      return namedCursors(() => world, { runs: runs / 15 })
+    },
+    120_000,
+  )
 })
 
 /** The suite as it is, over a bug: it must fail. */

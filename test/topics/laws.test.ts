@@ -3,15 +3,18 @@
  * runs.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Laws from "../../src/testing/laws.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { jittered } from "./jitter.ts"
 import * as Planted from "./plantedBugs.ts"
 import { worldOver } from "./world.ts"
@@ -55,6 +58,27 @@ describe("topics keep the laws (I2, I3, I4, I7, I8)", () => {
   it.live(
     "in LMDB in a thread of its own",
     () => Laws.ordering(worldOver(Lmdb.layer(file())), { runs: runs / 100, stepsMax: 60 }),
+    120_000,
+  )
+})
+
+describe.skipIf(skipsPostgres)("topics in PostgreSQL keep the laws (I2, I3, I4, I7, I8)", () => {
+  const server = sharedServer()
+  const url = (schema: string) => server().url(schema)
+
+  it.live(
+    "over connections of its own",
+    () => Laws.ordering(worldOver(Postgres.layer({ url: url("own") })), { runs: runs / 40 }),
+    120_000,
+  )
+
+  it.live(
+    "over connections of an app's client",
+    () => {
+      const client = Layer.orDie(PgClient.layer({ url: url("app") }))
+      const store = Postgres.layerOver({ schema: "app" }).pipe(Layer.provide(client))
+      return Laws.ordering(worldOver(store), { runs: runs / 100 })
+    },
     120_000,
   )
 })

@@ -6,10 +6,12 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, type Scope } from "effect"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import * as Laws from "../../src/testing/laws.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import { TopicsSettings } from "../../src/topics/index.ts"
 import { follow, type Following } from "../../src/topics/internal/JournalFollower.ts"
 import { type Feeds, LiveFeed, makeFeeds } from "../../src/topics/internal/LiveFeed.ts"
-import { threeNodes, unreliable } from "./sharedMemory.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
+import { nodeNamed, threeNodes, unreliable } from "./sharedMemory.ts"
 import { worldOfNodes } from "./world.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 1000)
@@ -20,6 +22,19 @@ describe("several nodes on one store keep the laws (I2, I3, I4, I7, I8)", () => 
   it.live(
     "in memory, with hints that are late, out of order or lost",
     () => Laws.ordering(() => worldOfNodes(threeNodes(++seed)), { runs: runs / 2, nodes: 3 }),
+    120_000,
+  )
+})
+
+describe.skipIf(skipsPostgres)("several nodes on one PostgreSQL keep the laws (I2, I3, I4, I7, I8)", () => {
+  const server = sharedServer()
+
+  it.live(
+    "each over connections of its own",
+    () => {
+      const store = (device: string) => Postgres.layer({ url: server().url("laws"), node: nodeNamed(device) })
+      return Laws.ordering(worldOfNodes([store("one"), store("two"), store("three")]), { runs: runs / 50, nodes: 3 })
+    },
     120_000,
   )
 })
