@@ -15,7 +15,7 @@ import { type CursorWorld, namedCursors } from "../../src/testing/cursorLaws.ts"
 import { atNodes, epochNotChecked, inProcess, movedBeforeHandled, overGrpc, type WorldOptions } from "./cursorWorld.ts"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { jittered } from "./jitter.ts"
-import { threeNodes } from "./sharedMemory.ts"
+import { nodeNamed, threeNodes } from "./sharedMemory.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 150)
 
@@ -88,6 +88,15 @@ describe.skipIf(skipsPostgres)("named cursors in PostgreSQL keep their laws", ()
     "over connections of its own",
     () => {
       const world = inProcess(Postgres.layer({ url: server().url("laws") }))
+      return namedCursors(() => world, { runs: runs / 15 })
+    },
+    120_000,
+  )
+  it.live(
+    "at several nodes",
+    () => {
+      const at = (device: string) => Postgres.layer({ url: server().url("nodes"), node: nodeNamed(device) })
+      const world = atNodes(at("one"), at("two"))
       return namedCursors(() => world, { runs: runs / 15 })
     },
     120_000,
