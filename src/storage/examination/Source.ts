@@ -30,6 +30,8 @@ export interface Source {
   readonly definition: Effect.Effect<Definition, ReadFailure>
   /** Name and value. */
   readonly meta: Rows
+  /** Tenant, line, device of the nodes that share the store; absent where it belongs to the one that `meta` names. */
+  readonly nodes?: Rows | undefined
   /** What the database itself finds wrong with what it stores. */
   readonly integrity: Effect.Effect<ReadonlyArray<string>, ReadFailure>
   readonly sizeBytes: Effect.Effect<number, ReadFailure>

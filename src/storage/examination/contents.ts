@@ -7,19 +7,19 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { DeleteMarker } from "../../domain/DeleteMarker.ts"
 import { format, key as logKey } from "../../domain/LogId.ts"
-import { equals, type NodeId } from "../../domain/NodeId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
 import { Block, DamagedBlock } from "../Block.ts"
 import { contains, covers, type OffsetRange } from "../OffsetRanges.ts"
 import { type BlockSpan, type CheckedLog, rangeText } from "./LogCheck.ts"
+import { isOwn, type Owners } from "./tables.ts"
 import type { Report } from "./Report.ts"
 
 /** What is known of deletions when the blocks are looked at. */
 export interface Deletions {
   /** Deleted ranges by the log's key. */
   readonly ranges: ReadonlyMap<string, ReadonlyArray<OffsetRange>>
-  /** Whose store it is: only its own deletions have markers that must have been carried out here. */
-  readonly node: NodeId | undefined
+  /** Whose store it is: only their deletions have markers that must have been carried out here. */
+  readonly owners: Owners
 }
 
 const decodeMarker = Schema.decodeUnknownOption(DeleteMarker)
@@ -63,7 +63,7 @@ export const checkContent = (
     return
   }
   const ranges = deletions.ranges.get(logKey(log)) ?? []
-  const isOwnMarkers = log.topic === deleteMarkers && deletions.node !== undefined && equals(log.origin, deletions.node)
+  const isOwnMarkers = log.topic === deleteMarkers && isOwn(deletions.owners, log)
   for (let index = 0; index < block.count; index++) {
     const offset = firstOffset + index
     const place = { log, offsets: { first: offset, last: offset }, position: firstPosition + index }

@@ -12,8 +12,8 @@ import { examineJournal } from "./journal.ts"
 import { LogCheck } from "./LogCheck.ts"
 import { examineQueues } from "./queues.ts"
 import { Report } from "./Report.ts"
-import type { ReadFailure, Source } from "./Source.ts"
-import { examineKeys, examineLogs, examineTombstones } from "./tables.ts"
+import type { ReadFailure, Row, Source } from "./Source.ts"
+import { examineKeys, examineLogs, examineTombstones, type Owners } from "./tables.ts"
 
 type Emit = (event: ExaminationEvent) => Effect.Effect<unknown>
 
@@ -21,6 +21,12 @@ interface About {
   readonly node?: NodeId
   readonly incarnation?: string
   readonly format?: number
+}
+
+/** What a store tells of itself. */
+interface Told {
+  readonly about: About
+  readonly owners: Owners
 }
 
 /**
@@ -49,7 +55,7 @@ export const examine = (
       )
 
     const meta = yield* attempt("meta", examineMeta(source, report))
-    const about: About = meta ?? {}
+    const about: About = meta?.about ?? {}
     const summary = (more: Partial<ExaminationSummary>): Effect.Effect<unknown> =>
       emit({
         _tag: "Examined",
@@ -73,13 +79,13 @@ export const examine = (
     const logs = yield* attempt("logs", examineLogs(source, report))
     const check = new LogCheck(report, logs ?? [])
     if (logs !== undefined) {
-      const { node } = about
-      const ranges = (yield* attempt("tombstones", examineTombstones(source, report, node, logs))) ?? new Map()
-      const isComplete = yield* examineJournal(source, report, check, { ranges, node }, (messages) =>
+      const { owners = [] } = meta ?? {}
+      const ranges = (yield* attempt("tombstones", examineTombstones(source, report, owners, logs))) ?? new Map()
+      const isComplete = yield* examineJournal(source, report, check, { ranges, owners }, (messages) =>
         Effect.andThen(flush, Effect.andThen(emit({ _tag: "Progress", done: messages, total }), Effect.yieldNow)),
       )
       if (isComplete) check.finish(typeof end === "number" ? end : undefined)
-      yield* attempt("keys", examineKeys(source, report, node, logs))
+      yield* attempt("keys", examineKeys(source, report, owners, logs))
     }
     yield* flush
     const queues = yield* attempt("queues", examineQueues(source, report))
@@ -88,7 +94,7 @@ export const examine = (
     yield* summary({ ...queues, logs: logs?.length ?? 0, messages: check.messages, bytes })
   })
 
-const examineMeta = (source: Source, report: Report): Effect.Effect<About | undefined, ReadFailure> =>
+const examineMeta = (source: Source, report: Report): Effect.Effect<Told | undefined, ReadFailure> =>
   Effect.gen(function* () {
     const { altered, isEmpty, isStore } = yield* source.definition
     if (!isStore) {
@@ -117,20 +123,30 @@ const examineMeta = (source: Source, report: Report): Effect.Effect<About | unde
         `the store has format ${format}, and this version of millrace examines format ${current}`,
         { row },
       )
-    const text = meta.get("node")
-    const node = text === undefined ? undefined : Option.getOrUndefined(decodeNode(text))
-    if (node === undefined)
-      report.add(
-        "identity",
-        text === undefined ? "the store does not say whose it is" : `whose it is cannot be read: ${text}`,
-        { row },
-      )
+    const owners = source.nodes === undefined ? ownerIn(meta, report, row) : Array.from(yield* source.nodes, nodeOf)
     const incarnation = meta.get("incarnation")
     if (incarnation === undefined) report.add("identity", "the store has no incarnation", { row })
-    return {
-      ...(node === undefined ? {} : { node }),
+    const [node] = owners
+    const about = {
+      ...(node === undefined || owners.length > 1 ? {} : { node }),
       ...(incarnation === undefined ? {} : { incarnation }),
       // An older format is brought up to date when it is opened: until then its tables may lack something.
       ...(format === current ? { format } : {}),
     }
+    return { about, owners }
   })
+
+const ownerIn = (meta: ReadonlyMap<string, string>, report: Report, row: string): Owners => {
+  const text = meta.get("node")
+  const node = text === undefined ? undefined : Option.getOrUndefined(decodeNode(text))
+  if (node !== undefined) return [node]
+  const wrong = text === undefined ? "the store does not say whose it is" : `whose it is cannot be read: ${text}`
+  report.add("identity", wrong, { row })
+  return []
+}
+
+const nodeOf = ([tenant, line, device]: Row): NodeId => ({
+  tenant: String(tenant),
+  line: String(line),
+  device: String(device),
+})

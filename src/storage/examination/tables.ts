@@ -25,11 +25,16 @@ export const examineLogs = (source: Source, report: Report): Effect.Effect<Reado
     }),
   )
 
+/** The nodes whose store it is, and whose logs are written here; none where that cannot be read. */
+export type Owners = ReadonlyArray<NodeId.NodeId>
+
+export const isOwn = (owners: Owners, { origin }: LogId): boolean => owners.some((node) => NodeId.equals(node, origin))
+
 /** Gives the deleted ranges by their log's key. */
 export const examineTombstones = (
   source: Source,
   report: Report,
-  node: NodeId.NodeId | undefined,
+  owners: Owners,
   logs: ReadonlyArray<CheckedLog>,
 ): Effect.Effect<ReadonlyMap<string, ReadonlyArray<OffsetRange>>, ReadFailure> =>
   Effect.map(source.deletedRanges, (rows) => {
@@ -56,7 +61,7 @@ export const examineTombstones = (
       else if (first <= (ranges.at(-1)?.last ?? -1) + 1)
         report.add("tombstone", `${name} touches the one before it`, place)
       // Of another node's log ranges are remembered ahead of the messages.
-      else if (node !== undefined && NodeId.equals(log.origin, node) && last > head) {
+      else if (isOwn(owners, log) && last > head) {
         report.add("tombstone", `${name} goes beyond its head ${head}`, place)
       }
       ranges.push(offsets)
@@ -67,7 +72,7 @@ export const examineTombstones = (
 export const examineKeys = (
   source: Source,
   report: Report,
-  node: NodeId.NodeId | undefined,
+  owners: Owners,
   logs: ReadonlyArray<CheckedLog>,
 ): Effect.Effect<void, ReadFailure> =>
   Effect.gen(function* () {
@@ -83,10 +88,10 @@ export const examineKeys = (
     }
     for (const [number] of yield* source.keyedLogs) {
       const log = logs.find((checked) => checked.number === number)?.log
-      if (log === undefined || node === undefined || NodeId.equals(log.origin, node)) continue
+      if (log === undefined || owners.length === 0 || isOwn(owners, log)) continue
       report.add(
         "identity",
-        `the store says that it belongs to ${NodeId.format(node)}, and has keys of what ${NodeId.format(log.origin)} published`,
+        `the store says that it belongs to ${owners.map(NodeId.format).join(", ")}, and has keys of what ${NodeId.format(log.origin)} published`,
         { log },
       )
     }

@@ -19,6 +19,7 @@ import { open, type OpenedAs } from "./open.ts"
 import type { PostgresOptions, SharedOptions } from "./PostgresOptions.ts"
 import { connect, serverOf } from "./server.ts"
 
+export { examine, layerMaintenance, type PostgresPlace, sizing } from "./maintenance.ts"
 export type { PostgresOptions, SharedOptions } from "./PostgresOptions.ts"
 
 /** A server that was restarted is tried so often. */

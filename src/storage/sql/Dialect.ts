@@ -53,6 +53,8 @@ export interface Dialect {
   readonly isTransient: (error: SqlError) => boolean
   /** The journal's last position and, where several nodes write, the greatest number of a log. */
   readonly selectEnd: string
+  /** Tenant, line and device of the nodes that share a store, where several may. */
+  readonly selectNodes?: string | undefined
   /** The names of all tables and indexes, and the statements that made them, where the database keeps those. */
   readonly selectTables: string
   /** What the database itself finds wrong with what it stores. */

@@ -47,6 +47,7 @@ export const sqlSource = (session: Session, dialect: Dialect): Source => {
       ),
     })),
     meta: session.values("SELECT name, value FROM millrace_meta", []),
+    nodes: dialect.selectNodes === undefined ? undefined : session.values(dialect.selectNodes, []),
     integrity: dialect.integrity(session),
     sizeBytes: dialect.sizeBytes(session),
     end: first("SELECT last_position FROM millrace_journal"),
