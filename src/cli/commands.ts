@@ -163,14 +163,23 @@ const ready = Command.make(
   lazily(async () => (await import("./node/health.ts")).ready),
 ).pipe(Command.withDescription("Say whether the node can read and write now."))
 
+const storeConfig = text(
+  "config",
+  "FILE",
+  "the settings of the node whose store it is; else MILLRACE_CONFIG, MILLRACE_STORAGE",
+)
+
 const doctor = Command.make(
   "doctor",
   {
     path: Argument.String("PATH").pipe(
-      Argument.withDescription("a database or a data directory (default ./millrace-data, else the node of --url)"),
+      Argument.withDescription(
+        "a database, a data directory, or a storage as in serve (default ./millrace-data, else the node of --url)",
+      ),
       Argument.optional,
     ),
     url,
+    config: storeConfig,
     json,
   },
   lazily(async () => (await import("./store/doctor.ts")).doctor),
@@ -200,13 +209,18 @@ const backup = Command.make(
   "backup",
   {
     to: Argument.String("DEST").pipe(Argument.withDescription("the file to write, on this machine")),
-    from: text("from", "PATH", "a database or a data directory (default ./millrace-data, else the node of --url)"),
+    from: text(
+      "from",
+      "PATH",
+      "a database, a data directory, or a storage as in serve (default ./millrace-data, else the node of --url)",
+    ),
     force: Flag.Boolean("force").pipe(Flag.withDescription("replace DEST"), Flag.withDefault(false)),
     incomplete: Flag.Boolean("incomplete").pipe(
       Flag.withDescription("take what is there of a store that lacks its last commits"),
       Flag.withDefault(false),
     ),
     url,
+    config: storeConfig,
     json,
   },
   lazily(async () => (await import("./store/backup.ts")).backup),

@@ -7,6 +7,7 @@ import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { CliError } from "effect/cli"
 import { Unavailable } from "../domain/errors.ts"
+import { redact } from "../node/StorageSetting.ts"
 
 export interface Failure {
   readonly sentence: string
@@ -22,7 +23,7 @@ const usageTags: ReadonlySet<string> = new Set([
   "CursorMismatch",
 ])
 
-const oneLine = (text: string): string => text.replace(/\s*\n\s*/g, " ").trim()
+const oneLine = (text: string): string => redact(text.replace(/\s*\n\s*/g, " ").trim())
 
 /** Where nothing answers, there is most likely no node yet. */
 const hint = (error: Error): string =>

@@ -25,5 +25,8 @@ process.env["GRPC_VERBOSITY"] ??= "NONE"
 
 useCompileCache()
 const [command, ...rest] = process.argv.slice(2)
-if (command === "serve" && !rest.some((argument) => argument.includes("memory:"))) preload()
+const isElsewhere = [process.env["MILLRACE_STORAGE"] ?? "", ...rest].some((text) =>
+  /^(--storage=)?(memory|lmdb|postgres|postgresql):/.test(text),
+)
+if (command === "serve" && !isElsewhere) preload()
 await import("./main.ts")

@@ -14,6 +14,7 @@ import * as Address from "./Address.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
 import { reasonOf } from "./StartFailed.ts"
+import * as StorageSetting from "./StorageSetting.ts"
 
 export interface ConfigSources {
   /** The flags that were given, without their dashes. */
@@ -24,11 +25,20 @@ export interface ConfigSources {
 /** The variable that says the same as a flag: `max-message` → `MILLRACE_MAX_MESSAGE`. */
 export const variableOf = (name: string): string => `MILLRACE_${name.toUpperCase().replaceAll("-", "_")}`
 
-/** A text with the password of any URL in it hidden: for everything that is printed. */
-export const redact = (text: string): string => text.replace(/(:\/\/[^/?#\s@:]*):[^/?#\s@]*@/g, "$1:(redacted)@")
-
 /** Where OpenTelemetry's standard looks for a collector. */
 const otlpVariable = "OTEL_EXPORTER_OTLP_ENDPOINT"
+
+/** Where PostgreSQL's own programs look for a password. */
+const passwordVariable = "PGPASSWORD"
+
+/** Why a password is refused that stands on a command line, and where it belongs. */
+export const whyNoPassword = `carries a password, and everybody on this machine can read a command line: leave the password to ${passwordVariable}, or give the URL in ${variableOf("storage")} or as "storage" in a configuration file`
+
+/** A storage with the password that the environment has for it. */
+export const withPassword = (storage: StorageSetting.Storage, environment: ConfigSources["environment"]) => {
+  const password = environment[passwordVariable]
+  return password ? StorageSetting.withPassword(storage, password) : storage
+}
 
 interface Written {
   readonly text: string
@@ -89,7 +99,7 @@ const collect = ({ flags, environment }: ConfigSources): Effect.Effect<Map<Setti
     return written
   })
 
-/** Memory keeps nothing: who asked for more than that does not get it silently. And a file is never just memory. */
+/** Memory keeps nothing: who asked for more than that does not get it silently. And no other storage is just memory. */
 const refuseDurability = (config: NodeConfig, source: string | undefined): Effect.Effect<NodeConfig, ConfigInvalid> => {
   const isMemory = config.storage.backend === "memory"
   if (isMemory === (config.durability === "memory")) return Effect.succeed(config)
@@ -97,10 +107,16 @@ const refuseDurability = (config: NodeConfig, source: string | undefined): Effec
   return Effect.fail(
     new ConfigInvalid({
       setting: source,
-      message: `${source} ${config.durability} is not what ${isMemory ? "memory:" : "sqlite:"} gives: it gives ${isMemory ? "memory" : "fsync or os"}`,
+      message: `${source} ${config.durability} is not what ${config.storage.backend}: gives: it gives ${isMemory ? "memory" : "fsync or os"}`,
     }),
   )
 }
+
+/** The command line of a process can be read by everybody on its machine, and stays in the history of a shell. */
+const refusePassword = ({ storage }: NodeConfig, source: string | undefined): Effect.Effect<void, ConfigInvalid> =>
+  source === "--storage" && StorageSetting.hasPassword(storage)
+    ? Effect.fail(refuse(source, `--storage ${whyNoPassword}`))
+    : Effect.void
 
 /** A listener that others can reach, without anything that keeps them out, has to be asked for. */
 const refuseExposure = (
@@ -132,18 +148,20 @@ export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigIn
       if (Result.isFailure(Schema.decodeUnknownResult(schema)(text))) {
         return yield* new ConfigInvalid({
           setting: source,
-          message: `${source} takes ${settings[name].takes}, not ${JSON.stringify(redact(text))}`,
+          message: `${source} takes ${settings[name].takes}, not ${JSON.stringify(settings[name].quote(text))}`,
         })
       }
       texts[name] = text
     }
     const decoded = yield* Effect.orDie(Schema.decodeUnknownEffect(NodeConfig)(texts))
-    const config = yield* refuseDurability(decoded, written.get("durability")?.source)
+    yield* refusePassword(decoded, written.get("storage")?.source)
+    const storage = withPassword(decoded.storage, sources.environment)
+    const config = yield* refuseDurability({ ...decoded, storage }, written.get("durability")?.source)
     return yield* refuseExposure(config, (name) => written.get(name)?.source ?? `--${name}`)
   })
 
 /** The settings as people write them, fit to be a configuration file; passwords are hidden. */
 export const print = (config: NodeConfig): string => {
   const texts: NodeConfigText = Schema.encodeSync(NodeConfig)(config)
-  return redact(JSON.stringify(texts, null, 2))
+  return StorageSetting.redact(JSON.stringify(texts, null, 2))
 }

@@ -1,13 +1,11 @@
 /**
- * The directory of a node: its database, its `endpoints.json`. Made where it is missing, for its owner alone.
+ * The directory of a node: its `endpoints.json`, and its store unless that is elsewhere. Made where it is missing, for its
+ * owner alone.
  */
 import { accessSync, constants, existsSync, mkdirSync, statSync } from "node:fs"
 import { dirname, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { reasonOf, StartFailed } from "./StartFailed.ts"
-
-/** The database of `--storage sqlite:`, in the data directory. */
-export const databaseName = "millrace.sqlite"
 
 /**
  * Makes a directory and those above it. Not by `mkdirSync` with `recursive`, which never returns where a directory is

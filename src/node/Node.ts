@@ -4,7 +4,6 @@
  *
  * What a configuration does not ask for is not even loaded: starting is mostly reading code.
  */
-import { join } from "node:path"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -13,7 +12,6 @@ import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
 import * as Queues from "../queues/index.ts"
 import * as Readiness from "../readiness/index.ts"
-import type { StoreServices } from "../storage/Stores.ts"
 import * as Topics from "../topics/index.ts"
 import { AdminServer } from "./AdminServer.ts"
 import * as DataDirectory from "./DataDirectory.ts"
@@ -22,41 +20,11 @@ import * as NodeStats from "./NodeStats.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
 import { type NodeReport, RunningNode } from "./RunningNode.ts"
 import type { StartFailed } from "./StartFailed.ts"
+import * as Storage from "./Storage.ts"
+import * as StorageSetting from "./StorageSetting.ts"
 
 /** Why a node does not start. Each has a message of one sentence. */
 export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListenFailed
-
-const databasePath = (config: NodeConfig, directory: string): string | undefined =>
-  config.storage.backend === "sqlite" ? (config.storage.path ?? join(directory, DataDirectory.databaseName)) : undefined
-
-const storageLayer = (config: NodeConfig, path: string | undefined): Layer.Layer<StoreServices, StoreUnusable> =>
-  Layer.unwrap(
-    path === undefined
-      ? Effect.map(
-          Effect.promise(() => import("../storage/memory/index.ts")),
-          (Memory) => Memory.layer({ node: config.node }),
-        )
-      : Effect.map(
-          Effect.promise(() => import("../storage/sqlite/index.ts")),
-          (Sqlite) =>
-            Sqlite.layer({
-              path,
-              node: config.node,
-              durability: config.durability === "memory" ? "os" : config.durability,
-            }),
-        ),
-  )
-
-/** What looks after the store, where it is in a file. */
-const maintenanceLayer = (path: string | undefined): Layer.Layer<never> =>
-  path === undefined
-    ? Layer.empty
-    : Layer.unwrap(
-        Effect.map(
-          Effect.promise(() => import("../storage/sqlite/index.ts")),
-          (Sqlite) => Sqlite.layerMaintenance({ path }),
-        ),
-      )
 
 /** The topics again, whose `check` says what the node says of itself; it is starting now. */
 const topicsOfNode = Layer.effect(
@@ -72,10 +40,10 @@ const topicsOfNode = Layer.effect(
 /** The topics and queues of a node as configured, and whether they can be used, with nothing that listens. */
 const servicesLayer = (
   config: NodeConfig,
-  path: string | undefined,
+  { stores }: Storage.NodeStorage,
 ): Layer.Layer<
   Topics.Topics | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
-  StoreUnusable | StorageFailed
+  StoreUnusable | StorageFailed | StartFailed
 > => {
   const bytesMax = config["max-message"]
   const topics = Layer.provide(
@@ -92,7 +60,7 @@ const servicesLayer = (
   )
   return topicsOfNode.pipe(
     Layer.provideMerge(Layer.mergeAll(topics, queues, readiness)),
-    Layer.provide(Readiness.watched(storageLayer(config, path))),
+    Layer.provide(Readiness.watched(stores)),
   )
 }
 
@@ -117,7 +85,7 @@ const startGrpc = (config: NodeConfig) =>
     )
   })
 
-const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, path: string | undefined) {
+const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
   const grpc = yield* startGrpc(config)
@@ -132,7 +100,7 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
     node,
     ...listeners,
     data: directory,
-    storage: path === undefined ? "memory:" : `sqlite:${path}`,
+    storage: StorageSetting.format(place),
     durability: config.durability,
   }
   return RunningNode.of(report)
@@ -144,12 +112,15 @@ export const layer = (
 ): Layer.Layer<RunningNode | Topics.Topics | Queues.Queues | Readiness.Readiness, NodeError> =>
   Layer.unwrap(
     Effect.map(DataDirectory.prepare(config.data), (directory) => {
-      const path = databasePath(config, directory)
-      return Layer.effect(RunningNode, start(config, directory, path)).pipe(
+      const place = StorageSetting.place(config.storage, directory)
+      const storage = Storage.make(place, config)
+      return Layer.effect(RunningNode, start(config, directory, place)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
-        Layer.provide(maintenanceLayer(path)),
-        Layer.provideMerge(NodeStats.layer({ node: config.node, path, isExported: config.otlp !== "off" })),
-        Layer.provideMerge(servicesLayer(config, path)),
+        Layer.provide(storage.maintenance ?? Layer.empty),
+        Layer.provideMerge(
+          NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
+        ),
+        Layer.provideMerge(servicesLayer(config, storage)),
       )
     }),
   )

@@ -14,6 +14,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Address from "./Address.ts"
+import * as StorageSetting from "./StorageSetting.ts"
 
 interface Setting<A> {
   /** What it is for, in a few words. */
@@ -22,19 +23,23 @@ interface Setting<A> {
   readonly takes: string
   /** The text that stands for it where nobody wrote one. */
   readonly initial: string
+  /** A text that it cannot be, as it may be shown. */
+  readonly quote: (text: string) => string
   readonly schema: Schema.ConstraintCodec<A, string>
 }
 
 const setting = <A>(
   value: Schema.ConstraintCodec<A, A>,
-  options: Omit<Setting<A>, "schema"> & {
+  options: Omit<Setting<A>, "schema" | "quote"> & {
     readonly parse: (text: string) => A | undefined
     readonly format: (value: A) => string
+    readonly quote?: (text: string) => string
   },
 ): Setting<A> => ({
   about: options.about,
   takes: options.takes,
   initial: options.initial,
+  quote: options.quote ?? StorageSetting.redact,
   schema: Schema.String.pipe(
     Schema.decodeTo(
       value,
@@ -81,20 +86,6 @@ const address = (about: string, initial: string) =>
     parse: (text) => (text === "off" ? "off" : Address.parse(text)),
     format: (value) => (value === "off" ? "off" : Address.format(value)),
   })
-
-/** Where messages are kept. `path` is absent where SQLite's file is to be in the data directory. */
-export const Storage = Schema.Union([
-  Schema.Struct({ backend: Schema.Literal("sqlite"), path: Schema.UndefinedOr(Schema.NonEmptyString) }),
-  Schema.Struct({ backend: Schema.Literal("memory") }),
-])
-export type Storage = typeof Storage.Type
-
-const parseStorage = (text: string): Storage | undefined => {
-  if (text === "memory:") return { backend: "memory" }
-  if (!text.startsWith("sqlite:") || text.includes("\0")) return undefined
-  const path = text.slice("sqlite:".length)
-  return { backend: "sqlite", path: path === "" ? undefined : path }
-}
 
 /** The limits of `--max-message`: below, nothing useful fits; above, one message would fill a frame of any protocol. */
 export const maxMessageBytes = { min: 1024, max: 256 * 1024 * 1024, initial: 3_670_016 } as const
@@ -147,12 +138,13 @@ export const settings = {
     parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
     format: (text) => text,
   }),
-  storage: setting(Storage, {
+  storage: setting(StorageSetting.Storage, {
     about: "where messages are kept",
-    takes: "sqlite: (a file in the data directory), sqlite:PATH or memory:",
+    takes: StorageSetting.takes,
     initial: "sqlite:",
-    parse: parseStorage,
-    format: (storage) => (storage.backend === "memory" ? "memory:" : `sqlite:${storage.path ?? ""}`),
+    parse: StorageSetting.parse,
+    format: StorageSetting.format,
+    quote: StorageSetting.quote,
   }),
   durability: oneOf(
     "what an acknowledged message survives: fsync, a power cut; os, the death of the process; memory, nothing",

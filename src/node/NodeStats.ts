@@ -8,15 +8,22 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import type * as Scope from "effect/Scope"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Queues } from "../queues/index.ts"
 import { Readiness } from "../readiness/index.ts"
-import { type CommitStats, Stats, type StatsSnapshot, type TimeHistogram } from "../stats/Stats.ts"
+import {
+  type CommitStats,
+  Stats,
+  type StatsSnapshot,
+  type StoreSizes as Sizes,
+  type TimeHistogram,
+} from "../stats/Stats.ts"
 import { Subscribers, Topics } from "../topics/index.ts"
 import { Backlog } from "./Backlog.ts"
 import * as EventLoop from "./EventLoop.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
-import * as StoreFiles from "./StoreFiles.ts"
+import * as StoreSizes from "./StoreSizes.ts"
 
 /** Rows of subscriptions and of queues in a snapshot. */
 const rowsMax = 100
@@ -26,8 +33,8 @@ const patienceMillis = 1000
 
 export interface NodeStatsOptions {
   readonly node: NodeId
-  /** The database file; absent where there is none. */
-  readonly path: string | undefined
+  /** What says how large the store is now; or nothing, where that cannot be said. */
+  readonly sizes: Effect.Effect<Effect.Effect<Sizes | undefined>, never, Scope.Scope>
   /** Whether to keep the metrics fresh that have to be looked up, for somebody who does not ask for them here. */
   readonly isExported: boolean
 }
@@ -79,7 +86,7 @@ class Registry {
 const countUpTo = ({ buckets, count }: Metric.HistogramState, bound: number): number =>
   bound === Infinity ? count : (buckets.find(([at]) => at === bound)?.[1] ?? 0)
 
-const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsOptions) {
+const make = Effect.fnUntraced(function* ({ isExported, node, sizes: sizing }: NodeStatsOptions) {
   const services = yield* Effect.context<never>()
   const clock = yield* Clock.Clock
   const scope = yield* Effect.scope
@@ -87,22 +94,24 @@ const make = Effect.fnUntraced(function* ({ isExported, node, path }: NodeStatsO
   const queues = yield* Queues
   const readiness = yield* Readiness
   const subscribers = yield* Subscribers
+  const measure = yield* sizing
   const eventLoop = yield* EventLoop.make
   yield* ProcessMetrics.watch(eventLoop)
   const backlog = new Backlog()
-  let sizes: StoreFiles.StoreSizes | undefined
+  let sizes: Sizes | undefined
 
   // A store that fails says so elsewhere: the figures stay as they were.
   const lookAtQueues = Effect.map(queues.queues, (states) =>
     backlog.showQueues(states, clock.currentTimeMillisUnsafe(), services),
   )
   const lookAtCursors = Effect.map(topics.cursors, (states) => backlog.showCursors(states, services))
-  const lookAtFiles = Effect.gen(function* () {
-    if (path === undefined) return
-    sizes = yield* StoreFiles.measure(path)
-    if (sizes !== undefined) yield* StoreFiles.show(sizes)
+  const lookAtSizes = Effect.gen(function* () {
+    const measured = yield* measure
+    if (measured === undefined) return
+    sizes = measured
+    yield* StoreSizes.show(measured)
   })
-  const looks = [lookAtQueues, lookAtCursors, lookAtFiles].map((look) => Effect.ignore(look))
+  const looks = [lookAtQueues, lookAtCursors, lookAtSizes].map((look) => Effect.ignore(look))
 
   /** Looks are one at a time, however many ask, and however long the store takes. */
   let looking: Deferred.Deferred<void> | undefined

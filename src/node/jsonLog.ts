@@ -6,7 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Formatter from "effect/Formatter"
 import * as Logger from "effect/Logger"
 import * as References from "effect/References"
-import { redact } from "./ConfigSources.ts"
+import { redact } from "./StorageSetting.ts"
 
 interface LoggedError {
   readonly type: string

@@ -49,6 +49,14 @@ export interface CursorStats {
   readonly isHeld: boolean
 }
 
+export interface StoreSizes {
+  readonly databaseBytes: number
+  /** Of the write-ahead log beside the database; absent where there cannot be one. */
+  readonly walBytes: number | undefined
+  /** What an ordinary process may still write to the disk; absent where the database is not on this machine. */
+  readonly freeBytes: number | undefined
+}
+
 export interface StatsSnapshot {
   readonly node: NodeId
   /** Milliseconds since 1970. */
@@ -72,8 +80,8 @@ export interface StatsSnapshot {
   readonly cursorCount: number
   /** Those that are the farthest behind, farthest first. */
   readonly cursors: ReadonlyArray<CursorStats>
-  /** Absent where the store has no files. */
-  readonly store: { readonly databaseBytes: number; readonly walBytes: number; readonly freeBytes: number } | undefined
+  /** Absent where the store is in memory. */
+  readonly store: StoreSizes | undefined
   readonly process: { readonly residentBytes: number; readonly heapBytes: number }
   /** Seconds, in the last ten to twenty of them. */
   readonly loopDelay: { readonly p50: number; readonly p99: number; readonly max: number }

@@ -2,7 +2,18 @@
  * The package as it would be published: what is in it, and that a project which has it installed can use it by name.
  */
 import { execFile, spawn, spawnSync } from "node:child_process"
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { promisify } from "node:util"
@@ -130,6 +141,56 @@ describe("the package", () => {
       env,
     })
     expect(stdout).toBe(`${manifest.version}\n`)
+  })
+
+  describe("without the packages that not everybody needs", () => {
+    const optional = Object.keys(manifest.peerDependenciesMeta)
+    const bare = join(directory, "bare")
+    const modules = join(bare, "app", "node_modules")
+
+    /** Everything that is installed here, but for those. */
+    beforeAll(() => {
+      for (const name of globSync(["*", "@*/*"], { cwd: join(root, "node_modules") })) {
+        if (optional.includes(name) || /^(@[^/]+|\..*)$/.test(name)) continue
+        mkdirSync(dirname(join(modules, name)), { recursive: true })
+        symlinkSync(join(root, "node_modules", name), join(modules, name))
+      }
+      cpSync(installed, join(modules, "millrace"), { recursive: true })
+      // What is found further up is not what is asked for.
+      renameSync(join(directory, "node_modules"), join(directory, "node_modules.away"))
+    })
+    afterAll(() => renameSync(join(directory, "node_modules.away"), join(directory, "node_modules")))
+
+    const millrace = (args: ReadonlyArray<string>, variables: Readonly<Record<string, string>> = {}) =>
+      spawnSync(process.execPath, [join(modules, "millrace", "bin", "millrace.js"), ...args], {
+        cwd: bare,
+        env: { ...env, ...variables },
+        encoding: "utf8",
+        timeout: 60_000,
+      })
+
+    it.each([
+      ["lmdb", "lmdb:store"],
+      ["@effect/sql-pg", "postgres://bus@127.0.0.1:1/bus"],
+    ])("says that %s is needed, and how to get it", (name, storage) => {
+      const node = millrace(["serve", "--grpc", "off", "--admin", "off", "--storage", storage])
+      const kind = storage.slice(0, storage.indexOf(":") + 1)
+      expect(node).toMatchObject({
+        status: 1,
+        stdout: "",
+        stderr: `millrace: --storage ${kind} needs the package ${name}: npm install ${name}\n`,
+      })
+      const doctor = millrace(["doctor"], { MILLRACE_STORAGE: storage })
+      expect(doctor).toMatchObject({ status: name === "lmdb" ? 2 : 1, stdout: "" })
+    })
+
+    it("runs a node that does not need them", () => {
+      expect(millrace(["serve", "--print-config"]).status).toBe(0)
+      expect(millrace(["doctor", "none.sqlite"])).toMatchObject({
+        status: 2,
+        stderr: "millrace: there is no store at none.sqlite\n",
+      })
+    })
   })
 
   // Where all is checked, it must be there.

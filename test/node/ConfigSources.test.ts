@@ -1,9 +1,10 @@
 import { mkdtempSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
-import { type ConfigSources, load, print, redact, variableOf } from "../../src/node/ConfigSources.ts"
+import { Duration, Effect, Redacted } from "effect"
+import { type ConfigSources, load, print, variableOf } from "../../src/node/ConfigSources.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "millrace-config-"))
 
@@ -69,7 +70,16 @@ describe("ConfigSources", () => {
     ["node", "a/b", "tenant/line/device"],
     ["node", "a//c", "tenant/line/device"],
     ["data", " ", "a directory"],
-    ["storage", "sqlite", "sqlite: (a file in the data directory), sqlite:PATH or memory:"],
+    [
+      "storage",
+      "sqlite",
+      "sqlite: (a file in the data directory), sqlite:PATH, memory:, lmdb: (in the data directory)",
+    ],
+    [
+      "storage",
+      "postgres",
+      "sqlite: (a file in the data directory), sqlite:PATH, memory:, lmdb: (in the data directory)",
+    ],
     ["durability", "maybe", "fsync, os or memory"],
     ["max-message", "1000", "a size from 1KiB to 256MiB"],
     ["max-message", "1e9", "a size from 1KiB to 256MiB"],
@@ -132,10 +142,34 @@ describe("ConfigSources", () => {
     }),
   )
 
-  it.effect("shows no password", () =>
+  it.effect("takes a password from everywhere but the command line, and shows it nowhere", () =>
     Effect.gen(function* () {
-      expect(redact("postgres://user:secret@host/db")).toBe("postgres://user:(redacted)@host/db")
-      expect(yield* sentence(from({ flags: { storage: "postgres://user:secret@host/db" } }))).not.toContain("secret")
+      const withPassword = "postgres://user:s%40cret@host/db"
+      const shown = "postgres://user:(redacted)@host/db"
+      const refused = yield* sentence(from({ flags: { storage: withPassword } }))
+      expect(refused).toMatch(/^--storage carries a password.*PGPASSWORD.*MILLRACE_STORAGE.*configuration file/)
+      expect(refused).not.toContain("cret")
+      const sources = [
+        from({ environment: { MILLRACE_STORAGE: withPassword } }),
+        fromFile(JSON.stringify({ storage: withPassword })),
+        from({ flags: { storage: "postgres://user@host/db" }, environment: { PGPASSWORD: "s@cret" } }),
+      ]
+      for (const source of sources) {
+        const config = yield* source
+        expect(config.storage).toMatchObject({ backend: "postgres" })
+        expect(config.storage.backend === "postgres" && Redacted.value(config.storage.url)).toBe(withPassword)
+        expect(JSON.parse(print(config))).toMatchObject({ storage: shown })
+        expect(inspect(config)).not.toContain("cret")
+        expect(JSON.stringify(config)).not.toContain("cret")
+      }
+    }),
+  )
+
+  it.effect("leaves a password alone that is there", () =>
+    Effect.gen(function* () {
+      const environment = { MILLRACE_STORAGE: "postgres://user:mine@host/db", PGPASSWORD: "other" }
+      const { storage } = yield* from({ environment })
+      expect(storage.backend === "postgres" && Redacted.value(storage.url)).toBe("postgres://user:mine@host/db")
     }),
   )
 })

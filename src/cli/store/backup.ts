@@ -10,12 +10,14 @@ import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import * as units from "../io/units.ts"
 import * as Source from "./source.ts"
+import { nameOf, type Store } from "./StorePath.ts"
 import { UsageError } from "../UsageError.ts"
 
 export interface BackupInput {
   readonly to: string
   readonly from: Option.Option<string>
   readonly url: Option.Option<string>
+  readonly config: Option.Option<string>
   readonly force: boolean
   readonly incomplete: boolean
   readonly json: boolean
@@ -33,6 +35,24 @@ const ofFile = (path: string, { force, incomplete, to }: BackupInput) =>
     return yield* backup({ path, to, force, incomplete, onProgress })
   }).pipe(Effect.scoped)
 
+const ofStore = (store: Store, input: BackupInput) => {
+  switch (store.backend) {
+    case "sqlite":
+      return ofFile(store.path, input)
+    case "lmdb":
+      return Effect.flatMap(
+        Effect.promise(() => import("../../storage/lmdb/index.ts")),
+        (Lmdb) => Lmdb.backup({ path: store.path, to: input.to, force: input.force }),
+      )
+    case "postgres":
+      return Effect.fail(
+        new UsageError({
+          message: `a backup of ${nameOf(store)} is taken by pg_dump, or with those of your other databases`,
+        }),
+      )
+  }
+}
+
 const ofNode = (url: string, { force, to }: BackupInput) =>
   Effect.gen(function* () {
     const { layerMaintenance } = yield* Effect.promise(() => import("../../protocol/grpc/index.ts"))
@@ -49,11 +69,13 @@ const ofNode = (url: string, { force, to }: BackupInput) =>
   }).pipe(Effect.scoped)
 
 export const backup = Effect.fnUntraced(function* (input: BackupInput) {
-  const source = yield* Source.find("--from", input.from, input.url)
-  if (input.incomplete && !("file" in source)) {
-    return yield* new UsageError({ message: "--incomplete is for a file that no node uses: name it with --from" })
+  const source = yield* Source.find("--from", { ...input, path: input.from })
+  if (input.incomplete && !("store" in source && source.store.backend === "sqlite")) {
+    return yield* new UsageError({
+      message: "--incomplete is for a SQLite file that no node uses: name it with --from",
+    })
   }
-  const bytes = yield* "file" in source ? ofFile(source.file, input) : ofNode(source.url, input)
+  const bytes = yield* "store" in source ? ofStore(source.store, input) : ofNode(source.url, input)
   const text = `${input.to}: ${units.bytes(bytes)}, a backup of ${Source.nameOf(source)}\n`
   yield* input.json ? Output.writeJson({ backup: input.to, bytes, of: Source.nameOf(source) }) : Output.write(text)
 })

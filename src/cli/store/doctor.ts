@@ -14,6 +14,7 @@ import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import { bytes } from "../io/units.ts"
 import * as Source from "./source.ts"
+import type { Store } from "./StorePath.ts"
 
 /** Something is wrong with the store. */
 class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/ProblemsFound")("ProblemsFound", {
@@ -23,6 +24,7 @@ class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/Problems
 export interface DoctorInput {
   readonly path: Option.Option<string>
   readonly url: Option.Option<string>
+  readonly config: Option.Option<string>
   readonly json: boolean
 }
 
@@ -54,15 +56,22 @@ const summaryJson = (name: string, { node, ...summary }: ExaminationSummary) => 
   ...summary,
 })
 
+/** What examines a store here, with as little as it takes. */
+const examineHere = async (store: Store): Promise<Stream.Stream<ExaminationEvent, unknown>> => {
+  switch (store.backend) {
+    case "sqlite":
+      return (await import("../../storage/sqlite/examine.ts")).examine(store.path)
+    case "lmdb":
+      return (await import("../../storage/lmdb/index.ts")).examine(store.path)
+    case "postgres":
+      return (await import("../../storage/postgres/index.ts")).examine({ url: store.url })
+  }
+}
+
 /** The events of an examination, which is made here or there. */
 const examine = (source: Source.Source): Stream.Stream<ExaminationEvent, unknown> =>
-  "file" in source
-    ? Stream.unwrap(
-        Effect.map(
-          Effect.promise(() => import("../../storage/sqlite/examine.ts")),
-          (module) => module.examine(source.file),
-        ),
-      )
+  "store" in source
+    ? Stream.unwrap(Effect.promise(() => examineHere(source.store)))
     : Stream.unwrap(
         Effect.map(
           Effect.promise(() => import("../../protocol/grpc/index.ts")),
@@ -102,7 +111,7 @@ const show = (source: Source.Source, json: boolean) =>
   }).pipe(Effect.scoped)
 
 export const doctor = Effect.fnUntraced(function* (input: DoctorInput) {
-  const source = yield* Source.find("a path", input.path, input.url)
+  const source = yield* Source.find("a path", input)
   const name = Source.nameOf(source)
   const summary = yield* show(source, input.json)
   yield* input.json ? Output.writeJson(summaryJson(name, summary)) : Output.write(summaryText(name, summary))

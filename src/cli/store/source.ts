@@ -1,33 +1,47 @@
 /**
- * Whose store a command means that looks after stores: a file, or that of a node elsewhere.
+ * Whose store a command means that looks after stores: one that can be reached from here, or that of a node elsewhere.
  *
- * A file is read here, whether a node runs on it or not: so the store of this directory's node, too. Where there is no
- * file, the node does it.
+ * What can be reached is read here, whether a node runs on it or not: so the store of this directory's node, too. Where
+ * there is none, the node does it.
  */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import type { ConfigInvalid } from "../../node/ConfigInvalid.ts"
+import * as ConfigSources from "../../node/ConfigSources.ts"
 import * as Connection from "../Connection.ts"
 import * as StorePath from "./StorePath.ts"
 import { UsageError } from "../UsageError.ts"
 
-export type Source = { readonly file: string } | { readonly url: string }
+export type Source = { readonly store: StorePath.Store } | { readonly url: string }
 
 /** What it is called in front of people. */
-export const nameOf = (source: Source): string => ("file" in source ? source.file : `the store of ${source.url}`)
+export const nameOf = (source: Source): string =>
+  "store" in source ? StorePath.nameOf(source.store) : `the store of ${source.url}`
+
+export interface Given {
+  readonly path: Option.Option<string>
+  readonly url: Option.Option<string>
+  readonly config: Option.Option<string>
+}
+
+/** Whether the node that is configured by variables has its store somewhere else. */
+const isConfigured = (): boolean =>
+  [ConfigSources.variableOf("config"), ConfigSources.variableOf("storage")].some((name) => Boolean(process.env[name]))
 
 /**
- * @param given what stands for the path in a sentence
+ * @param pathName what stands for the path in a sentence
  */
 export const find = Effect.fnUntraced(function* (
-  given: string,
-  path: Option.Option<string>,
-  url: Option.Option<string>,
-): Effect.fn.Return<Source, UsageError> {
-  if (Option.isSome(path)) {
-    if (Option.isSome(url)) return yield* new UsageError({ message: `give ${given} or --url, not both` })
-    return { file: yield* StorePath.find(path.value) }
+  pathName: string,
+  { config, path, url }: Given,
+): Effect.fn.Return<Source, UsageError | ConfigInvalid> {
+  if ([path, url, config].filter(Option.isSome).length > 1) {
+    return yield* new UsageError({ message: `give one of ${pathName}, --url and --config` })
   }
-  const isElsewhere = Option.isSome(url) || Boolean(process.env["MILLRACE_URL"])
-  const file = isElsewhere ? Option.none() : StorePath.ofThisDirectory()
-  return Option.isSome(file) ? { file: file.value } : { url: Connection.findUrl(url) }
+  if (Option.isSome(path)) return { store: yield* StorePath.find(path.value) }
+  const isElsewhere = Option.isSome(url) || (Option.isNone(config) && Boolean(process.env["MILLRACE_URL"]))
+  if (isElsewhere) return { url: Connection.findUrl(url) }
+  if (Option.isSome(config) || isConfigured()) return { store: yield* StorePath.ofConfiguration(config) }
+  const store = StorePath.ofThisDirectory()
+  return Option.isSome(store) ? { store: store.value } : { url: Connection.findUrl(url) }
 })

@@ -65,8 +65,8 @@ export const statsMessage = (stats: StatsSnapshot): GetStatsResponse => ({
         store: {
           $typeName: "millrace.v1.StoreStats",
           databaseBytes: whole(stats.store.databaseBytes),
-          walBytes: whole(stats.store.walBytes),
-          freeBytes: whole(stats.store.freeBytes),
+          ...(stats.store.walBytes === undefined ? {} : { walBytes: whole(stats.store.walBytes) }),
+          ...(stats.store.freeBytes === undefined ? {} : { freeBytes: whole(stats.store.freeBytes) }),
         },
       }),
   process: {
@@ -124,8 +124,8 @@ export const plainStats = (message: GetStatsResponse): StatsSnapshot => ({
       ? undefined
       : {
           databaseBytes: Number(message.store.databaseBytes),
-          walBytes: Number(message.store.walBytes),
-          freeBytes: Number(message.store.freeBytes),
+          walBytes: message.store.walBytes === undefined ? undefined : Number(message.store.walBytes),
+          freeBytes: message.store.freeBytes === undefined ? undefined : Number(message.store.freeBytes),
         },
   process: {
     residentBytes: Number(message.process?.residentBytes ?? 0),

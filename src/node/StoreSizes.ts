@@ -1,18 +1,11 @@
 /**
- * How large a store's files are, and how much room is left on their disk.
+ * How large a store is, and how much room is left on its disk.
  */
 import { stat, statfs } from "node:fs/promises"
 import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
-
-export interface StoreSizes {
-  readonly databaseBytes: number
-  /** Of the write-ahead log; 0 where there is none. */
-  readonly walBytes: number
-  /** What an ordinary process may still write to the disk. */
-  readonly freeBytes: number
-}
+import type { StoreSizes } from "../stats/Stats.ts"
 
 const fileBytes = Metric.gauge("millrace_store_file_bytes", { description: "Size of the store's files" })
 const database = Metric.withAttributes(fileBytes, { file: "database" })
@@ -26,13 +19,15 @@ const sizeOf = (path: string): Promise<number> =>
     () => 0,
   )
 
-/** The sizes now; nothing where the disk cannot be asked. */
-export const measure = (path: string): Effect.Effect<StoreSizes | undefined> =>
+/**
+ * The sizes of a database's file, and of its write-ahead log where it has one; nothing where the disk cannot be asked.
+ */
+export const ofFile = (path: string, walPath: string | undefined): Effect.Effect<StoreSizes | undefined> =>
   Effect.promise(async () => {
     try {
       const [databaseBytes, walBytes, { bavail, bsize }] = await Promise.all([
         sizeOf(path),
-        sizeOf(`${path}-wal`),
+        walPath === undefined ? undefined : sizeOf(walPath),
         statfs(dirname(path)),
       ])
       return { databaseBytes, walBytes, freeBytes: bavail * bsize }
@@ -42,12 +37,12 @@ export const measure = (path: string): Effect.Effect<StoreSizes | undefined> =>
   })
 
 /** Shows sizes as metrics. */
-export const show = (sizes: StoreSizes): Effect.Effect<void> =>
+export const show = ({ databaseBytes, freeBytes, walBytes }: StoreSizes): Effect.Effect<void> =>
   Effect.all(
     [
-      Metric.update(database, sizes.databaseBytes),
-      Metric.update(wal, sizes.walBytes),
-      Metric.update(free, sizes.freeBytes),
+      Metric.update(database, databaseBytes),
+      ...(walBytes === undefined ? [] : [Metric.update(wal, walBytes)]),
+      ...(freeBytes === undefined ? [] : [Metric.update(free, freeBytes)]),
     ],
     { discard: true },
   )
