@@ -21,12 +21,13 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   topics: () => import("./suites/topics.ts"),
   queues: () => import("./suites/queues.ts"),
   grpc: () => import("./suites/grpc.ts"),
+  storages: () => import("./suites/storages.ts"),
 }
 
 const number = (value: number): string =>
   value >= 100 ? Math.round(value).toLocaleString("en") : value.toLocaleString("en", { maximumSignificantDigits: 3 })
 
-const columns = [26, 12, 12, 12, 7] as const
+const columns = [30, 12, 12, 12, 7] as const
 
 const line = (cells: ReadonlyArray<string>): string =>
   cells

@@ -19,10 +19,14 @@ export interface Row {
 /** A measurement: gives its figure. */
 export type Measure = () => Promise<number>
 
-export interface Pair {
+/** What there is nothing to compare with. */
+export interface Alone {
   readonly name: string
   readonly unit: string
   readonly ours: Measure
+}
+
+export interface Pair extends Alone {
   readonly baseline: Measure
   readonly against: string
 }
@@ -55,6 +59,16 @@ export const comparePair = async (suite: string, pair: Pair, times: number): Pro
     ratio: median(ours.map((value, i) => value / baselines[i]!)),
     against: pair.against,
   }
+}
+
+/** Measures what there is no baseline for, `times` times. */
+export const measureAlone = async (suite: string, { name, ours, unit }: Alone, times: number): Promise<Row> => {
+  const values: Array<number> = []
+  for (let i = -1; i < times; i++) {
+    const value = await ours()
+    if (i >= 0) values.push(value)
+  }
+  return { suite, name, value: median(values), unit }
 }
 
 /** Things done in a second, of `count` done by `work`. */

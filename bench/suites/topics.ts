@@ -1,72 +1,40 @@
 /**
  * Durable topics over SQLite, 100-byte payloads, every commit synced: against the same rows through bare `node:sqlite`.
  */
-import { Deferred, Effect, Fiber, Layer, ManagedRuntime, Stream } from "effect"
-import { randomUUID } from "node:crypto"
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import { join } from "node:path"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
-import * as Topics from "../../src/topics/index.ts"
 import { BareSqlite } from "../baselines/bareSqlite.ts"
+import {
+  batchSize,
+  Bus,
+  ids,
+  makeDirectory,
+  payload,
+  payloads,
+  publishBatches,
+  publishConcurrently,
+  replay,
+  type TopicsService,
+} from "../bus.ts"
 import type { SuiteOptions } from "../main.ts"
 import { comparePair, median, type Pair, rate } from "../measure.ts"
 
-const payload = Buffer.alloc(100, "x")
-const batchSize = 1000
-const batch = Array.from({ length: batchSize }, () => ({ topic: "bench", payload }))
-const payloads = batch.map((draft) => draft.payload)
-const ids = batch.map(() => randomUUID())
 /** Payloads and ids of a batch. */
 const batchBytes = Buffer.alloc(batchSize * (payload.length + 36), "x")
 
-/** Topics over a new file. */
-class Bus {
-  readonly #directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
-  readonly #runtime
-  readonly path = join(this.#directory, "bench.sqlite")
-
-  constructor() {
-    this.#runtime = ManagedRuntime.make(Topics.layer.pipe(Layer.provide(Sqlite.layer({ path: this.path }))))
-  }
-
-  run<A>(use: (topics: Topics.Topics["Service"]) => Effect.Effect<A, unknown>): Promise<A> {
-    return this.#runtime.runPromise(Effect.flatMap(Topics.Topics, use))
-  }
-
-  /** Closes the bus; its file stays until `remove`. */
-  close(): Promise<void> {
-    return this.#runtime.dispose()
-  }
-
-  remove(): void {
-    rmSync(this.#directory, { recursive: true, force: true })
-  }
+/** Topics over a new file, and what removes it. */
+const makeBus = (): readonly [Bus, () => void] => {
+  const [directory, remove] = makeDirectory()
+  return [new Bus(Sqlite.layer({ path: join(directory, "bench.sqlite") })), remove]
 }
 
 /** A bare database, and what removes it. */
 const makeBare = (): readonly [BareSqlite, () => void] => {
-  const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
+  const [directory, remove] = makeDirectory()
   const bare = new BareSqlite(join(directory, "bare.sqlite"))
-  return [bare, () => (bare.close(), rmSync(directory, { recursive: true, force: true }))]
+  return [bare, () => (bare.close(), remove())]
 }
-
-type TopicsService = Topics.Topics["Service"]
-
-/** `publishers` fibers, each publishing one message after another. */
-const publishConcurrently = (topics: TopicsService, publishers: number, each: number) =>
-  Effect.gen(function* () {
-    const publisher = Effect.gen(function* () {
-      for (let i = 0; i < each; i++) yield* topics.publish("bench", payload)
-    })
-    const fibers = yield* Effect.forEach(Array.from({ length: publishers }), () => Effect.forkChild(publisher))
-    yield* Fiber.joinAll(fibers)
-  })
-
-const publishBatches = (topics: TopicsService, count: number) =>
-  Effect.gen(function* () {
-    for (let i = 0; i < count; i += batchSize) yield* topics.publishAll(batch)
-  })
 
 const bareCommits = (bare: BareSqlite, count: number): void => {
   for (let i = 0; i < count; i += batchSize) bare.commit(payloads, ids)
@@ -75,7 +43,7 @@ const bareCommits = (bare: BareSqlite, count: number): void => {
 export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
   const count = full ? 1_000_000 : 100_000
   const times = full ? 9 : 5
-  const bus = new Bus()
+  const [bus, removeBus] = makeBus()
   const [bare, closeBare] = makeBare()
   const replayed = 2 * count
   const against = "bare node:sqlite, a row a message, 1,000 rows a commit"
@@ -116,19 +84,19 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
     name: "replay",
     unit: "messages/s",
     against: "bare pages of 1,000 rows",
-    ours: () => rate(replayed, () => replay(bus, replayed)),
+    ours: () => rate(replayed, () => bus.run((topics) => replay(topics, replayed))),
     baseline: () => rate(replayed, () => bare.readPages(1000, replayed, "objects")),
   })
   await compare({
     name: "replay, against arrays",
     unit: "messages/s",
     against: "bare pages of 1,000 rows, each an array instead of an object",
-    ours: () => rate(replayed, () => replay(bus, replayed)),
+    ours: () => rate(replayed, () => bus.run((topics) => replay(topics, replayed))),
     baseline: () => rate(replayed, () => bare.readPages(1000, replayed, "arrays")),
   })
   for (const subscribers of [1, 10, 100]) await compare(liveTo(bus, subscribers, count))
   await bus.close()
-  bus.remove()
+  removeBus()
   closeBare()
   await growth(full, times, report)
 }
@@ -156,16 +124,6 @@ const medianMicrosSync = (count: number, operation: () => void): number => {
   }
   return median(micros)
 }
-
-/** Subscribes from the start and reads so many messages. */
-const replay = (bus: Bus, count: number) =>
-  bus.run((topics) =>
-    topics.subscribe("bench", { from: "start" }).pipe(
-      Stream.chunks,
-      Stream.takeUntil((messages) => messages[messages.length - 1]!.offset >= count),
-      Stream.runDrain,
-    ),
-  )
 
 /** Publishes in batches while so many subscribers follow: messages published a second, all of them delivered. */
 const liveTo = (bus: Bus, subscribers: number, count: number): Pair => ({
@@ -204,7 +162,7 @@ const follow = (topics: TopicsService, count: number) =>
 const growth = async (full: boolean, times: number, report: SuiteOptions["report"]): Promise<void> => {
   const stored = full ? 10_000_000 : 1_000_000
   const count = 100_000
-  const grown = new Bus()
+  const [grown, removeGrown] = makeBus()
   await grown.run((topics) => publishBatches(topics, stored))
   const pair: Pair = {
     name: "growth",
@@ -212,15 +170,15 @@ const growth = async (full: boolean, times: number, report: SuiteOptions["report
     against: `an empty store, where ours holds ${stored.toLocaleString("en")} messages`,
     ours: () => rate(count, () => grown.run((topics) => publishBatches(topics, count))),
     baseline: async () => {
-      const empty = new Bus()
+      const [empty, removeEmpty] = makeBus()
       await empty.run((topics) => topics.heads)
       const figure = await rate(count, () => empty.run((topics) => publishBatches(topics, count)))
       await empty.close()
-      empty.remove()
+      removeEmpty()
       return figure
     },
   }
   report(await comparePair("topics", pair, times))
   await grown.close()
-  grown.remove()
+  removeGrown()
 }
