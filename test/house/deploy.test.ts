@@ -3,7 +3,7 @@
  * name are settings.
  */
 import { spawnSync } from "node:child_process"
-import { readFileSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { settingNames } from "../../src/node/NodeConfig.ts"
@@ -31,6 +31,25 @@ describe.skipIf(!isThere && process.env["CI"] !== "true")("the systemd unit", ()
     expect({ status, stderr, stdout }).toEqual({ status: 0, stderr: "", stdout: "" })
   })
 
+  it("is, with what changes where its storage is PostgreSQL", () => {
+    const directory = makeDirectory()
+    const program = join(directory, "millrace")
+    writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 })
+    const there = (text: string) => text.replaceAll("/usr/bin/millrace", program)
+    const unit = join(directory, "millrace.service")
+    writeFileSync(unit, there(read("millrace.service")))
+    mkdirSync(`${unit}.d`)
+    const verify = (changes: string) => {
+      writeFileSync(join(`${unit}.d`, "postgres.conf"), there(changes))
+      const { status, stderr, stdout } = spawnSync("systemd-analyze", ["verify", "--man=no", unit], {
+        encoding: "utf8",
+      })
+      return { status, said: stderr + stdout }
+    }
+    expect(verify(read("postgres.conf"))).toEqual({ status: 0, said: "" })
+    expect(verify(read("postgres.conf").replace("LoadCredential=", "LoadSecret=")).said).toContain("LoadSecret")
+  })
+
   it("would not be, with a mistake in it", () => {
     const { stderr } = analyze(read("millrace.service").replace("ProtectHome=", "ProtectHouse="), "verify", "--man=no")
     expect(stderr).toContain("ProtectHouse")
@@ -51,14 +70,16 @@ it("settings that the files for deployment name are settings", () => {
     "MILLRACE_URL",
     ...settingNames.map((name) => `MILLRACE_${name.toUpperCase().replaceAll("-", "_")}`),
   ])
-  for (const name of ["millrace.service", "Dockerfile", "kubernetes.yaml"]) {
+  for (const name of ["millrace.service", "postgres.conf", "Dockerfile", "compose.yaml", "kubernetes.yaml"]) {
     const named = read(name).match(/MILLRACE_[A-Z_]+/g) ?? []
     expect([name, named.filter((variable) => !known.has(variable))]).toEqual([name, []])
   }
-  const [start = ""] = /^ExecStart=.*$/m.exec(read("millrace.service")) ?? []
-  const flags = start.match(/ --[a-z-]+/g) ?? []
-  expect(flags.length).toBeGreaterThan(0)
-  for (const flag of flags) {
-    expect([...settingNames, "config"]).toContain(flag.trim().slice(2))
+  for (const name of ["millrace.service", "postgres.conf"]) {
+    const [start = ""] = /^ExecStart=.+$/m.exec(read(name)) ?? []
+    const flags = start.match(/ --[a-z-]+/g) ?? []
+    expect(flags.length).toBeGreaterThan(0)
+    for (const flag of flags) {
+      expect([...settingNames, "config"]).toContain(flag.trim().slice(2))
+    }
   }
 })

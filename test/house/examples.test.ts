@@ -6,9 +6,11 @@ import { execFile } from "node:child_process"
 import { readdirSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
 import "../../docs/examples/ordering.ts"
 import { makeDirectory, startNode } from "../cli/program.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 
 const directory = fileURLToPath(new URL("../../docs/examples/", import.meta.url))
 
@@ -48,6 +50,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "dead after 2 attempts: nobody is no address",
   ],
   "tracing.ts": ["packing order 1", "checkout", "  publish orders/eu", "    process orders/eu"],
+  "postgres.ts": ["orders/eu: 1 lamp", "orders/us: 2 chairs", "1 parcel to pack"],
   "location.ts": ["sensors/kitchen: 21.5", "sensors/cellar: 12.0"],
 }
 
@@ -71,6 +74,17 @@ describe("the app whose layer is chosen when it starts", () => {
     // It kept nothing itself.
     expect(readdirSync(cwd)).toEqual([])
     await node.command.stop()
+  })
+})
+
+describe.skipIf(skipsPostgres)("the app whose storage is another layer", () => {
+  const server = sharedServer()
+
+  it("prints the same on PostgreSQL", async () => {
+    const cwd = makeDirectory()
+    const { lines } = await runExample("postgres.ts", cwd, { DATABASE_URL: Redacted.value(server().url("orders")) })
+    expect(lines).toEqual(printed["postgres.ts"])
+    expect(readdirSync(cwd)).toEqual([])
   })
 })
 
