@@ -10,11 +10,12 @@ import { type Chance, Disk, losses } from "./Trace.ts"
 const seed = 1 + Math.floor(Math.random() * 1e9)
 
 describe.skipIf(obstacle !== undefined)("a power cut", () => {
-  it.live(
-    "loses nothing that was acknowledged, damages nothing, and leaves nothing half done",
-    () =>
+  it.live.each(["sqlite", "lmdb"] as const)(
+    "loses nothing that was acknowledged, damages nothing, and leaves nothing half done: %s",
+    (backend) =>
       Effect.gen(function* () {
         const { findings, withAcknowledged, ...report } = yield* powerLoss({
+          backend,
           images: 250,
           seed,
           steps: 300,
@@ -27,13 +28,13 @@ describe.skipIf(obstacle !== undefined)("a power cut", () => {
     60_000,
   )
 
-  it.live(
-    "loses commits that were not synced: the planted bug is found",
-    () =>
+  it.live.each(["sqlite", "lmdb"] as const)(
+    "loses commits that were not synced: the planted bug is found: %s",
+    (backend) =>
       Effect.gen(function* () {
-        const report = yield* powerLoss({ images: 60, seed, steps: 120, durability: "os" })
+        const report = yield* powerLoss({ backend, images: 60, seed, steps: 120, durability: "os" })
         expect(report.lost).toBeGreaterThan(5)
-        // In WAL mode they are lost from the end, and nothing else happens to the store.
+        // They are lost from the end, and nothing else happens to the store.
         expect(report).toMatchObject({ corrupt: 0, halfDone: 0 })
       }),
     60_000,

@@ -6,13 +6,19 @@ import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { isDeepStrictEqual } from "node:util"
-import { Effect, type Scope, Stream } from "effect"
+import { Effect, type Layer, Queue, type Scope, Stream } from "effect"
 import type { NodeId } from "../../src/domain/NodeId.ts"
 import { CursorStore } from "../../src/storage/CursorStore.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { QueueStore } from "../../src/storage/QueueStore.ts"
 import { itemsOf } from "../../src/storage/queuePage.ts"
-import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
+import type { ExaminationEvent } from "../../src/storage/Examination.ts"
+import { examine as examineSource } from "../../src/storage/examination/examine.ts"
+import { Environment } from "../../src/storage/lmdb/Environment.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
+import { lmdbSource } from "../../src/storage/lmdb/LmdbSource.ts"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
+import type { StoreServices } from "../../src/storage/Stores.ts"
 import * as Program from "../crash/Program.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { compile } from "./fsyncFault.ts"
@@ -20,6 +26,7 @@ import { emptyState, type Line, progressOf, type State, stateAfter, type Step } 
 import { type Chance, Disk, type Entry, type Loss, losses, readTrace } from "./Trace.ts"
 
 export interface PowerLossOptions {
+  readonly backend: keyof typeof backends
   readonly images: number
   /** Decides where the power is cut and what is lost; the program's own steps too. */
   readonly seed: number
@@ -44,11 +51,46 @@ export interface PowerLossReport {
 }
 
 const findingsMax = 10
-const database = "store.db"
 const said = "said"
+
+/** What has to be known of a storage: the file or directory that it is opened by, and what of it a disk keeps. */
+interface Backend {
+  readonly pathIn: (directory: string) => string
+  /** The file without which nothing has been made yet. */
+  readonly main: string
+  readonly isKept: (file: string) => boolean
+  readonly open: (path: string) => Layer.Layer<StoreServices, unknown>
+  readonly examine: (path: string) => Stream.Stream<ExaminationEvent, { readonly message: string }>
+}
+
+const backends = {
+  sqlite: {
+    pathIn: (directory) => join(directory, "store.db"),
+    main: "store.db",
+    isKept: (file) => file.startsWith("store.db") && !/-(lock|shm)/.test(file),
+    open: (path) => Sqlite.layerOnLoop({ path, reserveBytes: 0 }),
+    examine: Sqlite.examine,
+  },
+  lmdb: {
+    pathIn: (directory) => directory,
+    main: "data.mdb",
+    isKept: (file) => /^data\.mdb(-unfinished)?$/.test(file),
+    open: (path) => Lmdb.layerOnLoop({ path, reserveBytes: 0 }),
+    // In this process: what a power cut leaves must be nothing that ends a process.
+    examine: (path) =>
+      Stream.callback((queue) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => Environment.open({ path, durability: "fsync" }, "must be there")),
+          (environment) => examineSource(lmdbSource(environment), (event) => Queue.offer(queue, event)),
+          (environment) => Effect.promise(() => environment.close()),
+        ).pipe(Effect.andThen(Queue.end(queue))),
+      ),
+  },
+} as const satisfies Readonly<Record<string, Backend>>
 
 /** Runs the program, traced. */
 const trace = ({
+  backend,
   durability,
   seed,
   steps,
@@ -61,7 +103,7 @@ const trace = ({
     yield* compile("trace.c", library)
     const app = Program.pathTo(import.meta.url, "./powerLossApp.ts")
     const file = join(directory, "trace")
-    const { signal, stderr } = yield* Program.run([app, traced, durability, `${steps}`, `${seed}`], {
+    const { signal, stderr } = yield* Program.run([app, traced, backend, durability, `${steps}`, `${seed}`], {
       env: { LD_PRELOAD: library, TRACE_DIRECTORY: traced, TRACE_FILE: file },
     })
     if (signal !== "SIGKILL") return yield* Effect.die(new Error(`the program did not get to its end: ${stderr}`))
@@ -81,7 +123,7 @@ const chances = (seed: string): Chance => {
 const unlimited = { rows: 100_000, bytes: 1024 * 1024 * 1024 }
 
 /** Opens the store and reads everything. */
-const readStore = (path: string): Effect.Effect<State, unknown> =>
+const readStore = ({ open }: Backend, path: string): Effect.Effect<State, unknown> =>
   Effect.gen(function* () {
     const logs = yield* LogStore
     const queues = yield* QueueStore
@@ -103,7 +145,7 @@ const readStore = (path: string): Effect.Effect<State, unknown> =>
       }
     }
     return state
-  }).pipe(Effect.provide(layerOnLoop({ path, reserveBytes: 0 })))
+  }).pipe(Effect.provide(open(path)))
 
 const withoutEmpty = ({ cursors, queues, topics }: State): State => ({
   topics,
@@ -141,7 +183,7 @@ const judge = (found: State, lines: ReadonlyArray<Line>): Judgement => {
   return judgement
 }
 
-const findingsOf = (path: string): Effect.Effect<ReadonlyArray<string>> =>
+const findingsOf = ({ examine }: Backend, path: string): Effect.Effect<ReadonlyArray<string>> =>
   Stream.runCollect(examine(path)).pipe(
     Effect.map((events) =>
       events.flatMap((event) => (event._tag === "Found" ? [`${event.finding.kind}: ${event.finding.message}`] : [])),
@@ -161,6 +203,7 @@ interface ImageReport {
 const sound: ImageReport = { problem: undefined, what: "" }
 
 const lookAt = (
+  backend: Backend,
   directory: string,
   files: ReadonlyMap<string, Buffer>,
   lines: ReadonlyArray<Line>,
@@ -169,16 +212,16 @@ const lookAt = (
     rmSync(directory, { recursive: true, force: true })
     mkdirSync(directory)
     for (const [name, content] of files) {
-      if (name.startsWith(database) && !/-(lock|shm)/.test(name)) writeFileSync(join(directory, name), content)
+      if (backend.isKept(name)) writeFileSync(join(directory, name), content)
     }
-    const path = join(directory, database)
-    const before = existsSync(path) ? yield* findingsOf(path) : []
+    const path = backend.pathIn(directory)
+    const before = existsSync(join(directory, backend.main)) ? yield* findingsOf(backend, path) : []
     if (before.length > 0 && !(isUnmade(before) && lines.length === 0)) {
       return { problem: "corrupt", what: before.join("; ") } as const
     }
-    const state = yield* Effect.result(readStore(path))
+    const state = yield* Effect.result(readStore(backend, path))
     if (state._tag === "Failure") return { problem: "corrupt", what: String(state.failure) } as const
-    const after = yield* findingsOf(path)
+    const after = yield* findingsOf(backend, path)
     if (after.length > 0) return { problem: "corrupt", what: `once opened: ${after.join("; ")}` } as const
     const judgement = judge(state.success, lines)
     return judgement === "right" ? sound : ({ problem: judgement, what: "" } as const)
@@ -213,7 +256,7 @@ export const powerLoss = (options: PowerLossOptions): Effect.Effect<PowerLossRep
       const lines = linesOf(saidSoFar)
       if (lines.some(({ what }) => what === "acknowledged")) withAcknowledged++
       const loss: Loss = losses[chance(losses.length)]!
-      const { problem, what } = yield* lookAt(directory, disk.image(loss, chance), lines)
+      const { problem, what } = yield* lookAt(backends[options.backend], directory, disk.image(loss, chance), lines)
       options.onImage?.(image + 1)
       if (problem === undefined) continue
       counts[problem]++

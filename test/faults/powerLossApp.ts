@@ -1,6 +1,6 @@
 /**
  * An application that publishes, deletes and works queues, and says in a file of its own what it asked for and what was
- * acknowledged: `powerLossApp.ts DIRECTORY fsync|os STEPS SEED`. It closes its store and opens it again on the way, and
+ * acknowledged: `powerLossApp.ts DIRECTORY sqlite|lmdb fsync|os STEPS SEED`. It closes its store and opens it again on the way, and
  * in the end just ends.
  */
 import { openSync, writeSync } from "node:fs"
@@ -9,11 +9,12 @@ import { DatabaseSync } from "node:sqlite"
 import { Effect, Layer, Random } from "effect"
 import { Queues, layer as queuesLayer } from "../../src/queues/index.ts"
 import { CursorStore } from "../../src/storage/CursorStore.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { attemptsMax, type Content, type Line, payloadOf, type Step } from "./powerLossModel.ts"
 
-const [directory = "", durability = "", steps = "", seed = ""] = process.argv.slice(2)
+const [directory = "", backend = "", durability = "", steps = "", seed = ""] = process.argv.slice(2)
 const path = join(directory, "store.db")
 const sessions = 3
 const stepsEach = Math.ceil(Number(steps) / sessions / 5)
@@ -148,13 +149,17 @@ const session = Effect.raceFirst(
     concurrency: "unbounded",
     discard: true,
   }),
-  Effect.scoped(checkpoints),
+  backend === "lmdb" ? Effect.never : Effect.scoped(checkpoints),
 )
+
+/** A database file, or LMDB's directory: then that of the program itself, whose names are noted. */
+const storage = (options: { readonly durability: "fsync" | "os"; readonly reserveBytes: 0 }) =>
+  backend === "lmdb" ? Lmdb.layer({ ...options, path: directory }) : Sqlite.layer({ ...options, path })
 
 const layer = () =>
   Layer.merge(Topics.layer, queuesLayer).pipe(
     // What is kept for a full disk says nothing, and would be copied into every image.
-    Layer.provideMerge(Sqlite.layer({ path, durability: durability === "os" ? "os" : "fsync", reserveBytes: 0 })),
+    Layer.provideMerge(storage({ durability: durability === "os" ? "os" : "fsync", reserveBytes: 0 })),
   )
 
 await Effect.runPromise(

@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- power-loss [--images N] [--seed S] [--durability fsync|os]`: what a disk may hold after a power cut, as
+ * `npm run soak -- power-loss [--storage sqlite|lmdb] [--images N] [--seed S] [--durability fsync|os]`: what a disk may hold after a power cut, as
  * often as one likes. With `--durability os` commits are not synced, and losses must be found.
  */
 import { parseArgs } from "node:util"
@@ -15,6 +15,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      storage: { type: "string", default: "sqlite" },
       images: { type: "string", default: "2000" },
       seed: { type: "string" },
       durability: { type: "string", default: "fsync" },
@@ -22,14 +23,16 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   })
   const images = Number(values.images)
   const seed = values.seed === undefined ? 1 + Math.floor(Math.random() * 1e9) : Number(values.seed)
-  const { durability } = values
+  const { durability, storage } = values
   if (!Number.isSafeInteger(images) || images < 1) throw new Error("--images takes a whole number from 1 on")
   if (!Number.isSafeInteger(seed)) throw new Error("--seed takes a whole number")
+  if (storage !== "sqlite" && storage !== "lmdb") throw new Error("--storage takes sqlite or lmdb")
   if (durability !== "fsync" && durability !== "os") throw new Error("--durability takes fsync or os")
   const reports: Array<PowerLossReport> = []
   for (let done = 0; done < images; done += imagesPerTrace) {
     const report = await Effect.runPromise(
       powerLoss({
+        backend: storage,
         images: Math.min(imagesPerTrace, images - done),
         seed: seed + reports.length,
         steps: 400,

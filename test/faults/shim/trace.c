@@ -77,6 +77,17 @@ static void note(char kind, const char *name, uint64_t offset, const void *data,
 
 #define REAL(type, name, ...) ((type(*)(__VA_ARGS__))dlsym(RTLD_NEXT, #name))
 
+/* Whether each write to the file is brought to the disk before it returns. */
+static int is_synced(int file) {
+  int flags = fcntl(file, F_GETFL);
+  return flags != -1 && (flags & O_DSYNC) != 0;
+}
+
+static void note_write(int file, const char *name, uint64_t offset, const void *data, size_t bytes) {
+  note('w', name, offset, data, (uint32_t)bytes);
+  if (is_synced(file)) note('s', name, 0, "", 0);
+}
+
 static ssize_t noted_pwrite(const char *symbol, int file, const void *data, size_t bytes, off_t offset) {
   char buffer[NAME_MAX_BYTES];
   ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, symbol);
@@ -85,7 +96,7 @@ static ssize_t noted_pwrite(const char *symbol, int file, const void *data, size
   pthread_mutex_lock(&mutex);
   ssize_t written = real(file, data, bytes, offset);
   int error = errno;
-  if (written > 0) note('w', name, (uint64_t)offset, data, (uint32_t)written);
+  if (written > 0) note_write(file, name, (uint64_t)offset, data, (size_t)written);
   pthread_mutex_unlock(&mutex);
   errno = error;
   return written;
@@ -108,7 +119,7 @@ ssize_t write(int file, const void *data, size_t bytes) {
   ssize_t written = real(file, data, bytes);
   int error = errno;
   off_t end = lseek(file, 0, SEEK_CUR);
-  if (written > 0) note('w', name, (uint64_t)(end - written), data, (uint32_t)written);
+  if (written > 0) note_write(file, name, (uint64_t)(end - written), data, (size_t)written);
   pthread_mutex_unlock(&mutex);
   errno = error;
   return written;
@@ -122,9 +133,25 @@ static void refuse(int file, const char *what) {
   abort();
 }
 
+/* One write for each part: a disk may hold any of them. */
 ssize_t writev(int file, const struct iovec *parts, int count) {
-  refuse(file, "writev");
-  return REAL(ssize_t, writev, int, const struct iovec *, int)(file, parts, count);
+  char buffer[NAME_MAX_BYTES];
+  ssize_t (*real)(int, const struct iovec *, int) = REAL(ssize_t, writev, int, const struct iovec *, int);
+  const char *name = name_of(file, buffer);
+  if (name == NULL) return real(file, parts, count);
+  pthread_mutex_lock(&mutex);
+  ssize_t written = real(file, parts, count);
+  int error = errno;
+  off_t at = lseek(file, 0, SEEK_CUR) - written;
+  for (ssize_t left = written; left > 0; parts++) {
+    size_t bytes = (size_t)left < parts->iov_len ? (size_t)left : parts->iov_len;
+    note_write(file, name, (uint64_t)at, parts->iov_base, bytes);
+    at += (off_t)bytes;
+    left -= (ssize_t)bytes;
+  }
+  pthread_mutex_unlock(&mutex);
+  errno = error;
+  return written;
 }
 
 ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset) {
