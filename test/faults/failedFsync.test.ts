@@ -7,6 +7,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Context, Deferred, Effect, Layer } from "effect"
 import * as LogId from "../../src/domain/LogId.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { check, format, type Outcome, type Write } from "../../src/testing/history.ts"
 import { storedOf } from "../../src/testing/reader.ts"
@@ -17,6 +18,9 @@ import type { Came, FailedFsyncReport } from "./failedFsyncApp.ts"
 import * as FsyncFault from "./fsyncFault.ts"
 
 const log = { topic: "t", origin: defaultNodeId }
+
+const backends = { sqlite: Sqlite, lmdb: Lmdb }
+type Backend = keyof typeof backends
 
 const outcomes: Readonly<Record<string, Outcome>> = { ok: "ok", OutcomeUnknown: "unknown", StorageFailed: "failed" }
 
@@ -30,11 +34,11 @@ const writeOf = ({ content, outcome, offset }: Came): Write => ({
 })
 
 /** Runs the application up to where it has said what happened, and lets it end in some way. */
-const runApp = (path: string, env: Readonly<Record<string, string>>, end: "closed" | "killed") =>
+const runApp = (backend: Backend, path: string, env: Readonly<Record<string, string>>, end: "closed" | "killed") =>
   Effect.scoped(
     Effect.gen(function* () {
       const reported = yield* Deferred.make<FailedFsyncReport>()
-      const app = yield* Program.start([Program.pathTo(import.meta.url, "./failedFsyncApp.ts"), path], {
+      const app = yield* Program.start([Program.pathTo(import.meta.url, "./failedFsyncApp.ts"), backend, path], {
         env,
         onMessage: (message) => Deferred.doneUnsafe(reported, Effect.succeed(message as FailedFsyncReport)),
       })
@@ -50,9 +54,9 @@ const runApp = (path: string, env: Readonly<Record<string, string>>, end: "close
   )
 
 /** Opens the store, repeats what is in doubt or failed, and publishes something new: gives all writes, and all that is stored. */
-const openAgain = (path: string, { at, after }: FailedFsyncReport) =>
+const openAgain = (backend: Backend, path: string, { at, after }: FailedFsyncReport) =>
   Effect.gen(function* () {
-    const services = yield* Layer.build(Topics.layer.pipe(Layer.provide(Sqlite.layer({ path }))))
+    const services = yield* Layer.build(Topics.layer.pipe(Layer.provide(backends[backend].layer({ path }))))
     const topics = Context.get(services, Topics.Topics)
     const writes: Array<Write> = []
     const repeated = [...at, ...after].filter(({ key }) => key !== undefined)
@@ -65,15 +69,20 @@ const openAgain = (path: string, { at, after }: FailedFsyncReport) =>
   }).pipe(Effect.scoped)
 
 describe.skipIf(FsyncFault.obstacle !== undefined)("a sync that fails", () => {
-  for (const end of ["closed", "killed"] as const) {
+  for (const [backend, end] of [
+    ["sqlite", "closed"],
+    ["sqlite", "killed"],
+    ["lmdb", "closed"],
+    ["lmdb", "killed"],
+  ] as const) {
     it.live(
-      `is reported, stops all writing, and leaves a store that is whole after it was ${end}`,
+      `is reported, stops all writing, and leaves a store of ${backend} that is whole after it was ${end}`,
       () =>
         Effect.gen(function* () {
           const directory = yield* temporaryDirectory
           const fault = yield* FsyncFault.make(directory)
-          const path = join(directory, "bus.sqlite")
-          const report = yield* runApp(path, fault.env, end)
+          const path = join(directory, "bus")
+          const report = yield* runApp(backend, path, fault.env, end)
 
           expect(fault.isPending()).toBe(false)
           expect(report.before.map(({ outcome }) => outcome)).toEqual(report.before.map(() => "ok"))
@@ -85,7 +94,7 @@ describe.skipIf(FsyncFault.obstacle !== undefined)("a sync that fails", () => {
           expect(report.fetched).toEqual(acknowledged)
           expect(report.replayed).toEqual(acknowledged)
 
-          const { writes, final } = yield* openAgain(path, report)
+          const { writes, final } = yield* openAgain(backend, path, report)
           const verdict = check({
             writes: [...[...report.before, ...report.at, ...report.after].map(writeOf), ...writes],
             deletions: [],

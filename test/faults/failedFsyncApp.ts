@@ -1,12 +1,13 @@
 /**
- * Topics on a disk that fails once, with EIO, at a sync: `failedFsyncApp.ts PATH`, with the library of `fsyncFault`
+ * Topics on a disk that fails once, with EIO, at a sync: `failedFsyncApp.ts sqlite|lmdb PATH`, with the library of `fsyncFault`
  * loaded. Writes before, at and after the failure, and sends what came of it to its parent; then closes everything when
  * it is told to, if it is not killed before.
  */
 import { renameSync, writeFileSync } from "node:fs"
 import { Cause, Effect, Exit, Layer, Stream } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
-import { backend } from "../../src/storage/sqlite/preload.ts"
+import { backend as lmdb } from "../../src/storage/lmdb/preload.ts"
+import { backend as sqlite } from "../../src/storage/sqlite/preload.ts"
 import * as Worker from "../../src/storage/worker/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 
@@ -30,7 +31,7 @@ export interface FailedFsyncReport {
   readonly replayed: ReadonlyArray<string>
 }
 
-const path = process.argv[2] ?? ""
+const [backend, path = ""] = process.argv.slice(2)
 
 const failNextSync = (): void => {
   const fault = process.env["FSYNC_FAULT_FILE"]!
@@ -81,6 +82,6 @@ const program = Effect.gen(function* () {
 })
 
 // As it is by itself, and is not opened again.
-const store = Worker.layer({ module: backend, options: { path }, readers: 1 })
+const store = Worker.layer({ module: backend === "lmdb" ? lmdb : sqlite, options: { path }, readers: 1 })
 await Effect.runPromise(program.pipe(Effect.scoped, Effect.provide(Topics.layer.pipe(Layer.provide(store)))))
 process.disconnect()

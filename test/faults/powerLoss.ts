@@ -189,6 +189,7 @@ const findingsOf = ({ examine }: Backend, path: string): Effect.Effect<ReadonlyA
       events.flatMap((event) => (event._tag === "Found" ? [`${event.finding.kind}: ${event.finding.message}`] : [])),
     ),
     Effect.catch((error) => Effect.succeed([error.message])),
+    Effect.catchDefect((defect) => Effect.succeed([String(defect)])),
   )
 
 /** A database that was not made yet: nothing has been acknowledged, and the next start makes it. */
