@@ -80,7 +80,7 @@ export class Commits {
       const { bytes, operation, purpose } = write
       const refusal = this.refusal()
       if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation, message: refusal }))
-      const full = purpose === "adds" ? this.space?.refusal(bytes) : undefined
+      const full = purpose === "adds" ? this.space?.refusal(bytes) : this.space?.refusalToTake()
       if (full !== undefined) return Effect.fail(new StorageFull({ operation, message: full }))
       let attempt = this.attempt(write)
       if (attempt.type === "failed" && attempt.kind === "full") {

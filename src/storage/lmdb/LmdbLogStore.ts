@@ -114,7 +114,7 @@ export const make = (options: LogStoreOptions): LogStore["Service"] => {
       if (readonly) return Effect.asVoid(commits.read("check", () => readEnd(tables)))
       const refusal = commits.refusal()
       if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
-      const full = space?.refusal(0)
+      const full = space?.refusal(1)
       if (full !== undefined) return Effect.fail(new StorageFull({ operation: "check", message: full }))
       return Effect.asVoid(commits.read("check", () => readEnd(tables)))
     }),

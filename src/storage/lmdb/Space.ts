@@ -13,8 +13,15 @@ import type { Usage } from "./Environment.ts"
 
 const mebibyte = 1024 * 1024
 
-/** What is left on the disk when nothing new is written that needs some of it: LMDB itself would say so on stderr. */
+/**
+ * What is left on the disk when the reserve is set free. LMDB must not find that out by itself: where a write finds no
+ * space, version 3.5.6 of the package writes a message about it into a buffer that is too short for it, and the process may
+ * end by that, then or later.
+ */
 const diskBytesMin = 4 * mebibyte
+
+/** What is left of it, reserve and all, when nothing is written any more that might need some. */
+const lastBytesMin = mebibyte
 
 /** Free pages that a commit of so many bytes may need: it rounds up, and finds no place for large blocks in small gaps. */
 const needOf = (bytes: number): number => 2 * bytes + mebibyte
@@ -44,9 +51,20 @@ export class Space {
     return this.ofFile(bytes) ?? this.ofDisk(bytes)
   }
 
+  /** Why not even what takes away can be written now, if so. Sets the reserve free where that needs it. */
+  refusalToTake(): string | undefined {
+    const { path, reserve, usage } = this.options
+    if (freeBytes(path) >= diskBytesMin) return undefined
+    this.ranOut()
+    if (freeBytes(path) >= lastBytesMin || usage().freeBytes >= lastBytesMin) return undefined
+    return reserve?.refusal() ?? `the disk is full: nothing is stored in ${path}`
+  }
+
   /** No space was found: what is kept in reserve is to be set free. */
   ranOut(): void {
-    this.options.reserve?.ranOut()
+    const { reserve } = this.options
+    // Once: whoever says so again and again is not to be in the way of its filling.
+    if (reserve?.refusal() === undefined) reserve?.ranOut()
   }
 
   get isDiskFull(): boolean {
