@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- power-loss [--storage sqlite|lmdb] [--images N] [--seed S] [--durability fsync|os]`: what a disk may hold after a power cut, as
- * often as one likes. With `--durability os` commits are not synced, and losses must be found.
+ * `npm run soak -- power-loss [--storage sqlite|lmdb] [--images N] [--seed S] [--durability fsync|os]`: what a disk may
+ * hold after a power cut, as often as one likes. With `--durability os` commits are not synced, and losses must be found.
  */
 import { parseArgs } from "node:util"
 import { Effect } from "effect"
