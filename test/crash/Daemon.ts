@@ -15,7 +15,8 @@ export class DaemonFailed extends Schema.TaggedError<DaemonFailed>("millrace/tes
 export interface Daemon {
   /** `grpc://127.0.0.1:PORT`, the same for every start. */
   readonly url: string
-  readonly database: string
+  /** The path of its store. */
+  readonly store: string
   /** Starts it, and succeeds when it says that it is ready. */
   readonly start: Effect.Effect<void, DaemonFailed>
   /** Starts it and kills it some milliseconds later, ready or not. */
@@ -28,7 +29,11 @@ export interface Daemon {
   readonly stop: Effect.Effect<Program.Ended>
 }
 
+export type Storage = "sqlite" | "lmdb"
+
 export interface DaemonOptions {
+  /** Where it keeps things, in its data directory; by default SQLite. */
+  readonly storage?: Storage | undefined
   /** The script that is run with `serve --data DIR --grpc HOST:PORT --admin off`; by default the program itself. */
   readonly script?: string | undefined
   /** Flags for `serve`. */
@@ -65,7 +70,8 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const port = yield* freePort
   const data = join(directory, "data")
-  const { script = Program.millrace, flags = [] } = options
+  const { script = Program.millrace, storage = "sqlite" } = options
+  const { flags = storage === "sqlite" ? [] : ["--storage", `${storage}:`] } = options
   const args = [script, "serve", "--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off", ...flags]
   const spawn = Scope.provide(Program.start(args, { cwd: directory }), scope)
   let current: Program.Program | undefined
@@ -93,7 +99,7 @@ export const make = Effect.fnUntraced(function* (
 
   return {
     url: `grpc://127.0.0.1:${port}`,
-    database: join(data, "millrace.sqlite"),
+    store: join(data, `millrace.${storage}`),
     start: Effect.gen(function* () {
       const program = yield* launch
       yield* program

@@ -9,11 +9,15 @@ import { consumers } from "./consumers.ts"
 const seed = 30
 
 describe("a consumer that is killed, and whose daemon is killed", () => {
-  it.live.each(["one", "chunks"] as const)(
-    "skips nothing, handles each log in order, and gets again only what was not committed: %s",
-    (how) =>
+  it.live.each([
+    ["one", "sqlite", 3],
+    ["chunks", "sqlite", 3],
+    ["one", "lmdb", 2],
+  ] as const)(
+    "skips nothing, handles each log in order, and gets again only what was not committed: %s, over %s",
+    ([how, storage, rounds]) =>
       Effect.gen(function* () {
-        const report = yield* consumers({ rounds: 3, seed, how, killsDaemon: true })
+        const report = yield* consumers({ storage, rounds, seed, how, killsDaemon: true })
         expect(format(report.verdict).split("\n")).toEqual([
           "0 lost, 0 duplicate, 0 gap, 0 reordered, 0 phantom, 0 divergent, 0 undone, 0 stuck",
         ])

@@ -18,7 +18,7 @@ import { Topics } from "../../src/topics/Topics.ts"
 import * as Daemon from "./Daemon.ts"
 import * as Program from "./Program.ts"
 
-export interface ConsumersOptions {
+export interface ConsumersOptions extends Pick<Daemon.DaemonOptions, "storage"> {
   readonly rounds: number
   /** Decides who is killed, and when. */
   readonly seed: number
@@ -95,12 +95,12 @@ const readsOf = (
 }
 
 /** Runs it all. */
-export const consumers = ({ how, killsDaemon, rounds, seed }: ConsumersOptions) =>
+export const consumers = ({ how, killsDaemon, rounds, seed, storage }: ConsumersOptions) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const daemon = yield* Daemon.make()
+      const daemon = yield* Daemon.make({ storage })
       yield* daemon.start
-      const file = join(dirname(daemon.database), "handled")
+      const file = join(dirname(daemon.store), "handled")
       writeFileSync(file, "")
       const client = yield* Layer.build(Layer.fresh(layerTopics({ url: daemon.url, timeout: "5 seconds" })))
       const node = Context.get(client, Topics)

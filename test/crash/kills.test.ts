@@ -7,15 +7,17 @@ import { format } from "../../src/testing/history.ts"
 import { kills } from "./kills.ts"
 import { pathTo } from "./Program.ts"
 
-const rounds = 20
 const seed = 20
 
 describe("a daemon that is killed under load", () => {
-  it.live(
-    "loses nothing that it acknowledged, stores nothing twice, and leaves no gap",
-    () =>
+  it.live.each([
+    ["sqlite", 20],
+    ["lmdb", 10],
+  ] as const)(
+    "loses nothing that it acknowledged, stores nothing twice, and leaves no gap: %s",
+    ([storage, rounds]) =>
       Effect.gen(function* () {
-        const report = yield* kills({ rounds, seed })
+        const report = yield* kills({ storage, rounds, seed })
         expect(format(report.verdict).split("\n")).toEqual([
           "0 lost, 0 duplicate, 0 gap, 0 reordered, 0 phantom, 0 divergent, 0 undone, 0 stuck",
         ])

@@ -6,10 +6,11 @@
  * the load; now and then also while it is starting. In the end everything stored is read, and the history checker
  * compares it with what was acknowledged and with what the subscribers saw, across all kills.
  */
-import { DatabaseSync } from "node:sqlite"
-import { Cause, Context, Effect, Exit, Fiber, Latch, Layer, Random, type Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Latch, Layer, Random, type Scope, Stream } from "effect"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { type GrpcTopicsOptions, layerTopics } from "../../src/protocol/grpc/index.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
+import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { check, type Verdict } from "../../src/testing/history.ts"
 import { Reader, type ReaderOptions, type Stored, storedOf } from "../../src/testing/reader.ts"
 import { Topics } from "../../src/topics/Topics.ts"
@@ -37,7 +38,7 @@ export interface KillsReport {
   readonly verdict: Verdict
   /** Batches of which only a part is stored. */
   readonly torn: number
-  /** What SQLite says of its file; nothing where it is whole. */
+  /** What is wrong with the store's files; nothing where they are whole. */
   readonly corruption: ReadonlyArray<string>
   /** How the daemon ended when it was told to, after all. */
   readonly ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null }
@@ -110,15 +111,12 @@ const readAll = Effect.fnUntraced(function* (topics: Topics["Service"]) {
   return all
 })
 
-const integrity = (path: string): ReadonlyArray<string> => {
-  const database = new DatabaseSync(path)
-  try {
-    const rows = database.prepare("PRAGMA integrity_check").all()
-    return rows.map((row) => String(row["integrity_check"])).filter((line) => line !== "ok")
-  } finally {
-    database.close()
-  }
-}
+/** What an examination finds in the store. */
+const findingsOf = (storage: Daemon.Storage, path: string): Effect.Effect<ReadonlyArray<string>> =>
+  Stream.runCollect({ sqlite: Sqlite.examine, lmdb: Lmdb.examine }[storage](path)).pipe(
+    Effect.orDie,
+    Effect.map((events) => events.flatMap((event) => (event._tag === "Found" ? [event.finding.message] : []))),
+  )
 
 const countTorn = (batches: ReadonlyArray<ReadonlyArray<string>>, final: ReadonlyArray<Stored>): number => {
   const contents = new Set(final.map(({ content }) => content))
@@ -211,7 +209,7 @@ const killUnderLoad = (
       final,
     )
     const ended = yield* daemon.stop
-    const corruption = integrity(daemon.database)
+    const corruption = yield* findingsOf(options.storage ?? "sqlite", daemon.store)
     return {
       seed: options.seed,
       acknowledged,

@@ -8,7 +8,6 @@ import { Queues } from "../../src/queues/index.ts"
 import * as Daemon from "./Daemon.ts"
 import * as Program from "./Program.ts"
 
-const rounds = 6
 const poisonEvery = 50
 /** More is not with a taker, nor on its way to the disk. */
 const repeatedMax = 256 + 1024
@@ -30,11 +29,14 @@ const doingsOf = (printed: string): ReadonlyArray<Doing> =>
       return { sequence: Number(sequence), attempts: Number(attempts), content: content.join(" ") }
     })
 
-it.live(
-  "every item whose enqueueing was acknowledged is done, in order, and poison dies once and comes back",
-  () =>
+it.live.each([
+  ["sqlite", 6],
+  ["lmdb", 2],
+] as const)(
+  "every item whose enqueueing was acknowledged is done, in order, and poison dies once and comes back: %s",
+  ([storage, rounds]) =>
     Effect.gen(function* () {
-      const daemon = yield* Daemon.make()
+      const daemon = yield* Daemon.make({ storage })
       yield* daemon.start
       const queues = Context.get(yield* Layer.build(layerQueues({ url: daemon.url })), Queues)
       const startTaker = Program.start([Program.pathTo(import.meta.url, "./takerApp.ts"), daemon.url, "q"])

@@ -1,5 +1,5 @@
 /**
- * `npm run soak -- kills --rounds N [--seed S]`: the kills of the crash tests for as many rounds as one likes.
+ * `npm run soak -- kills --rounds N [--seed S] [--storage sqlite|lmdb]`: the kills of the crash tests for as many rounds as one likes.
  *
  * After so many rounds the store is read and checked and another one begun, so that neither it nor the history grows
  * without end.
@@ -40,8 +40,14 @@ const summary = (reports: ReadonlyArray<KillsReport>): string => {
 export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const { values } = parseArgs({
     args: [...args],
-    options: { rounds: { type: "string", default: "100" }, seed: { type: "string" } },
+    options: {
+      rounds: { type: "string", default: "100" },
+      seed: { type: "string" },
+      storage: { type: "string", default: "sqlite" },
+    },
   })
+  const { storage } = values
+  if (storage !== "sqlite" && storage !== "lmdb") throw new Error("--storage takes sqlite or lmdb")
   const rounds = wholeNumber("rounds", values.rounds)
   const firstSeed = values.seed === undefined ? 1 + Math.floor(Math.random() * 1e9) : wholeNumber("seed", values.seed)
   const reports: Array<KillsReport> = []
@@ -50,6 +56,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
     const begun = done
     const report = await Effect.runPromise(
       kills({
+        storage,
         rounds: Math.min(roundsPerStoreMax, rounds - done),
         seed,
         onRound: (round, acknowledged) =>
