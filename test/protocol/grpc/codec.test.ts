@@ -2,11 +2,16 @@
  * Batches on the wire hold what went in, in order, and no batch is larger than it may be.
  */
 import { expect, it, vi } from "@effect/vitest"
-import { fromBinary, toBinary } from "@bufbuild/protobuf"
+import { fromBinary } from "@bufbuild/protobuf"
 import * as fc from "fast-check"
 import { type Message, makeHeaders, noPayload } from "../../../src/domain/Message.ts"
 import * as codec from "../../../src/protocol/grpc/codec/codec.ts"
-import { MessageBatchSchema } from "../../../src/protocol/grpc/gen/millrace/v1/topics_pb.ts"
+import { type BatchAnswer, batchBytesMax, messageBatches } from "../../../src/protocol/grpc/codec/messageBatches.ts"
+import {
+  FetchResponseSchema,
+  type MessageBatch,
+  SubscribeResponseSchema,
+} from "../../../src/protocol/grpc/gen/millrace/v1/topics_pb.ts"
 
 // Real sockets on a machine that may be busy with other things.
 vi.setConfig({ testTimeout: 30_000 })
@@ -18,11 +23,11 @@ const origins = [
 
 const message: fc.Arbitrary<Message> = fc
   .record({
-    topic: fc.constantFrom("a", "a/b", "grüße"),
+    topic: fc.constantFrom("a", "a/b", "grüße", "long/".repeat(60)),
     origin: fc.constantFrom(...origins),
     offset: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
     position: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
-    id: fc.uuid(),
+    id: fc.oneof(fc.uuid(), fc.string({ unit: "grapheme", minLength: 1, maxLength: 60 })),
     createdAt: fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
     headers: fc
       .dictionary(fc.string({ unit: "grapheme" }), fc.string({ unit: "grapheme" }), { maxKeys: 3 })
@@ -32,15 +37,33 @@ const message: fc.Arbitrary<Message> = fc
   })
   .map((message) => (message.deleted ? { ...message, payload: noPayload, headers: makeHeaders({}) } : message))
 
-const overTheWire = (messages: ReadonlyArray<Message>) =>
-  codec
-    .batches(messages)
-    .flatMap((batch) => codec.messages(fromBinary(MessageBatchSchema, toBinary(MessageBatchSchema, batch))))
+/** What the protobuf library makes of a batch's bytes. */
+const decoded = (answer: BatchAnswer, bytes: Uint8Array): MessageBatch | undefined => {
+  if (answer === "fetch") return fromBinary(FetchResponseSchema, bytes).messages
+  const { event } = fromBinary(SubscribeResponseSchema, bytes)
+  if (event.case !== "batch") throw new Error(`not a batch: ${event.case}`)
+  const { messages, position } = event.value
+  expect(position).toBe(messages?.messages.at(-1)?.position)
+  return messages
+}
 
-it("messages come out of their batches as they went in", () => {
+const overTheWire = (answer: BatchAnswer, messages: ReadonlyArray<Message>) =>
+  messageBatches(answer, messages).flatMap((batch) => codec.messages(decoded(answer, new Uint8Array(batch.encode()))))
+
+it.each<BatchAnswer>(["subscribe", "fetch"])("messages come out of their batches as they went in: %s", (answer) => {
   fc.assert(
     fc.property(fc.array(message, { maxLength: 40 }), (messages) => {
-      expect(overTheWire(messages)).toEqual(messages)
+      expect(overTheWire(answer, messages)).toEqual(messages)
+    }),
+  )
+})
+
+it("a batch lists each log once", () => {
+  fc.assert(
+    fc.property(fc.array(message, { minLength: 1, maxLength: 40 }), (messages) => {
+      const [batch] = messageBatches("subscribe", messages)
+      const logs = decoded("subscribe", batch!.encode())!.logs.map(({ origin, topic }) => [topic, origin?.device])
+      expect(new Set(logs.map((log) => JSON.stringify(log))).size).toBe(logs.length)
     }),
   )
 })
@@ -59,20 +82,17 @@ it("batches are split by bytes, and a message that is larger than a batch goes a
   })
   const sizes = [10, 3_000_000, 10, 200_000, 200_000, 10, ...Array.from({ length: 5000 }, () => 100)]
   const messages = sizes.map(one)
-  const batches = codec.batches(messages)
-  expect(batches.flatMap((batch) => codec.messages(batch)).map(({ offset }) => offset)).toEqual(
-    messages.map(({ offset }) => offset),
-  )
+  const batches = messageBatches("subscribe", messages)
+  expect(batches.flatMap((batch) => batch.messages)).toEqual(messages)
   for (const batch of batches) {
-    const bytes = toBinary(MessageBatchSchema, batch).byteLength
-    if (batch.messages.length > 1) expect(bytes).toBeLessThan(codec.batchBytesMax * 1.1)
+    const { byteLength } = batch.encode()
+    if (batch.messages.length > 1) expect(byteLength).toBeLessThan(batchBytesMax * 1.1)
   }
   expect(batches.length).toBeLessThan(12)
 })
 
 it("a batch that names no log for a message is refused", () => {
-  const [batch] = codec.batches([])
-  expect(batch).toBeUndefined()
+  expect(messageBatches("fetch", [])).toEqual([])
   expect(() =>
     codec.messages({
       $typeName: "millrace.v1.MessageBatch",

@@ -8,17 +8,8 @@ import * as Effect from "effect/Effect"
 import { InvalidArgument } from "../../../domain/errors.ts"
 import { type Message, makeHeaders, noPayload } from "../../../domain/Message.ts"
 import * as NodeId from "../../../domain/NodeId.ts"
-import type {
-  Draft as DraftMessage,
-  Log as LogMessage,
-  Message as BatchedMessage,
-  MessageBatch,
-  NodeId as NodeMessage,
-} from "../gen/millrace/v1/topics_pb.ts"
+import type { Draft as DraftMessage, MessageBatch, NodeId as NodeMessage } from "../gen/millrace/v1/topics_pb.ts"
 import type { MessageEnvelope, NodeId as MsgbusNode } from "../gen/msgbus/v1/msgbus_pb.ts"
-
-/** A batch of stored messages holds about this much at most, unless one message alone is larger. */
-export const batchBytesMax = 256 * 1024
 
 /** About what a message takes on the wire beside its payload: id, times, headers' usual size. */
 const messageOverheadBytes = 96
@@ -108,59 +99,6 @@ export const envelope = (message: Message): MessageEnvelope => ({
 /** About how many bytes an envelope takes on the wire. */
 export const envelopeBytes = (message: MessageEnvelope): number =>
   message.payload.byteLength + message.topic.length + 2 * messageOverheadBytes
-
-/** Stored messages as batches of bounded size, in order. */
-export const batches = (messages: ReadonlyArray<Message>): ReadonlyArray<MessageBatch> => {
-  const all: Array<MessageBatch> = []
-  let logs: Array<LogMessage> = []
-  let batch: Array<BatchedMessage> = []
-  let indexes = new Map<string, Map<NodeId.NodeId, number>>()
-  let bytes = 0
-  const finish = (): void => {
-    if (batch.length > 0) all.push({ $typeName: "millrace.v1.MessageBatch", logs, messages: batch })
-  }
-  let last: Message | undefined
-  let index = 0
-  for (const message of messages) {
-    if (bytes >= batchBytesMax || (bytes > 0 && bytes + message.payload.byteLength > batchBytesMax)) {
-      finish()
-      logs = []
-      batch = []
-      indexes = new Map()
-      bytes = 0
-      last = undefined
-    }
-    if (last === undefined || last.topic !== message.topic || last.origin !== message.origin) {
-      // Origins are compared as objects: equal ones that are not the same only cost an entry more.
-      let origins = indexes.get(message.topic)
-      if (origins === undefined) indexes.set(message.topic, (origins = new Map()))
-      const known = origins.get(message.origin)
-      if (known === undefined) {
-        index = logs.length
-        origins.set(message.origin, index)
-        logs.push({ $typeName: "millrace.v1.Log", topic: message.topic, origin: nodeMessage(message.origin) })
-        bytes += message.topic.length + messageOverheadBytes
-      } else {
-        index = known
-      }
-      last = message
-    }
-    batch.push({
-      $typeName: "millrace.v1.Message",
-      log: index,
-      offset: BigInt(message.offset),
-      position: BigInt(message.position),
-      id: message.id,
-      createdAtMs: BigInt(message.createdAt),
-      payload: message.payload,
-      headers: message.headers,
-      deleted: message.deleted,
-    })
-    bytes += message.payload.byteLength + messageOverheadBytes
-  }
-  finish()
-  return all
-}
 
 /** The stored messages of a batch, from a node that we trust to send whole ones; throws where it does not. */
 export const messages = (batch: MessageBatch | undefined): Array<Message> => {

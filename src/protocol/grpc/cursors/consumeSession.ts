@@ -10,19 +10,19 @@ import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { HeldCursor, Topics } from "../../../topics/Topics.ts"
-import * as codec from "../codec/codec.ts"
 import * as cursorCodec from "./cursorCodec.ts"
 import { type ServedError, toStatus } from "../codec/errorCodec.ts"
 import type {
   ConsumeRequest,
   ConsumeRequestSchema,
   ConsumeResponse,
+  ConsumeResponseSchema,
   ConsumeStart,
 } from "../gen/millrace/v1/cursors_pb.ts"
-import { batchWeight } from "../topics/topicsService.ts"
+import { messageBatches } from "../codec/messageBatches.ts"
 import { closing, type Received, type Sessions, unreadable } from "../server/session.ts"
 import { Window } from "./Window.ts"
-import { malformed } from "../codec/wire.ts"
+import { type Answer, malformed } from "../codec/wire.ts"
 
 export interface ConsumeSessionOptions {
   readonly topics: Topics["Service"]
@@ -38,7 +38,7 @@ const live = event({ case: "live", value: { $typeName: "millrace.v1.SubscribeLiv
 
 /** Serves a stream; gives what closes it. */
 export const serve = (
-  call: ServerDuplexStream<Received<typeof ConsumeRequestSchema>, ConsumeResponse>,
+  call: ServerDuplexStream<Received<typeof ConsumeRequestSchema>, Answer<typeof ConsumeResponseSchema>>,
   { sessions, topics }: ConsumeSessionOptions,
 ): (() => void) => {
   const window = new Window()
@@ -79,13 +79,11 @@ export const serve = (
     )
     const sending = Stream.runForEachArray(cursor.messages, (messages) =>
       Effect.forEach(
-        codec.batches(messages),
+        messageBatches("subscribe", messages),
         (batch) =>
           Effect.map(window.room, () => {
-            const { position } = batch.messages[batch.messages.length - 1]!
-            window.add(position, batchWeight(batch))
-            const value = { $typeName: "millrace.v1.SubscribeBatch", messages: batch, position } as const
-            call.write(event({ case: "batch", value }))
+            window.add(BigInt(batch.position), batch.bytes)
+            call.write(batch)
           }),
         { discard: true },
       ),

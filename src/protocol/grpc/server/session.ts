@@ -30,7 +30,7 @@ import type { CallWatch } from "./CallWatch.ts"
 import { millisUntil } from "../codec/deadlines.ts"
 import { type FailureStatus, statusCode, toStatus, type ServedError } from "../codec/errorCodec.ts"
 import * as Outlet from "./outlet.ts"
-import { malformed, path, requestReader, serializer } from "../codec/wire.ts"
+import { type Answer, malformed, path, requestReader, serializer, weigher } from "../codec/wire.ts"
 
 /** A request, or what was left of one that could not be read. */
 export type Received<D extends DescMessage> = MessageShape<D> | typeof malformed
@@ -73,12 +73,12 @@ export interface Sessions {
   readonly serverStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     options: StreamOptions<MessageShape<O>>,
-    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, ServedError>,
+    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<Answer<O>>) => Effect.Effect<void, ServedError>,
   ) => void
   /** `handle` begins to serve the call, and gives what is to be done to it when the server closes. */
   readonly bidirectional: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodBiDiStreaming<I, O>,
-    handle: (call: ServerDuplexStream<Received<I>, MessageShape<O>>) => () => void,
+    handle: (call: ServerDuplexStream<Received<I>, Answer<O>>) => () => void,
   ) => void
   /** Runs an effect as part of a call. */
   readonly run: <A, E>(effect: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void) => Fiber.Fiber<A, E>
@@ -149,9 +149,9 @@ export const make = (
   const serverStream: Sessions["serverStream"] = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     { weigh, endless, codeOf = statusCode }: StreamOptions<MessageShape<O>>,
-    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<MessageShape<O>>) => Effect.Effect<void, ServedError>,
+    handle: (request: MessageShape<I>, outlet: Outlet.Outlet<Answer<O>>) => Effect.Effect<void, ServedError>,
   ) => {
-    const answer: handleServerStreamingCall<Received<I>, MessageShape<O>> = (call) => {
+    const answer: handleServerStreamingCall<Received<I>, Answer<O>> = (call) => {
       const { request } = call
       const watched = watch(path(method), "stream", call)
       const fail = (failure: FailureStatus): void => {
@@ -161,7 +161,7 @@ export const make = (
       if (isClosing) return fail(toStatus(closing))
       if (request === malformed) return fail(toStatus(unreadable))
       let interrupt: (() => void) | undefined
-      const fiber = run(watched.within(handle(request, Outlet.make(call, weigh))), (exit) => {
+      const fiber = run(watched.within(handle(request, Outlet.make(call, weigher(weigh)))), (exit) => {
         if (interrupt !== undefined) onClose.delete(interrupt)
         if (call.cancelled) return watched.end(status.CANCELLED)
         if (Exit.isFailure(exit)) return fail(failureStatus(exit.cause, codeOf))
@@ -177,9 +177,9 @@ export const make = (
 
   const bidirectional: Sessions["bidirectional"] = <I extends DescMessage, O extends DescMessage>(
     method: DescMethodBiDiStreaming<I, O>,
-    handle: (call: ServerDuplexStream<Received<I>, MessageShape<O>>) => () => void,
+    handle: (call: ServerDuplexStream<Received<I>, Answer<O>>) => () => void,
   ) => {
-    const answer: handleBidiStreamingCall<Received<I>, MessageShape<O>> = (call) => {
+    const answer: handleBidiStreamingCall<Received<I>, Answer<O>> = (call) => {
       const watched = watch(path(method), "stream", call)
       call.on("error", (failure: Partial<FailureStatus>) =>
         watched.end(failure.code ?? status.UNKNOWN, failure.details),

@@ -9,21 +9,13 @@ import type { NodeId } from "../../../domain/NodeId.ts"
 import type { SubscribeOptions, Topics } from "../../../topics/Topics.ts"
 import type { Admission } from "../server/Admission.ts"
 import * as codec from "../codec/codec.ts"
-import {
-  type MessageBatch,
-  type SubscribeRequest,
-  type SubscribeResponse,
-  TopicsService,
-} from "../gen/millrace/v1/topics_pb.ts"
+import { messageBatches } from "../codec/messageBatches.ts"
+import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "../gen/millrace/v1/topics_pb.ts"
 import * as PublishSession from "./publishSession.ts"
 import type { Sessions } from "../server/session.ts"
 
-/** About how many bytes a batch takes. */
-export const batchWeight = (batch: MessageBatch | undefined): number => {
-  let bytes = 64
-  for (const message of batch?.messages ?? []) bytes += message.payload.byteLength + 96
-  return bytes
-}
+/** About how many bytes an answer takes that is no batch. */
+const weigh = (): number => 64
 
 /** Where a subscription begins: what to ask of `Topics`, and what to tell the subscriber. */
 interface Beginning {
@@ -80,10 +72,7 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
 
   sessions.serverStream(
     method.subscribe,
-    {
-      weigh: ({ event }) => (event.case === "batch" ? batchWeight(event.value.messages) : 64),
-      endless: true,
-    },
+    { weigh, endless: true },
     Effect.fnUntraced(function* (request, outlet) {
       const origin = yield* codec.optionalNode(request.origin)
       const { from, incarnation, position } = yield* beginning(request)
@@ -98,33 +87,18 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
         }),
       ])
       const messages = topics.subscribe(request.filter, { origin, from, onLive: outlet.send([live]) })
-      yield* Stream.runForEachArray(messages, (chunk) =>
-        outlet.send(
-          codec.batches(chunk).map((batch) =>
-            event({
-              case: "batch",
-              value: {
-                $typeName: "millrace.v1.SubscribeBatch",
-                messages: batch,
-                position: batch.messages[batch.messages.length - 1]!.position,
-              },
-            }),
-          ),
-        ),
-      )
+      yield* Stream.runForEachArray(messages, (chunk) => outlet.send(messageBatches("subscribe", chunk)))
     }),
   )
 
   sessions.serverStream(
     method.fetch,
-    { weigh: ({ messages }) => batchWeight(messages), endless: false },
+    { weigh, endless: false },
     Effect.fnUntraced(function* (request, outlet) {
       const origin = yield* codec.optionalNode(request.origin)
       const from = request.from === undefined ? undefined : yield* codec.integer("from", request.from)
       const messages = yield* topics.fetch(request.topic, { origin, from, limit: request.limit })
-      yield* outlet.send(
-        codec.batches(messages).map((batch) => ({ $typeName: "millrace.v1.FetchResponse", messages: batch })),
-      )
+      yield* outlet.send(messageBatches("fetch", messages))
     }),
   )
 
