@@ -19,6 +19,7 @@ import { checkName, hold } from "./internal/holding.ts"
 import { JournalWriter } from "./internal/JournalWriter.ts"
 import { LiveFeed } from "./internal/LiveFeed.ts"
 import * as metrics from "./internal/metrics.ts"
+import * as sharedPages from "./internal/sharedPages.ts"
 import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
 import { Subscribers } from "./Subscribers.ts"
@@ -166,4 +167,8 @@ export const layerOver: Layer.Layer<
  * Topics over a storage. What was published before the scope closes is committed and answered; then subscriptions and
  * consumers end with `Unavailable`.
  */
-export const layer = layerOver.pipe(Layer.provide(JournalWriter.layer), Layer.provide(LiveFeed.layer))
+export const layer = layerOver.pipe(
+  Layer.provide(JournalWriter.layer),
+  Layer.provide(LiveFeed.layer),
+  Layer.provide(sharedPages.layer),
+)

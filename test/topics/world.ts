@@ -9,6 +9,7 @@ import type { World } from "../../src/testing/run.ts"
 import { defaultTopicsSettings, layerOver, TopicsSettings } from "../../src/topics/index.ts"
 import { JournalWriter } from "../../src/topics/internal/JournalWriter.ts"
 import { LiveFeed } from "../../src/topics/internal/LiveFeed.ts"
+import * as sharedPages from "../../src/topics/internal/sharedPages.ts"
 
 export const tightSettings: TopicsSettings = {
   ...defaultTopicsSettings,
@@ -30,6 +31,7 @@ export const worldOver = <E>(
   layer: layerOver.pipe(
     Layer.provideMerge(JournalWriter.layer),
     Layer.provideMerge(feed),
+    Layer.provide(sharedPages.layer),
     Layer.provide(store),
     Layer.provide(Layer.succeed(TopicsSettings, tightSettings)),
   ),
