@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// The `millrace` command. Plain JavaScript for any Node: it makes sure that the Node which runs the rest is new enough,
-// and starts the sources in a checkout or what was built from them in an installed package.
+// The `millrace` command. Plain JavaScript for any Node: it makes sure that the Node which runs the rest is new enough, and
+// set up for a service where it is to be one; then it starts the sources in a checkout, or what was built from them in an
+// installed package.
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { createRequire } from "node:module"
@@ -29,13 +30,41 @@ const bundledNode = () => {
   }
 }
 
+const isService = process.argv[2] === "serve"
+
+/**
+ * How Node runs a service: it shall not keep much more memory than it needs. By themselves V8 lets new objects fill 128 MiB
+ * before it looks which of them are garbage, with the buffers that they hold outside of that; and the C library keeps
+ * what was freed, in an arena for each thread. Whoever has set one of these otherwise gets that. `--expose-gc` is for
+ * `spentBuffers.ts`.
+ */
+const serviceFlags = () => {
+  const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ").replaceAll("_", "-")
+  return ["--expose-gc", ...(given.includes("--max-semi-space-size") ? [] : ["--max-semi-space-size=2"])]
+}
+const serviceEnvironment = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "1000000" }
+
+/** What this very command is run with once more. */
+const again = (node) => [
+  node,
+  ...process.execArgv,
+  ...(isService ? serviceFlags() : []),
+  fileURLToPath(import.meta.url),
+  ...process.argv.slice(2),
+]
+const environmentAgain = () => ({
+  ...(isService ? serviceEnvironment : {}),
+  ...process.env,
+  MILLRACE_REEXECUTED: "1",
+})
+
+/** Whether this process can become another program; whoever holds a channel to it would lose that. */
+const canBecome = typeof process.execve === "function" && process.platform !== "win32" && process.channel === undefined
+
 /** Runs this very command with another Node: same streams, its signals, its exit code. */
 const runWith = (node) => {
-  const env = { ...process.env, MILLRACE_REEXECUTED: "1" }
-  const child = spawn(node, [...process.execArgv, fileURLToPath(import.meta.url), ...process.argv.slice(2)], {
-    stdio: "inherit",
-    env,
-  })
+  const [, ...args] = again(node)
+  const child = spawn(node, args, { stdio: "inherit", env: environmentAgain() })
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
     process.on(signal, () => child.kill(signal))
   }
@@ -50,15 +79,21 @@ const runWith = (node) => {
   })
 }
 
+const wasRunAgain = process.env.MILLRACE_REEXECUTED !== undefined
+
 if (!isNewEnough(process.versions.node)) {
-  const node = process.env.MILLRACE_REEXECUTED === undefined ? bundledNode() : undefined
+  const node = wasRunAgain ? undefined : bundledNode()
   if (node === undefined) {
     process.stderr.write(`millrace: Node ${oldest.join(".")} or newer is needed, this is ${process.versions.node}\n`)
     process.exitCode = 1
   } else {
     runWith(node)
   }
+} else if (isService && !wasRunAgain && canBecome) {
+  process.execve(process.execPath, again(process.execPath), environmentAgain())
 } else {
+  // Not for programs that this one starts.
+  delete process.env.MILLRACE_REEXECUTED
   const sources = path.join(root, "src", "cli", "start.ts")
   const entry = existsSync(sources) ? sources : path.join(root, "dist", "cli", "start.js")
   await import(pathToFileURL(entry).href)

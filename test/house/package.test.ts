@@ -19,35 +19,21 @@ import { dirname, join } from "node:path"
 import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import manifest from "../../package.json" with { type: "json" }
+import { env, installPackage } from "../support/installedPackage.ts"
 import { root } from "./project.ts"
 
 const run = promisify(execFile)
 
 const directory = mkdtempSync(join(tmpdir(), "millrace-package-"))
-const app = join(directory, "app")
-const installed = join(app, "node_modules", "millrace")
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
-/** No setting of the machine that the tests run on gets in, nor any of the test runner's. */
-const env = Object.fromEntries(
-  Object.entries(process.env).filter(([name]) => !/^(MILLRACE_|NODE_OPTIONS$|NODE_PATH$|VITEST)/.test(name)),
-)
-
+let app = ""
+let installed = ""
 /** Paths in the package, as npm lists them. */
 let packed: ReadonlyArray<string> = []
 
-// Packing builds. The package is unpacked where npm would put it; what it needs is found one directory further up.
 beforeAll(async () => {
-  const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", directory], { cwd: root, env })
-  const [report] = JSON.parse(stdout.slice(stdout.indexOf("["))) as ReadonlyArray<{
-    readonly filename: string
-    readonly files: ReadonlyArray<{ readonly path: string }>
-  }>
-  packed = report!.files.map(({ path }) => path)
-  mkdirSync(installed, { recursive: true })
-  await run("tar", ["-xzf", join(directory, report!.filename), "--strip-components=1", "-C", installed])
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
-  writeFileSync(join(app, "package.json"), JSON.stringify({ type: "module" }))
+  ;({ app, installed, packed } = await installPackage(directory))
 }, 120_000)
 
 /** What `exports` gives those who install it: the conditions of our own are for a checkout. */

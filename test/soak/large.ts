@@ -1,9 +1,9 @@
 /**
- * `npm run soak -- large [--gib N] [--subscribers N] [--directory DIR] [--small]`: a node on a store of gigabytes.
+ * `npm run soak -- large [--gib N] [--subscribers N] [--directory DIR]`: a node on a store of gigabytes.
  *
- * The store is made, then a node starts on it: after it was closed, and after its process was killed under load. It is to
- * start as it does on an empty store, and its memory is to stay small while many subscribers read everything; with
- * `--small` it is set up for that.
+ * The store is made, then a node starts on it, out of the package as users install it: after it was closed, and after its
+ * process was killed under load. It is to start as it does on an empty store, and its memory is to stay small while many
+ * subscribers read everything.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -19,6 +19,7 @@ import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { Topics } from "../../src/topics/Topics.ts"
 import { freePort } from "../crash/Daemon.ts"
 import * as Program from "../crash/Program.ts"
+import { installPackage } from "../support/installedPackage.ts"
 import { showProgress } from "./progress.ts"
 
 const bytesPerMiB = 1024 * 1024
@@ -44,12 +45,6 @@ const draftOf = (number: number, key?: string) => ({
   ),
   key,
 })
-
-/** As the guide has it for machines with little memory: V8 and the C library give back what they do not need. */
-const smallMemory: Program.ProgramOptions = {
-  nodeFlags: ["--max-semi-space-size=1", "--max-old-space-size=96"],
-  env: { MALLOC_ARENA_MAX: "1", MALLOC_MMAP_THRESHOLD_: "131072", MALLOC_TRIM_THRESHOLD_: "131072" },
-}
 
 /** Fills a store; gives how many messages it holds. */
 const fill = (path: string, bytes: number): Effect.Effect<number> =>
@@ -91,12 +86,12 @@ interface Started {
   readonly millis: number
 }
 
-const startNode = (data: string, options: Program.ProgramOptions) =>
+const startNode = (millrace: string, data: string) =>
   Effect.gen(function* () {
     const port = yield* freePort
     const began = performance.now()
     const flags = ["--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off"]
-    const program = yield* Program.start([Program.millrace, "serve", ...flags], options)
+    const program = yield* Program.start([millrace, "serve", ...flags])
     yield* program.until(({ stdout }) => stdout.toString("utf8").startsWith("millrace ready"))
     return { program, url: `grpc://127.0.0.1:${port}`, millis: performance.now() - began } satisfies Started
   })
@@ -154,19 +149,19 @@ const say = (figure: string): Effect.Effect<void> =>
 
 const seconds = (since: number): string => `${((performance.now() - since) / 1000).toFixed(1)} s`
 
-const measure = (data: string, gib: number, subscribers: number, options: Program.ProgramOptions) =>
+const measure = (millrace: string, data: string, gib: number, subscribers: number) =>
   Effect.gen(function* () {
     const path = join(data, "millrace.sqlite")
-    const empty = yield* startNode(`${data}-empty`, options)
+    const empty = yield* startNode(millrace, `${data}-empty`)
     yield* empty.program.end("SIGTERM")
     const stored = yield* fill(path, gib * bytesPerGiB)
     const bytes = statSync(path).size
 
     yield* say(`${(bytes / bytesPerGiB).toFixed(2)} GiB, ${stored.toLocaleString("en")} messages`)
 
-    const closed = yield* startNode(data, options)
+    const closed = yield* startNode(millrace, data)
     const published = yield* killUnderLoad(closed)
-    const killed = yield* startNode(data, options)
+    const killed = yield* startNode(millrace, data)
     const pid = killed.program.pid!
     const startMillis = [closed.millis, killed.millis, empty.millis].map((millis) => millis.toFixed(0))
     yield* say(
@@ -214,7 +209,6 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
       gib: { type: "string", default: "5" },
       subscribers: { type: "string", default: "10" },
       directory: { type: "string", default: tmpdir() },
-      small: { type: "boolean", default: false },
     },
   })
   const gib = Number(values.gib)
@@ -226,7 +220,9 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const data = join(directory, "data")
   mkdirSync(data, { mode: 0o700 })
   try {
-    return await Effect.runPromise(Effect.scoped(measure(data, gib, subscribers, values.small ? smallMemory : {})))
+    const { installed } = await installPackage(directory)
+    const millrace = join(installed, "bin", "millrace.js")
+    return await Effect.runPromise(Effect.scoped(measure(millrace, data, gib, subscribers)))
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }

@@ -21,7 +21,7 @@ const hostFile = import.meta.url.endsWith(".ts") ? "./thread.ts" : "./thread.js"
  * Where the thread's new objects live, in MiB. V8 lets that grow to 192 MiB by itself, and pages of messages that nobody
  * needs any more then wait there, outside of the heap, until it is full.
  */
-const youngMiB = 12
+const youngMiB = 6
 
 const start = (module: URL): Worker => {
   const data: ThreadData = { module: module.href }

@@ -3,6 +3,7 @@
  * their way. A reader that has stopped reading so costs its node the outlet's room and nothing more.
  */
 import * as Effect from "effect/Effect"
+import { noteSpent } from "./spentBuffers.ts"
 
 /** What an outlet needs of a gRPC call. */
 interface WritableCall<A> {
@@ -39,6 +40,7 @@ export const make = <A>(call: WritableCall<A>, weigh: (message: A) => number): O
       onWayBytes += bytes
       call.write(message, () => {
         onWayBytes -= bytes
+        noteSpent(bytes)
         if (resume !== undefined && onWayBytes < outletRoomBytes) {
           const go = resume
           resume = undefined
