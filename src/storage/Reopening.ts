@@ -87,7 +87,7 @@ const make = Effect.fnUntraced(function* (
       Latch.isOpen(isUp) ? use(opened.stores) : refused(operation),
     )
 
-  const read = <A, E, R = never>(operation: string, use: (stores: Stores) => Effect.Effect<A, E, R>) =>
+  const once = <A, E, R>(operation: string, use: (stores: Stores) => Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | StorageFailed, R> => {
       if (Latch.isOpen(isUp)) return use(opened.stores)
       return Effect.flatMap(
@@ -95,6 +95,14 @@ const make = Effect.fnUntraced(function* (
         (back): Effect.Effect<A, E | StorageFailed, R> =>
           back._tag === "Some" ? use(opened.stores) : refused(operation),
       )
+    })
+
+  /** A read that fails because the store went down meanwhile is made again when it is back. */
+  const read = <A, E, R = never>(operation: string, use: (stores: Stores) => Effect.Effect<A, E, R>) =>
+    Effect.suspend(() => {
+      const before = opened
+      const wentDown = () => opened !== before || !Latch.isOpen(isUp)
+      return Effect.catchIf(once(operation, use), wentDown, () => once(operation, use))
     })
 
   const reached = (position: number | undefined): void => {

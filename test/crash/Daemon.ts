@@ -38,6 +38,8 @@ export interface DaemonOptions {
   readonly script?: string | undefined
   /** Flags for `serve`. */
   readonly flags?: ReadonlyArray<string> | undefined
+  /** Variables of its environment, beside those that are there. */
+  readonly env?: Readonly<Record<string, string>> | undefined
 }
 
 const readyMillisMax = 30_000
@@ -70,10 +72,10 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const port = yield* freePort
   const data = join(directory, "data")
-  const { script = Program.millrace, storage = "sqlite" } = options
+  const { script = Program.millrace, env, storage = "sqlite" } = options
   const { flags = storage === "sqlite" ? [] : ["--storage", `${storage}:`] } = options
   const args = [script, "serve", "--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off", ...flags]
-  const spawn = Scope.provide(Program.start(args, { cwd: directory }), scope)
+  const spawn = Scope.provide(Program.start(args, { cwd: directory, ...(env !== undefined && { env }) }), scope)
   let current: Program.Program | undefined
 
   const crash = yield* Deferred.make<never, DaemonFailed>()

@@ -37,7 +37,8 @@ const outcomeOf = (exit: Exit.Exit<unknown, PublishError>): Outcome => {
   if (Exit.isSuccess(exit)) return "ok"
   const error = Cause.findErrorOption(exit.cause)
   if (error._tag === "Some" && error.value._tag === "OutcomeUnknown") return "unknown"
-  if (error._tag === "Some" && error.value._tag === "Unavailable") return "failed"
+  // The latter where the daemon is up and the server of its store is not.
+  if (error._tag === "Some" && ["Unavailable", "StorageFailed"].includes(error.value._tag)) return "failed"
   throw new Error(`a publish ended as no publish may: ${Cause.pretty(exit.cause)}`)
 }
 

@@ -7,13 +7,16 @@
  * compares it with what was acknowledged and with what the subscribers saw, across all kills.
  */
 import { Cause, Context, Effect, Exit, Fiber, Latch, Layer, Random, type Scope, Stream } from "effect"
+import type { StoreUnusable } from "../../src/domain/errors.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { type GrpcTopicsOptions, layerTopics } from "../../src/protocol/grpc/index.ts"
+import type { ExaminationEvent } from "../../src/storage/Examination.ts"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import { check, type Verdict } from "../../src/testing/history.ts"
 import { Reader, type ReaderOptions, type Stored, storedOf } from "../../src/testing/reader.ts"
 import { Topics } from "../../src/topics/Topics.ts"
+import type { PostgresServer } from "../support/postgresServer.ts"
 import * as Daemon from "./Daemon.ts"
 import { Publisher, type Traffic } from "./Load.ts"
 
@@ -21,6 +24,10 @@ export interface KillsOptions extends Daemon.DaemonOptions {
   readonly rounds: number
   /** Decides when kills happen. */
   readonly seed: number
+  /** The server that the daemon's store is in, where it is in one: then that is killed instead of the daemon. */
+  readonly server?: Pick<PostgresServer, "kill" | "start"> | undefined
+  /** Of the store in the end, where it is not in the daemon's files. */
+  readonly examination?: Stream.Stream<ExaminationEvent, StoreUnusable> | undefined
   /** Told after each round how many messages were acknowledged in it. */
   readonly onRound?: ((round: number, acknowledged: number) => void) | undefined
 }
@@ -38,7 +45,7 @@ export interface KillsReport {
   readonly verdict: Verdict
   /** Batches of which only a part is stored. */
   readonly torn: number
-  /** What is wrong with the store's files; nothing where they are whole. */
+  /** What is wrong with the store; nothing where it is whole. */
   readonly corruption: ReadonlyArray<string>
   /** How the daemon ended when it was told to, after all. */
   readonly ended: { readonly code: number | null; readonly signal: NodeJS.Signals | null }
@@ -111,11 +118,11 @@ const readAll = Effect.fnUntraced(function* (topics: Topics["Service"]) {
   return all
 })
 
-/** What an examination finds in the store. */
-const findingsOf = (storage: Daemon.Storage, path: string): Effect.Effect<ReadonlyArray<string>> =>
-  Stream.runCollect({ sqlite: Sqlite.examine, lmdb: Lmdb.examine }[storage](path)).pipe(
+/** What an examination finds in a store. */
+const findingsOf = (events: Stream.Stream<ExaminationEvent, StoreUnusable>): Effect.Effect<ReadonlyArray<string>> =>
+  Stream.runCollect(events).pipe(
     Effect.orDie,
-    Effect.map((events) => events.flatMap((event) => (event._tag === "Found" ? [event.finding.message] : []))),
+    Effect.map((all) => all.flatMap((event) => (event._tag === "Found" ? [event.finding.message] : []))),
   )
 
 const countTorn = (batches: ReadonlyArray<ReadonlyArray<string>>, final: ReadonlyArray<Stored>): number => {
@@ -174,13 +181,14 @@ const killUnderLoad = (
         Latch.openUnsafe(traffic.isUp)
         yield* Effect.timeoutOption(Latch.await(traffic.acknowledged), patienceMillis)
         yield* Effect.sleep(round.loadMillis)
-        yield* daemon.kill
+        yield* options.server?.kill ?? daemon.kill
         Latch.closeUnsafe(traffic.isUp)
-        if (round.startMillis !== undefined) {
+        if (options.server !== undefined) yield* options.server.start
+        else if (round.startMillis !== undefined) {
           killedStarting++
           yield* daemon.startAndKill(round.startMillis)
         }
-        yield* daemon.start
+        if (options.server === undefined) yield* daemon.start
         acknowledged.push(count("ok") - before)
         options.onRound?.(index + 1, acknowledged.at(-1)!)
       }
@@ -209,7 +217,8 @@ const killUnderLoad = (
       final,
     )
     const ended = yield* daemon.stop
-    const corruption = yield* findingsOf(options.storage ?? "sqlite", daemon.store)
+    const examine = { sqlite: Sqlite.examine, lmdb: Lmdb.examine }[options.storage ?? "sqlite"]
+    const corruption = yield* findingsOf(options.examination ?? examine(daemon.store))
     return {
       seed: options.seed,
       acknowledged,

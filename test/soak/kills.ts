@@ -1,5 +1,6 @@
 /**
- * `npm run soak -- kills --rounds N [--seed S] [--storage sqlite|lmdb]`: the kills of the crash tests for as many rounds as one likes.
+ * `npm run soak -- kills --rounds N [--seed S] [--storage sqlite|lmdb|postgres] [--victim node|server]`: the kills of the
+ * crash tests for as many rounds as one likes; of the node, or of the server that its store is in.
  *
  * After so many rounds the store is read and checked and another one begun, so that neither it nor the history grows
  * without end.
@@ -8,6 +9,7 @@ import { parseArgs } from "node:util"
 import { Effect } from "effect"
 import { type Fault, faults } from "../../src/testing/history.ts"
 import { kills, type KillsReport } from "../crash/kills.ts"
+import { postgresKills } from "../crash/postgresKills.ts"
 import { showProgress } from "./progress.ts"
 
 const roundsPerStoreMax = 100
@@ -44,24 +46,29 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
       rounds: { type: "string", default: "100" },
       seed: { type: "string" },
       storage: { type: "string", default: "sqlite" },
+      victim: { type: "string", default: "node" },
     },
   })
-  const { storage } = values
-  if (storage !== "sqlite" && storage !== "lmdb") throw new Error("--storage takes sqlite or lmdb")
+  const { storage, victim } = values
+  if (storage !== "sqlite" && storage !== "lmdb" && storage !== "postgres") {
+    throw new Error("--storage takes sqlite, lmdb or postgres")
+  }
+  if (victim !== "node" && victim !== "server") throw new Error("--victim takes node or server")
+  if (victim === "server" && storage !== "postgres") throw new Error("--victim server needs --storage postgres")
   const rounds = wholeNumber("rounds", values.rounds)
   const firstSeed = values.seed === undefined ? 1 + Math.floor(Math.random() * 1e9) : wholeNumber("seed", values.seed)
   const reports: Array<KillsReport> = []
   for (let done = 0; done < rounds; done += roundsPerStoreMax) {
     const seed = firstSeed + reports.length
     const begun = done
+    const options = {
+      rounds: Math.min(roundsPerStoreMax, rounds - done),
+      seed,
+      onRound: (round: number, acknowledged: number) =>
+        showProgress(`kill ${begun + round} of ${rounds}, ${acknowledged} acknowledged before it`),
+    }
     const report = await Effect.runPromise(
-      kills({
-        storage,
-        rounds: Math.min(roundsPerStoreMax, rounds - done),
-        seed,
-        onRound: (round, acknowledged) =>
-          showProgress(`kill ${begun + round} of ${rounds}, ${acknowledged} acknowledged before it`),
-      }),
+      storage === "postgres" ? postgresKills(victim, options) : kills({ ...options, storage }),
     )
     showProgress("")
     reports.push(report)

@@ -14,7 +14,7 @@ describe.skipIf(skipsPostgres)("a store in PostgreSQL", () => {
   const newSchema = () => `store_${++schemas}`
 
   storageSuite("postgres", {
-    programs: 25,
+    programs: 15,
     isShared: true,
     makePlace: Effect.sync(() => {
       const url = server().url(newSchema())
@@ -23,7 +23,7 @@ describe.skipIf(skipsPostgres)("a store in PostgreSQL", () => {
   })
 
   storageSuite("postgres over a client", {
-    programs: 10,
+    programs: 5,
     isShared: true,
     makePlace: Effect.sync(() => {
       const schema = newSchema()

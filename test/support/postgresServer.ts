@@ -97,7 +97,7 @@ export const makeServer = (
           encoding: "UTF8",
           locale: "C",
           "auth-local": "trust",
-          "auth-host": "scram-sha-256",
+          "auth-host": "md5",
           sync: false,
         }).map(([name, value]) => (value === false ? `--no-${name}` : `--${name}=${value}`)),
         { cwd: directory, ...as },

@@ -1,10 +1,11 @@
 /**
  * A reserved connection that speaks one dialect: all SQL of this folder goes through it.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { Connection } from "effect/sql/SqlConnection"
-import { SqlError, UnknownError } from "effect/sql/SqlError"
+import { ConnectionError, SqlError, UnknownError } from "effect/sql/SqlError"
 import type { Dialect } from "./Dialect.ts"
 
 export type Values = ReadonlyArray<ReadonlyArray<unknown>>
@@ -55,13 +56,25 @@ export interface SynchronousClient extends SqlClient {
 export const isSynchronous = (client: SqlClient): client is SynchronousClient =>
   "transactNow" in client && typeof client.transactNow === "function"
 
+/** A pool that is closed interrupts whoever still asks it for a connection. */
+const closed = new SqlError({
+  reason: new ConnectionError({ cause: new Error("the connections are closed"), operation: "reserve" }),
+})
+
 /** Runs an effect with a connection that nobody else uses meanwhile. */
 export const withSession = <A, E>(
   client: SqlClient,
   dialect: Dialect,
   use: (session: Session) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E | SqlError> =>
-  Effect.scoped(Effect.flatMap(client.reserve, (connection) => use(makeSession(connection, dialect))))
+  Effect.scoped(
+    Effect.flatMap(
+      Effect.catchCause(client.reserve, (cause) =>
+        Cause.hasInterruptsOnly(cause) ? Effect.fail(closed) : Effect.failCause(cause),
+      ),
+      (connection) => use(makeSession(connection, dialect)),
+    ),
+  )
 
 /** What a session needs of a connection. */
 type Speaker = Pick<Connection, "executeValues" | "executeRaw">

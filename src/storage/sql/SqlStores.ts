@@ -146,7 +146,7 @@ export const over = (
       if (refusal !== undefined) return Effect.fail(new StorageFailed({ operation: "check", message: refusal }))
       const full = options.room?.refusal()
       if (full !== undefined) return Effect.fail(new StorageFull({ operation: "check", message: full }))
-      return transaction.read("check", (session) => {
+      return transaction.look("check", (session) => {
         if (readonly) return Effect.asVoid(readEnd(session))
         if (sharing === undefined) return tryWriting(session, dialect)
         return Effect.catchTag(sharing.check(session), "Fenced", ({ message }) =>

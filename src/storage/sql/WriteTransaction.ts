@@ -81,6 +81,9 @@ export interface WriteTransactionOptions {
 /** A transaction that failed through no fault of its own is tried again so often. */
 const retries = Schedule.exponential(5).pipe(Schedule.jittered, Schedule.upTo({ times: 5 }))
 
+/** How long a read waits for a database that is gone, and how often it looks. */
+const readRetries = Schedule.spaced(100).pipe(Schedule.upTo({ duration: 5000 }))
+
 export class WriteTransaction {
   private readonly client: SqlClient
   readonly dialect: Dialect
@@ -208,7 +211,8 @@ export class WriteTransaction {
     >
   }
 
-  private readonly isTransient = (error: unknown): boolean => isSqlError(error) && this.dialect.isTransient(error)
+  private readonly isTransient = (error: unknown): boolean =>
+    this.why === undefined && isSqlError(error) && this.dialect.isTransient(error)
 
   /** The failure of a statement that is a transaction by itself. */
   private failureAtOnce(operation: string, error: SqlError): SqlError | OutcomeUnknown {
@@ -279,17 +283,35 @@ export class WriteTransaction {
     })
   }
 
-  /** Runs a read. */
+  /** Runs a read. Where the database is elsewhere, it is waited for a while. */
   read<A, E>(
     operation: string,
     use: (session: Session) => Effect.Effect<A, E | SqlError>,
   ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> {
-    const attempt = withSession(this.client, this.dialect, (session): Effect.Effect<A, E | SqlError | StorageFailed> =>
+    const attempt = this.readNow(operation, use)
+    return failed(
+      operation,
+      this.sharing === undefined ? attempt : Effect.retry(attempt, { schedule: readRetries, while: this.isTransient }),
+    )
+  }
+
+  /** Runs a read that shows how things are just now. */
+  look<A, E>(
+    operation: string,
+    use: (session: Session) => Effect.Effect<A, E | SqlError>,
+  ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> {
+    return failed(operation, this.readNow(operation, use))
+  }
+
+  private readNow<A, E>(
+    operation: string,
+    use: (session: Session) => Effect.Effect<A, E | SqlError>,
+  ): Effect.Effect<A, E | SqlError | StorageFailed> {
+    return withSession(this.client, this.dialect, (session): Effect.Effect<A, E | SqlError | StorageFailed> =>
       this.unreadable
         ? Effect.fail(new StorageFailed({ operation, message: stoppedWriting(this.why ?? "") }))
         : use(session),
     )
-    return failed(operation, attempt)
   }
 
   private run<A, E>(

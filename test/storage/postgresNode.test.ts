@@ -1,0 +1,215 @@
+/** Who is a node in a PostgreSQL database, what the server has to be like, and what is told of how it is reached. */
+import { inspect } from "node:util"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { describe, expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { LogStore } from "../../src/storage/LogStore.ts"
+import { layer, layerOver, type PostgresOptions } from "../../src/storage/postgres/index.ts"
+import { draft, otherNode, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
+
+const all = { topics: "#", origin: undefined }
+
+/** Opens a store until the test's scope closes. */
+const opened = (options: PostgresOptions) =>
+  Effect.map(Layer.build(Layer.fresh(layer(options))), (services) => Context.get(services, LogStore))
+
+/** Waits until something holds. */
+const until = (what: Effect.Effect<boolean>): Effect.Effect<void> =>
+  Effect.flatMap(what, (holds) => (holds ? Effect.void : Effect.andThen(Effect.sleep(10), until(what))))
+
+describe.skipIf(skipsPostgres)("a node in PostgreSQL", () => {
+  const server = sharedServer()
+
+  it.live("is fenced when another process became it, and stays stopped", () =>
+    Effect.gen(function* () {
+      const { query, terminate, port } = server()
+      yield* query("CREATE ROLE worn SUPERUSER LOGIN PASSWORD 'worn'")
+      const worn = Redacted.make(`postgres://worn:worn@127.0.0.1:${port}/postgres?schema=fenced`)
+      const before = yield* opened({ url: worn, node: ownNode })
+      yield* before.append([[draft("t", "1")]])
+      // Its lock goes with its connection, and it cannot come back for it; its other connections stay.
+      yield* query("ALTER ROLE worn NOLOGIN")
+      yield* terminate("usename = 'worn' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')")
+      const after = yield* opened({ url: server().url("fenced"), node: ownNode })
+      const refused = yield* Effect.flip(before.append([[draft("t", "of the old one")]]))
+      expect(refused).toMatchObject({ _tag: "StorageFailed" })
+      expect(refused.message).toContain("another process has become the node")
+      expect((yield* after.append([[draft("t", "2")]])).offsets).toEqual([2])
+
+      // Also when it could come back, the node is held.
+      yield* query("ALTER ROLE worn LOGIN")
+      yield* until(
+        Effect.match(before.append([[draft("t", "of the old one")]]), {
+          onSuccess: () => false,
+          onFailure: ({ message }) => message.includes("is not opened again"),
+        }),
+      )
+      expect((yield* Effect.flip(before.check)).message).toContain("in use by another process as the node")
+      const { messages } = yield* after.readJournal(0, all, unlimited)
+      expect(messages.map(({ payload }) => Buffer.from(payload).toString())).toEqual(["1", "2"])
+    }),
+  )
+
+  it.live("takes its lock again when it lost the connection and nobody else came", () =>
+    Effect.gen(function* () {
+      const { query, terminate } = server()
+      const store = yield* opened({ url: server().url("again"), node: ownNode })
+      const locks = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
+      const [[before] = []] = yield* query(locks)
+      yield* terminate(`pid = ${String(before)}`)
+      yield* until(Effect.map(query(locks), ([row]) => row !== undefined && row[0] !== before))
+      expect((yield* store.append([[draft("t", "1")]])).offsets).toEqual([1])
+      expect(yield* Effect.flip(opened({ url: server().url("again"), node: ownNode }))).toMatchObject({
+        reason: "held",
+      })
+    }),
+  )
+
+  it.live("is the only one where none is named, and has to be named where there are several", () =>
+    Effect.gen(function* () {
+      const url = server().url("names")
+      yield* Effect.scoped(opened({ url, node: otherNode }))
+      expect((yield* Effect.scoped(opened({ url }))).info.node).toEqual(otherNode)
+      yield* Effect.scoped(opened({ url, node: ownNode }))
+      const refused = yield* Effect.flip(opened({ url }))
+      expect(refused).toMatchObject({ _tag: "StoreUnusable", reason: "other identity" })
+      expect(refused.message).toContain("has to be said which one this is")
+    }),
+  )
+
+  it.live("makes the tables once, however many nodes start for the first time at once", () =>
+    Effect.gen(function* () {
+      const url = server().url("first")
+      const nodes = ["a", "b", "c", "d", "e", "f"].map((device) => ({ ...ownNode, device }))
+      const stores = yield* Effect.forEach(nodes, (node) => opened({ url, node, connectionsMax: 2 }), {
+        concurrency: "unbounded",
+      })
+      expect(new Set(stores.map(({ info }) => info.incarnation)).size).toBe(1)
+      yield* Effect.forEach(stores, (store) => store.append([[draft("t", "1")]]), { concurrency: "unbounded" })
+      expect(yield* stores[0]!.end).toBe(nodes.length)
+    }),
+  )
+
+  it.live("counts on what it was told until another node changes its logs", () =>
+    Effect.gen(function* () {
+      const url = server().url("foreign")
+      const one = yield* opened({ url, node: ownNode })
+      const two = yield* opened({ url, node: otherNode })
+      yield* one.append([[draft("t", "1")]])
+      // The other node got it back from somewhere: the same message, and one that was never known here.
+      const log = { topic: "t", origin: ownNode }
+      const [first] = yield* two.readLog(log, 1, unlimited)
+      yield* two.accept(log, [first!, { ...first!, offset: 2, id: "restored" }])
+      yield* two.tombstone({ log: { topic: "new", origin: ownNode }, from: 1, to: 1, marker: undefined })
+      const { offsets } = yield* one.append([[draft("t", "3"), draft("new", "4")]])
+      expect(offsets).toEqual([3, 1])
+      expect((yield* two.readJournal(0, all, unlimited)).messages.map(({ offset }) => offset)).toEqual([1, 2, 3, 1])
+    }),
+  )
+})
+
+describe.skipIf(skipsPostgres)("a PostgreSQL server", () => {
+  const server = sharedServer()
+  let schemas = 0
+  const open = (options: Partial<PostgresOptions> = {}) =>
+    Effect.scoped(opened({ url: server().url(`settings_${++schemas}`), ...options }))
+
+  /** Opens a store while the server has a setting. */
+  const having = <A, E>(setting: string, value: string, use: Effect.Effect<A, E>): Effect.Effect<A, E> => {
+    const { query } = server()
+    const reload = (statement: string) =>
+      Effect.gen(function* () {
+        yield* query(statement)
+        yield* query("SELECT pg_reload_conf()")
+      })
+    const isSet = (wanted: boolean) =>
+      until(Effect.map(query(`SHOW ${setting}`), (rows) => (rows[0]![0] === value) === wanted))
+    return Effect.acquireUseRelease(
+      Effect.andThen(reload(`ALTER SYSTEM SET ${setting} = '${value}'`), isSet(true)),
+      () => use,
+      () => Effect.andThen(reload(`ALTER SYSTEM RESET ${setting}`), isSet(false)),
+    )
+  }
+
+  for (const setting of ["fsync", "full_page_writes"]) {
+    it.live(`whose ${setting} is off is refused, unless less is asked for`, () =>
+      having(
+        setting,
+        "off",
+        Effect.gen(function* () {
+          const refused = yield* Effect.flip(open())
+          expect(refused).toMatchObject({ _tag: "StoreUnusable", reason: "not durable enough" })
+          expect((yield* open({ durability: "os" })).info.durability).toBe("os")
+        }),
+      ),
+    )
+  }
+
+  it.live("that does not wait for its commits is told to, for the store's own connections", () =>
+    having(
+      "synchronous_commit",
+      "off",
+      Effect.gen(function* () {
+        expect((yield* open()).info.durability).toBe("fsync")
+        expect((yield* open({ durability: "os" })).info.durability).toBe("os")
+        const client = Layer.orDie(PgClient.layer(server().connection))
+        const over = layerOver({ schema: "over" }).pipe(Layer.provide(client))
+        const refused = yield* Effect.flip(Effect.scoped(Layer.build(over)))
+        expect(refused).toMatchObject({ _tag: "StoreUnusable", reason: "not durable enough" })
+      }),
+    ),
+  )
+
+  it.live("that is read only is refused", () =>
+    having(
+      "default_transaction_read_only",
+      "on",
+      Effect.map(Effect.flip(open()), (refused) => expect(refused).toMatchObject({ reason: "not writable" })),
+    ),
+  )
+})
+
+describe.skipIf(skipsPostgres)("the URL of a database", () => {
+  const server = sharedServer()
+  const secret = "h4rd-to-guess"
+
+  /** All that can be seen of a failed start. */
+  const seen = (url: string) =>
+    Effect.map(Effect.exit(Effect.scoped(opened({ url: Redacted.make(url) }))), (exit) => {
+      if (Exit.isSuccess(exit)) throw new Error("it can be opened")
+      return `${Cause.pretty(exit.cause)} ${inspect(exit, { depth: 9 })} ${JSON.stringify(exit)}`
+    })
+
+  it.live("appears in no error, whatever is wrong with it", () =>
+    Effect.gen(function* () {
+      const { port } = server()
+      for (const url of [
+        `postgres://postgres:${secret}@127.0.0.1:${port}/postgres`,
+        `postgres://postgres:${secret}@127.0.0.1:1/postgres`,
+        `postgres://postgres:${secret}@127.0.0.1:${port}/no_such_database`,
+        `postgres://postgres:${secret}@127.0.0.1:99999/postgres`,
+        `postgres://postgres:${secret}@/postgres?host=/no/such/directory`,
+        `postgres//postgres:${secret}@127.0.0.1/postgres`,
+        `mysql://postgres:${secret}@127.0.0.1/postgres`,
+      ]) {
+        const text = yield* seen(url)
+        expect(text).toContain("StoreUnusable")
+        expect(text).not.toContain(secret)
+      }
+    }),
+  )
+
+  it.live("names what cannot be reached", () =>
+    Effect.gen(function* () {
+      expect(yield* seen(`postgres://postgres:${secret}@127.0.0.1:1/bus?schema=s`)).toContain(
+        "postgres://127.0.0.1:1/bus?schema=s cannot be reached: connect ECONNREFUSED",
+      )
+    }),
+  )
+})
