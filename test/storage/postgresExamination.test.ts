@@ -93,6 +93,20 @@ describe.skipIf(skipsPostgres)("damage of a store in PostgreSQL is found, and na
   }
 })
 
+it.live.skipIf(skipsPostgres)(
+  "a table of a store in PostgreSQL that is gone is found, and the others are examined",
+  () =>
+    Effect.gen(function* () {
+      const schema = yield* makeStore
+      yield* server().query(`DROP TABLE ${schema}.millrace_keys`)
+      const { findings, summary } = yield* examined(schema)
+      expect(findings.map(({ kind, message }) => [kind, message])).toEqual([
+        ["unreadable", expect.stringMatching(/^the table millrace_keys cannot be read: .*does not exist/)],
+      ])
+      expect(summary).toMatchObject({ logs: 4, messages: 22, queues: 1, items: 5 })
+    }),
+)
+
 describe.skipIf(skipsPostgres)("the size of a store in PostgreSQL", () => {
   it.live("grows with what is stored, and is known again after the connection was cut", () =>
     Effect.gen(function* () {

@@ -63,6 +63,8 @@ export interface Dialect {
   readonly sizeBytes: (session: Session) => Effect.Effect<number, SqlError>
   /** Whether an error says that what is stored is not what was written. */
   readonly isDamage: (error: SqlError) => boolean
+  /** Whether nothing more can be read in a transaction in which a statement has failed. Absent: no. */
+  readonly isEndedByFailure?: boolean | undefined
   /** Whether an error only says that there was no transaction to roll back. */
   readonly isNoTransaction: (error: SqlError) => boolean
 }

@@ -114,6 +114,7 @@ export const postgresDialect = (schema: string): Dialect => ({
       (rows) => rows[0]![0] as number,
     ),
   isDamage: (error) => ["XX001", "XX002"].includes(sqlState(error) ?? ""),
+  isEndedByFailure: true,
   // Where the connection is lost, so is the transaction.
   isNoTransaction: isConnectionLost,
 })
