@@ -4,7 +4,8 @@
  */
 import module from "node:module"
 import { join } from "node:path"
-import { preload } from "../storage/sqlite/preload.ts"
+import * as Lmdb from "../storage/lmdb/preload.ts"
+import * as Sqlite from "../storage/sqlite/preload.ts"
 import "../storage/worker/quickResolve.ts"
 
 /**
@@ -23,10 +24,17 @@ const useCompileCache = (): void => {
 // What goes wrong is said by us, once.
 process.env["GRPC_VERBOSITY"] ??= "NONE"
 
+/** What the command line, or else the environment, says that the storage is; a guess, but for the time that it saves. */
+const guessStorage = (texts: ReadonlyArray<string>): string =>
+  [...texts, process.env["MILLRACE_STORAGE"] ?? ""]
+    .map((text) => /^(?:--storage=)?(memory|lmdb|postgres|postgresql):/.exec(text)?.[1])
+    .find((found) => found !== undefined) ?? "sqlite"
+
 useCompileCache()
 const [command, ...rest] = process.argv.slice(2)
-const isElsewhere = [process.env["MILLRACE_STORAGE"] ?? "", ...rest].some((text) =>
-  /^(--storage=)?(memory|lmdb|postgres|postgresql):/.test(text),
-)
-if (command === "serve" && !isElsewhere) preload()
+if (command === "serve") {
+  const storage = guessStorage(rest)
+  if (storage === "sqlite") Sqlite.preload()
+  else if (storage === "lmdb") Lmdb.preload()
+}
 await import("./main.ts")
