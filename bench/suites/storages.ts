@@ -174,15 +174,15 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
     await compare(contender, times, report)
     await contender.close()
   }
-  await measure(memory(full ? 1_000_000 : 100_000))
-  await measure(sqlite(full ? 1_000_000 : 100_000))
-  await measure(lmdb(full ? 1_000_000 : 100_000))
+  await measure(memory(full ? 1_000_000 : 50_000))
+  await measure(sqlite(full ? 1_000_000 : 50_000))
+  await measure(lmdb(full ? 1_000_000 : 50_000))
   if (skipsPostgres) {
     console.error("There is no PostgreSQL here, so it is left out.")
     return
   }
   await withServer(async (server) => {
-    await measure(await postgres(full ? 500_000 : 50_000, server))
-    await compareNodes(server, full ? 240_000 : 48_000, times, report)
+    await measure(await postgres(full ? 500_000 : 30_000, server))
+    await compareNodes(server, full ? 240_000 : 24_000, times, report)
   })
 }
