@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { type EioOutcome, isClean, runCases, sweep } from "./eioFault.ts"
+import { type EioCase, type EioOutcome, isClean, runCases, sweep } from "./eioFault.ts"
 import * as FsyncFault from "./fsyncFault.ts"
 
 const calls = 40
@@ -49,6 +49,23 @@ describe.skipIf(FsyncFault.obstacle !== undefined)("a store whose disk fails wit
         const outcomes = yield* runCases(sweep(8, { when: "opening", how: "stays down" }))
         check(outcomes)
         expect(outcomes.every(({ injected }) => injected > 0)).toBe(true)
+      }).pipe(Effect.scoped),
+    120_000,
+  )
+
+  it.live(
+    "does all of that on LMDB too, where a sync fails",
+    () =>
+      Effect.gen(function* () {
+        const syncs = (calls: number, how: EioCase["how"]) =>
+          sweep(calls, { backend: "lmdb", when: "load", how }).filter(({ kind }) => kind === "sync")
+        const outcomes = yield* runCases([
+          ...syncs(6, "stays down"),
+          ...syncs(3, "comes back"),
+          ...syncs(1, "comes back in threads"),
+        ])
+        check(outcomes)
+        expect(outcomes.every(({ hasFailed, unknown }) => hasFailed && unknown > 0)).toBe(true)
       }).pipe(Effect.scoped),
     120_000,
   )

@@ -4,9 +4,10 @@
  */
 import { closeSync, mkdirSync, openSync, readSync, rmSync, writeSync } from "node:fs"
 import { join } from "node:path"
-import { DatabaseSync } from "node:sqlite"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Schedule, Scope, Stream } from "effect"
 import * as Queues from "../../src/queues/index.ts"
+import * as Lmdb from "../../src/storage/lmdb/index.ts"
+import * as LmdbStores from "../../src/storage/lmdb/LmdbStores.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as SqliteStores from "../../src/storage/sqlite/SqliteStores.ts"
 import { format } from "../../src/testing/history.ts"
@@ -36,18 +37,36 @@ const failures = (): number => {
   return bytes.readInt32LE(16)
 }
 
-const storage = (path: string, how: EioCase["how"]) => {
-  const options = { path, reserveBytes: 0 }
-  // Below what opens it again, to see that it really writes no more.
-  if (how === "stays down") return SqliteStores.layer(options)
-  return how === "comes back" ? Sqlite.layerOnLoop(options) : Sqlite.layer(options)
+interface Backend {
+  readonly layer: typeof Sqlite.layer
+  readonly layerOnLoop: typeof Sqlite.layerOnLoop
+  /** Below what opens it again, to see that it really writes no more. */
+  readonly layerOnce: typeof SqliteStores.layer
+  readonly examine: typeof Sqlite.examine
 }
 
-const open = (path: string, how: EioCase["how"]) =>
-  Layer.build(Layer.merge(Topics.layer, Queues.layer).pipe(Layer.provide(storage(path, how))))
+const backends: Readonly<Record<EioCase["backend"], Backend>> = {
+  sqlite: { ...Sqlite, layerOnce: SqliteStores.layer },
+  lmdb: { ...Lmdb, layerOnce: LmdbStores.layer },
+}
 
-const opened = <A, E>(path: string, use: (bus: Bus) => Effect.Effect<A, E>) =>
-  Effect.scoped(Effect.flatMap(open(path, "stays down"), use))
+/** A store of a case. */
+interface Store {
+  readonly backend: Backend
+  readonly path: string
+}
+
+const storage = ({ backend, path }: Store, how: EioCase["how"]) => {
+  const options = { path, reserveBytes: 0 }
+  if (how === "stays down") return backend.layerOnce(options)
+  return how === "comes back" ? backend.layerOnLoop(options) : backend.layer(options)
+}
+
+const open = (store: Store, how: EioCase["how"]) =>
+  Layer.build(Layer.merge(Topics.layer, Queues.layer).pipe(Layer.provide(storage(store, how))))
+
+const opened = <A, E>(store: Store, use: (bus: Bus) => Effect.Effect<A, E>) =>
+  Effect.scoped(Effect.flatMap(open(store, "stays down"), use))
 
 /** Publishes, enqueues and acknowledges, all at once. */
 const round = (ledger: Ledger, bus: Bus, number: number): Effect.Effect<ReadonlyArray<Came>> =>
@@ -76,27 +95,23 @@ const follow = (bus: Bus, seen: Array<string>) =>
       Effect.forkScoped({ startImmediately: true }),
     )
 
-const integrityOf = (path: string): string => {
-  const database = new DatabaseSync(path)
-  try {
-    return String(database.prepare("PRAGMA integrity_check").get()?.["integrity_check"])
-  } finally {
-    database.close()
-  }
-}
+const findingsOf = ({ backend, path }: Store) =>
+  Effect.map(Stream.runCollect(backend.examine(path)), (events) =>
+    events.flatMap((event) => (event._tag === "Found" ? [event.finding.message] : [])),
+  )
 
-const run = (each: EioCase, path: string): Effect.Effect<EioOutcome, unknown> =>
+const run = (each: EioCase, store: Store): Effect.Effect<EioOutcome, unknown> =>
   Effect.gen(function* () {
     const problems: Array<string> = []
     const expect = (holds: boolean, what: string) => void (holds || problems.push(what))
     const ledger = new Ledger(each.planted)
-    yield* opened(path, (bus) => Effect.andThen(round(ledger, bus, 1), round(ledger, bus, 2)))
+    yield* opened(store, (bus) => Effect.andThen(round(ledger, bus, 1), round(ledger, bus, 2)))
 
     const scope = yield* Scope.make()
     const seen: Array<string> = []
     let hasFailed = false
     if (each.when === "opening") arm(each)
-    const bus = yield* Effect.exit(Scope.provide(open(path, each.how), scope))
+    const bus = yield* Effect.exit(Scope.provide(open(store, each.how), scope))
     if (Exit.isSuccess(bus)) {
       const { check, heads } = Context.get(bus.value, Topics.Topics)
       const following = yield* Scope.provide(follow(bus.value, seen), scope)
@@ -142,7 +157,7 @@ const run = (each: EioCase, path: string): Effect.Effect<EioOutcome, unknown> =>
     const injected = failures()
     disarm()
 
-    const final = yield* opened(path, (bus) =>
+    const final = yield* opened(store, (bus) =>
       Effect.gen(function* () {
         const came = yield* round(ledger, bus, 100)
         expect(
@@ -152,8 +167,7 @@ const run = (each: EioCase, path: string): Effect.Effect<EioOutcome, unknown> =>
         return yield* ledger.readFinal(bus)
       }),
     )
-    const integrity = integrityOf(path)
-    expect(integrity === "ok", `the database is damaged: ${integrity}`)
+    for (const finding of yield* findingsOf(store)) problems.push(`the store is damaged: ${finding}`)
     return {
       case: each,
       injected,
@@ -171,7 +185,10 @@ const program = Effect.forEach(
     Effect.gen(function* () {
       const folder = join(directory, `case-${number}`)
       mkdirSync(folder)
-      const outcome = yield* run(each, join(folder, "bus.sqlite")).pipe(
+      const outcome = yield* run(each, {
+        backend: backends[each.backend],
+        path: join(folder, `bus.${each.backend}`),
+      }).pipe(
         Effect.timeout("30 seconds"),
         Effect.catchCause((cause) => Effect.succeed({ case: each, crashed: String(cause) })),
       )

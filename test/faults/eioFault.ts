@@ -13,6 +13,7 @@ import { compiler } from "./fsyncFault.ts"
 import { clean, type Planted } from "./Ledger.ts"
 
 export interface EioCase {
+  readonly backend: "sqlite" | "lmdb"
   readonly kind: "sync" | "write"
   /** The first call of its kind that fails, from 1 on. */
   readonly call: number
@@ -62,7 +63,7 @@ export const runCases = (
       promisify(execFile)(compiler!, ["-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, source, "-ldl"]),
     )
     const app = yield* start([pathTo(import.meta.url, "./eioApp.ts"), directory, JSON.stringify(cases)], {
-      env: { LD_PRELOAD: library, EIO_CONTROL: control, EIO_FILES: "/bus.sqlite" },
+      env: { LD_PRELOAD: library, EIO_CONTROL: control, EIO_FILES: "/bus." },
     })
     app.closeInput()
     let told = 0
@@ -86,10 +87,10 @@ export const runCases = (
 /** Each of the first so many calls of both kinds, once and for good. */
 export const sweep = (
   calls: number,
-  more: Pick<EioCase, "when" | "how"> & { readonly planted?: Planted },
+  more: Pick<EioCase, "when" | "how"> & { readonly backend?: EioCase["backend"]; readonly planted?: Planted },
 ): ReadonlyArray<EioCase> =>
   (["sync", "write"] as const).flatMap((kind) =>
     [false, true].flatMap((lasting) =>
-      Array.from({ length: calls }, (_, i) => ({ kind, call: i + 1, lasting, ...more })),
+      Array.from({ length: calls }, (_, i) => ({ backend: "sqlite" as const, kind, call: i + 1, lasting, ...more })),
     ),
   )
