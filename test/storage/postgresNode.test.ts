@@ -8,6 +8,9 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import * as Reactivity from "effect/reactivity/Reactivity"
+import { SqlClient } from "effect/sql/SqlClient"
+import type { NodeId } from "../../src/domain/NodeId.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { layer, layerOver, type PostgresOptions } from "../../src/storage/postgres/index.ts"
 import { draft, otherNode, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
@@ -68,6 +71,32 @@ describe.skipIf(skipsPostgres)("a node in PostgreSQL", () => {
       expect(yield* Effect.flip(opened({ url: server().url("again"), node: ownNode }))).toMatchObject({
         reason: "held",
       })
+    }),
+  )
+
+  it.live("hears of others by looking, over a client that cannot listen", () =>
+    Effect.gen(function* () {
+      const real = yield* Effect.provide(PgClient.make({ ...server().connection, maxConnections: 8 }), Reactivity.layer)
+      const client = Layer.succeed(SqlClient, { reserve: real.reserve } as SqlClient)
+      const over = (node: NodeId) =>
+        Effect.map(
+          Layer.build(
+            Layer.fresh(layerOver({ schema: "deaf", node, pollInterval: "20 millis" }).pipe(Layer.provide(client))),
+          ),
+          (services) => Context.get(services, LogStore),
+        )
+      const one = yield* over(ownNode)
+      const two = yield* over(otherNode)
+      expect(yield* Effect.flip(over(otherNode))).toMatchObject({ reason: "held" })
+      let end = 0
+      one.onMoved!((moved) => (end = moved))
+      yield* two.append([[draft("t", "1")]])
+      yield* until(Effect.sync(() => end === 1))
+      // Its lock goes with a connection of the client, too, and is taken again on another one.
+      yield* server().terminate("pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')")
+      yield* two.append([[draft("t", "2")]]).pipe(Effect.retry({ times: 5 }))
+      yield* until(Effect.sync(() => end === 2))
+      expect(yield* Effect.flip(over(otherNode))).toMatchObject({ reason: "held" })
     }),
   )
 

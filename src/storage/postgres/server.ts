@@ -45,7 +45,14 @@ export const serverOf = ({ schema, url }: PostgresOptions): Effect.Effect<Server
     return Effect.succeed({
       name: `postgres://${host}/${database}${named === undefined ? "" : `?schema=${named}`}`,
       schema: named === "" ? undefined : named,
-      connection: { url, applicationName, startupParameters: { lock_timeout: lockTimeout }, maxMessageSize },
+      connection: {
+        url,
+        applicationName,
+        startupParameters: { lock_timeout: lockTimeout },
+        maxMessageSize,
+        // A server that is gone without a word is noticed within half a minute.
+        keepAlive: "10 seconds",
+      },
     })
   })
 
