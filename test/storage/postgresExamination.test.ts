@@ -107,6 +107,20 @@ it.live.skipIf(skipsPostgres)(
     }),
 )
 
+it.live.skipIf(skipsPostgres)("a store in PostgreSQL whose incarnation was taken away gets a new one", () =>
+  Effect.gen(function* () {
+    const schema = yield* makeStore
+    const info = Effect.map(LogStore, (store) => store.info).pipe(
+      Effect.provide(layer({ url: server().url(schema), node: ownNode })),
+    )
+    const before = yield* info
+    expect(yield* info).toEqual(before)
+    yield* server().query(`DELETE FROM ${schema}.millrace_meta WHERE name = 'incarnation'`)
+    expect((yield* info).incarnation).not.toBe(before.incarnation)
+    expect((yield* examined(schema)).findings).toEqual([])
+  }),
+)
+
 describe.skipIf(skipsPostgres)("the size of a store in PostgreSQL", () => {
   it.live("grows with what is stored, and is known again after the connection was cut", () =>
     Effect.gen(function* () {
