@@ -11,6 +11,7 @@
  * everything that was acknowledged; what was in doubt may be there or not. Before anything new is written, whoever
  * follows the journal is told where it ends now.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -18,7 +19,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { StorageFailed, StoreUnusable } from "../domain/errors.ts"
+import { OutcomeUnknown, StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import { alone } from "./Holders.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { fromContext, type Stores, type StoreServices, toContext } from "./Stores.ts"
@@ -83,17 +84,21 @@ const make = Effect.fnUntraced(function* (
   const refused = (operation: string) => Effect.fail(new StorageFailed({ operation, message: refusal }))
 
   const write = <A, E>(operation: string, use: (stores: Stores) => Effect.Effect<A, E>) =>
-    Effect.suspend((): Effect.Effect<A, E | StorageFailed> =>
-      Latch.isOpen(isUp) ? use(opened.stores) : refused(operation),
+    Effect.suspend((): Effect.Effect<A, E | StorageFailed | OutcomeUnknown> =>
+      Latch.isOpen(isUp)
+        ? cutOff(use(opened.stores), () => Effect.fail(new OutcomeUnknown({ operation, message: closedUnder })))
+        : refused(operation),
     )
 
   const once = <A, E, R>(operation: string, use: (stores: Stores) => Effect.Effect<A, E, R>) =>
     Effect.suspend((): Effect.Effect<A, E | StorageFailed, R> => {
-      if (Latch.isOpen(isUp)) return use(opened.stores)
+      const open = Effect.suspend(() =>
+        cutOff(use(opened.stores), () => Effect.fail(new StorageFailed({ operation, message: closedUnder }))),
+      )
+      if (Latch.isOpen(isUp)) return open
       return Effect.flatMap(
         Effect.timeoutOption(Latch.await(isUp), patienceMillis),
-        (back): Effect.Effect<A, E | StorageFailed, R> =>
-          back._tag === "Some" ? use(opened.stores) : refused(operation),
+        (back): Effect.Effect<A, E | StorageFailed, R> => (back._tag === "Some" ? open : refused(operation)),
       )
     })
 
@@ -207,7 +212,13 @@ const make = Effect.fnUntraced(function* (
       head: (log) => read("head", ({ logs }) => logs.head(log)),
       heads: read("heads", ({ logs }) => logs.heads),
       end: read("end", ({ logs }) => logs.end),
-      check: write("check", ({ logs }) => logs.check),
+      check: Effect.suspend(() =>
+        Latch.isOpen(isUp)
+          ? cutOff(opened.stores.logs.check, () =>
+              Effect.fail(new StorageFailed({ operation: "check", message: closedUnder })),
+            )
+          : refused("check"),
+      ),
       onReopened: (listener) => {
         listeners.add(listener)
         return () => listeners.delete(listener)
@@ -234,6 +245,17 @@ const make = Effect.fnUntraced(function* (
     },
   }
 })
+
+const closedUnder = "the store was closed meanwhile"
+
+/** Does something else where a call is interrupted, and its caller is not: a pool that closes interrupts who uses it. */
+const cutOff = <A, E, R, B, E2, R2>(
+  call: Effect.Effect<A, E, R>,
+  instead: () => Effect.Effect<B, E2, R2>,
+): Effect.Effect<A | B, E | E2, R | R2> =>
+  Effect.catchCause(call, (cause): Effect.Effect<B, E | E2, R2> =>
+    Cause.hasInterruptsOnly(cause) ? instead() : Effect.failCause(cause),
+  )
 
 const added = <A>(set: Set<A>, one: A): (() => void) => {
   set.add(one)

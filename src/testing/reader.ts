@@ -165,3 +165,25 @@ export class Reader {
     return { reader: this.#options.name, seen: this.#seen, expected: this.#expected ?? new Map() }
   }
 }
+
+/** All logs under a prefix, from their beginnings, as a node has them when everything is over. */
+export const readAll = Effect.fnUntraced(function* (topics: Topics["Service"], prefix: string) {
+  const all: Array<Stored> = []
+  for (const { topic, origin, offset: head } of yield* topics.heads) {
+    if (!topic.startsWith(prefix)) continue
+    for (let from = 1; from <= head;) {
+      const page = yield* topics.fetch(topic, { origin, from, limit: 1000 })
+      if (page.length === 0) break
+      for (const message of page) all.push(storedOf(message))
+      from += page.length
+    }
+  }
+  return all
+})
+
+/** What one node has in the end, as a read that has to be what another one has. */
+export const wholeRead = (reader: string, seen: ReadonlyArray<Stored>, final: ReadonlyArray<Stored>): Read => {
+  const logs = Map.groupBy(final, (stored) => LogId.key(stored))
+  const expected = [...logs].map(([key, log]) => [key, { firstMin: 1, firstMax: 1, last: log.length }] as const)
+  return { reader, seen, expected: new Map(expected) }
+}

@@ -13,9 +13,9 @@ import { noHeaders } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
 import { type ReadError, Topics } from "../topics/Topics.ts"
-import type { History, Read } from "./history.ts"
+import type { History } from "./history.ts"
 import type { Program, Step } from "./program.ts"
-import { Reader, type ReaderOptions, type Stored, storedOf } from "./reader.ts"
+import { readAll, Reader, type ReaderOptions, wholeRead } from "./reader.ts"
 import { Contents, Recorder } from "./recorder.ts"
 
 /** What a program runs in. `R` is what the layer provides beside `Topics`. */
@@ -199,25 +199,3 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
       }
     }),
   )
-
-/** What one node has in the end, which has to be what another one has. */
-const wholeRead = (reader: string, seen: ReadonlyArray<Stored>, final: ReadonlyArray<Stored>): Read => {
-  const logs = Map.groupBy(final, (stored) => LogId.key(stored))
-  const expected = [...logs].map(([key, log]) => [key, { firstMin: 1, firstMax: 1, last: log.length }] as const)
-  return { reader, seen, expected: new Map(expected) }
-}
-
-/** All logs under a prefix, from their beginnings. */
-const readAll = Effect.fnUntraced(function* (topics: Topics["Service"], prefix: string) {
-  const all: Array<Stored> = []
-  for (const { topic, origin, offset: head } of yield* topics.heads) {
-    if (!topic.startsWith(prefix)) continue
-    for (let from = 1; from <= head;) {
-      const page = yield* topics.fetch(topic, { origin, from, limit: 1000 })
-      if (page.length === 0) break
-      for (const message of page) all.push(storedOf(message))
-      from += page.length
-    }
-  }
-  return all
-})

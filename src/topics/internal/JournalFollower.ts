@@ -19,9 +19,11 @@
  * feeds let go of what it does not read in time.
  */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { after, type Message } from "../../domain/Message.ts"
+import { failureOf } from "../../storage/failure.ts"
 import type { JournalFilter, LogStore } from "../../storage/LogStore.ts"
 import type { TopicsSettings } from "../TopicsSettings.ts"
 
@@ -105,16 +107,17 @@ export const follow = Effect.fnUntraced(function* (
     let delayMillis = 0
     while (end > feeds.position()) {
       if (feeds.coverage().filters.length === 0) return feeds.offer([], end)
-      const read = yield* Effect.result(readOn())
-      if (read._tag === "Failure") {
-        if (delayMillis === 0)
-          yield* Effect.logWarning(`the journal cannot be followed for now: ${read.failure.message}`)
+      const read = yield* Effect.exit(readOn())
+      if (Exit.isFailure(read)) {
+        // Also a defect, or a connection that was closed under it: whatever it is, this goes on.
+        const { message } = failureOf(read.cause, "follow")
+        if (delayMillis === 0) yield* Effect.logWarning(`the journal cannot be followed for now: ${message}`)
         delayMillis = Math.min(Math.max(2 * delayMillis, retryMillisMin), retryMillisMax)
         yield* Effect.sleep(delayMillis)
       } else {
         delayMillis = 0
         // What was said to be there cannot be seen yet: somebody will say so again.
-        if (!read.success) return
+        if (!read.value) return
       }
     }
   })
