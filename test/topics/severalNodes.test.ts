@@ -56,11 +56,12 @@ const feedsWith = (
     }),
   )
 
-describe("the laws find", () => {
+// Some take a thousand programs.
+describe("the laws find", { timeout: 60_000 }, () => {
   const isFound = (feed?: typeof LiveFeed.layer, stores = () => threeNodes(++seed)) =>
     Effect.gen(function* () {
       const world = () => ({ ...worldOfNodes(stores(), feed), patienceMillis: 500 })
-      const broken = yield* Effect.flip(Laws.ordering(world, { runs: 2000, nodes: 3, shrink: false }))
+      const broken = yield* Effect.flip(Laws.ordering(world, { runs: 6000, nodes: 3, shrink: false }))
       expect(broken._tag).toBe("LawBroken")
     })
 

@@ -76,15 +76,19 @@ export class Sharing {
         yield* Effect.forkScoped(Effect.repeat(Effect.ignore(poll), Schedule.spaced(this.#pollMillis)))
       }
 
-      /** Tells the others where the journal ends after a write. */
+      /** Tells the others where the journal ends after a write that has moved it. */
       const telling = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
-        Effect.tap(write, () =>
-          Effect.map(Effect.orDie(logs.end), (end) =>
+        Effect.gen({ self: this }, function* () {
+          const before = yield* Effect.orDie(logs.end)
+          const result = yield* write
+          const end = yield* Effect.orDie(logs.end)
+          if (end > before) {
             this.#tell(listeners, ({ moved }) => {
               for (const listener of moved) listener(end)
-            }),
-          ),
-        )
+            })
+          }
+          return result
+        })
 
       return {
         logs: {
