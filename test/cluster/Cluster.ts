@@ -8,7 +8,7 @@
 import { Cause, Context, Deferred, Effect, Exit, Layer, type Scope } from "effect"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import type { Message } from "../../src/domain/Message.ts"
-import { type NodeId, equals, format } from "../../src/domain/NodeId.ts"
+import { format, type NodeId } from "../../src/domain/NodeId.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
 import { check, type Outcome, type Verdict, type Write } from "../../src/testing/history.ts"
 import { readAll, Reader, wholeRead } from "../../src/testing/reader.ts"
@@ -180,7 +180,3 @@ export const sameJournals = (nodes: ReadonlyArray<ClusterNode>): Effect.Effect<b
     const hasNoGap = first.every((entry, i) => entry.startsWith(`${i + 1} `))
     return hasNoGap && journals.every((journal) => journal.join() === first.join())
   })
-
-/** The node of an id. */
-export const nodeOf = (nodes: ReadonlyArray<ClusterNode>, id: NodeId): ClusterNode =>
-  nodes.find(({ node }) => equals(node, id))!
