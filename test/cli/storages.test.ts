@@ -3,6 +3,7 @@
  */
 import { copyFileSync, mkdirSync } from "node:fs"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
@@ -185,6 +186,29 @@ describe.skipIf(skipsPostgres)("nodes on PostgreSQL", () => {
     const there = await run(["doctor", "--url", report["grpc"]!], { cwd })
     expect(there).toMatchObject({ code: 0, stderr: "" })
     await command.stop()
+  })
+
+  it("say that they are not ready while the server is away, and go on when it is back", async () => {
+    const { command, cwd, report } = await startAs("shop/north/a", "away")
+    const readiness = async () => await (await fetch(`${report["admin"]}/readyz`)).text()
+    const until = async (expected: RegExp) => {
+      // Each answer takes as long as the store, or half a second.
+      while (!expected.test(await readiness()));
+    }
+    expect((await run(["publish", "words", "one"], { cwd })).code).toBe(0)
+    await Effect.runPromise(server().kill)
+    await until(/^NOT_READY/)
+    const refused = await run(["publish", "words", "two", "--key", "two"], { cwd })
+    expect(refused.code).toBe(1)
+    expect(refused.stderr).toMatch(/^millrace: the database cannot be reached: [^\n]+\n$/)
+    await Effect.runPromise(server().start)
+    await until(/^READY\n$/)
+    expect((await run(["publish", "words", "two", "--key", "two"], { cwd })).code).toBe(0)
+    expect((await run(["fetch", "words"], { cwd })).stdout).toBe("one\ntwo\n")
+    const { code, stderr } = await command.stop()
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/ready again/)
+    expect(stderr).not.toContain("secret")
   })
 
   it.each(["pretty", "json"])("tell no password in their logs, %s", async (log) => {

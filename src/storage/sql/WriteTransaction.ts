@@ -22,7 +22,7 @@ import type { Dialect } from "./Dialect.ts"
 import type { Room } from "../Room.ts"
 import type { JournalWrite, KnownJournal } from "./JournalWrite.ts"
 import { Fenced, type Sharing } from "./Sharing.ts"
-import { sentence } from "./sentence.ts"
+import { failureSentence, sentence } from "./sentence.ts"
 import { isSynchronous, type Session, type Statement, type TransactionFailure, withSession } from "./Session.ts"
 
 /** A finished transaction body: the result, and what to take over in memory once it is committed. */
@@ -353,7 +353,7 @@ export class WriteTransaction {
     const isUnknown = this.dialect.failureKind(error, at) === "unknown"
     const failure = isUnknown
       ? this.unknown(operation, error)
-      : new StorageFailed({ operation, message: sentence(error) })
+      : new StorageFailed({ operation, message: failureSentence(error) })
     return rollbackError === undefined ? failure : this.stuck(operation, rollbackError)
   }
 
@@ -382,7 +382,9 @@ const failed = <A, E>(
 ): Effect.Effect<A, Exclude<E, SqlError> | StorageFailed> =>
   effect.pipe(
     Effect.mapError((error) =>
-      isSqlError(error) ? new StorageFailed({ operation, message: sentence(error) }) : (error as Exclude<E, SqlError>),
+      isSqlError(error)
+        ? new StorageFailed({ operation, message: failureSentence(error) })
+        : (error as Exclude<E, SqlError>),
     ),
     Effect.catchDefect((defect) =>
       defect instanceof DamagedBlock

@@ -8,3 +8,7 @@ export const sentence = (error: SqlError): string => {
   const cause: unknown = error.reason.cause
   return cause instanceof Error && cause.message !== "" ? cause.message : error.message
 }
+
+/** The same for somebody who may not know that there is a database. */
+export const failureSentence = (error: SqlError): string =>
+  error.reason._tag === "ConnectionError" ? `the database cannot be reached: ${sentence(error)}` : sentence(error)
