@@ -174,9 +174,9 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
     await compare(contender, times, report)
     await contender.close()
   }
-  await measure(memory(full ? 1_000_000 : 50_000))
-  await measure(sqlite(full ? 1_000_000 : 50_000))
-  await measure(lmdb(full ? 1_000_000 : 50_000))
+  await measure(memory(full ? 1_000_000 : 100_000))
+  await measure(sqlite(full ? 1_000_000 : 100_000))
+  await measure(lmdb(full ? 1_000_000 : 100_000))
   if (skipsPostgres) {
     console.error("There is no PostgreSQL here, so it is left out.")
     return
