@@ -6,6 +6,7 @@ import { appendFileSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schedule } from "effect"
+import { vi } from "vitest"
 import { CursorStore } from "../../src/storage/CursorStore.ts"
 import { packItems } from "../../src/storage/ItemBlock.ts"
 import { layer, layerOnLoop } from "../../src/storage/lmdb/index.ts"
@@ -14,8 +15,12 @@ import { type QueueOperation, QueueStore } from "../../src/storage/QueueStore.ts
 import { noHeaders } from "../../src/domain/Message.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { draft } from "../../src/testing/storage/fixtures.ts"
+import * as Program from "../crash/Program.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import * as SmallDisk from "./smallDisk.ts"
+
+// Hundreds of commits that are synced, on a disk that others use.
+vi.setConfig({ testTimeout: 120_000 })
 
 const mebibyte = 1024 * 1024
 
@@ -77,12 +82,12 @@ describe("an LMDB store of bounded size", () => {
         expect(yield* Effect.flip(logs.append([[draft("t", "new")]]))).toMatchObject({ _tag: "StorageFull" })
         expect(yield* Effect.flip(logs.check)).toMatchObject({ _tag: "StorageFull" })
 
-        // One by one, and a cursor that moves with it: thousands of commits that find their pages.
+        // One by one, and a cursor that moves with it: hundreds of commits that find their pages.
         yield* drain(1, 50)
         const cursors = yield* CursorStore
         const filter = { topics: "#", origin: undefined }
         const { epoch } = yield* cursors.claim({ name: "c", filter, position: 0, at: 1 })
-        for (let position = 1; position <= 1000; position++) {
+        for (let position = 1; position <= 300; position++) {
           expect(yield* cursors.move([{ name: "c", epoch, position, at: 1 }])).toEqual([true])
         }
         yield* drain(51, taken + small.taken - 60)
@@ -109,7 +114,7 @@ describe("an LMDB store of bounded size", () => {
         const size = statSync(join(path, "data.mdb")).size
         expect(size).toBeGreaterThan(24_000_000)
         // Every page that is read would keep those of later commits, if reading went on meanwhile.
-        for (let i = 1; i <= 300; i++) {
+        for (let i = 1; i <= 150; i++) {
           yield* queues.apply([enqueueOne(`item ${i}`, 50_000)])
           yield* queues.page("q", 0, { rows: 10, bytes: 1000 })
           yield* logs.readJournal(0, { topics: "#", origin: undefined }, { rows: 1, bytes: 1000 })
@@ -117,6 +122,39 @@ describe("an LMDB store of bounded size", () => {
         }
         expect(statSync(join(path, "data.mdb")).size - size).toBeLessThan(4 * mebibyte)
       }).pipe(Effect.provide(layer({ path })))
+    }),
+  )
+})
+
+describe("an LMDB store whose reader was killed", () => {
+  it.live("uses again what it had read", () =>
+    Effect.gen(function* () {
+      const path = join(yield* temporaryDirectory, "store")
+      yield* Effect.gen(function* () {
+        const queues = yield* QueueStore
+        yield* queues.apply([enqueueOne("item", 50_000)])
+        const reader = yield* Program.start([Program.pathTo(import.meta.url, "./lmdbReaderApp.ts"), path])
+        yield* reader.until(({ stdoutBytes }) => stdoutBytes > 0)
+        const size = () => statSync(join(path, "data.mdb")).size
+        const before = size()
+        const work = (items: number) =>
+          Effect.gen(function* () {
+            for (let i = 0; i < items; i++) {
+              const [result] = yield* queues.apply([enqueueOne("item", 50_000)])
+              if (result?.type !== "enqueue") throw new Error("it was not enqueued")
+              const last = result.firstSequence
+              yield* queues.apply([{ type: "ackRange", queue: "q", first: last - 1, last: last - 1 }])
+            }
+          })
+        // While it reads, nothing of what it sees is used again.
+        yield* work(100)
+        expect(size() - before).toBeGreaterThan(4 * mebibyte)
+        yield* reader.end("SIGKILL")
+        yield* work(200)
+        const settled = size()
+        yield* work(400)
+        expect(size() - settled).toBeLessThan(mebibyte)
+      }).pipe(Effect.scoped, Effect.provide(layerOnLoop({ path })))
     }),
   )
 })

@@ -41,6 +41,9 @@ const ioError = 5
 /** Of LMDB: the key exists, and what it says of keys and values that are not as they must be. These change nothing. */
 const harmless: ReadonlySet<number> = new Set([-30799, -30781])
 
+/** It is looked for readers that were killed once in so many commits. It takes some microseconds. */
+const readersCheckedEvery = 256
+
 type Attempt<A, E> =
   | { readonly type: "done"; readonly value: A }
   | { readonly type: "refused"; readonly refused: E }
@@ -62,6 +65,7 @@ export class Commits {
   /** Succeeds when nothing more is written, with why. */
   readonly stopped = Deferred.await(this.whyStopped)
   private why: string | undefined
+  private attempts = 0
 
   /** @param obstacle what stands in the way of writing, asked before each transaction */
   constructor(environment: Environment, obstacle: () => string | undefined, space?: Space) {
@@ -116,6 +120,7 @@ export class Commits {
   }
 
   private attempt<A, E>({ body, operation }: Write<A, E>): Attempt<A, E> {
+    if (++this.attempts % readersCheckedEvery === 0) this.environment.dropDeadReaders()
     let outcome: Attempt<A, E> | undefined
     let committed = (): void => {}
     let isCommitting = false

@@ -223,6 +223,11 @@ export class Environment {
     this.moment.transaction = this.root.useReadTransaction()
   }
 
+  /** Forgets readers of other processes that were killed: what they read could not be used again. */
+  dropDeadReaders(): void {
+    this.root.readerCheck()
+  }
+
   get usage(): Usage {
     const { free, lastPageNumber, pageSize, root } = this.root.getStats() as Stats
     const fileBytes = (lastPageNumber + 1) * pageSize

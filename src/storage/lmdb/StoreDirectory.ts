@@ -19,7 +19,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { StoreUnusable } from "../../domain/errors.ts"
 import { damaged } from "../Identity.ts"
-import { holdLock, keepLock, notWritable } from "../StoreLock.ts"
+import { holdLock, notWritable } from "../StoreLock.ts"
 
 const dataName = "data.mdb"
 
@@ -69,9 +69,6 @@ export const hold = (path: string): Effect.Effect<StoreDirectory, StoreUnusable,
       },
     }
   })
-
-/** Keeps others from opening the store, see `keepLock`. */
-export const keep = (directory: string): Effect.Effect<boolean, never, Scope.Scope> => keepLock(lockPath(directory))
 
 /** Brings names in a directory to the disk. */
 export const syncDirectory = (path: string): void => {
