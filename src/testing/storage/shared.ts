@@ -230,6 +230,26 @@ const queueTests = (options: StorageSuiteOptions): void => {
       ),
     )
 
+    it.live("lets go of an item once, and keeps all that come, whoever is at it at the same time", () =>
+      withNodes(options, 3, (...nodes) =>
+        Effect.gen(function* () {
+          const atOnce = (operation: (node: number) => QueueOperation) =>
+            Effect.forEach(nodes, ({ queues }, node) => queues.apply([operation(node)]), { concurrency: "unbounded" })
+          for (let round = 0; round < 5; round++) {
+            const texts = nodes.map((_, node) => `${round} ${node}`)
+            yield* atOnce((node) => enqueue("work", texts[node]!))
+            const items = yield* itemsIn(nodes[0]!, "work")
+            expect(items.toSorted()).toEqual(texts)
+            for (const id of items) {
+              const results = yield* atOnce(() => ({ type: "ack", queue: "work", id }))
+              expect(results.flat().filter((result) => result.type === "ack" && result.accepted)).toHaveLength(1)
+            }
+            expect(yield* itemsIn(nodes[1]!, "work")).toEqual([])
+          }
+        }),
+      ),
+    )
+
     it.live("tells the others when something came", () =>
       withNodes(options, 2, (one, two) =>
         Effect.gen(function* () {
