@@ -5,8 +5,7 @@
  * Nodes lose their connections, and their server, meanwhile: a publish that failed, or of which nobody knows, is repeated
  * under its key, and a subscriber whose subscription ended goes on after the last message that it got.
  */
-import { Cause, Context, Deferred, Effect, Exit, Layer, type Scope } from "effect"
-import { LogStore } from "../../src/storage/LogStore.ts"
+import { Cause, Context, Deferred, Effect, Exit, Layer, type Scope, Stream } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import { format, type NodeId } from "../../src/domain/NodeId.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
@@ -17,7 +16,6 @@ import { layer as topicsLayer, Topics } from "../../src/topics/index.ts"
 export interface ClusterNode {
   readonly node: NodeId
   readonly topics: Topics["Service"]
-  readonly logs: LogStore["Service"]
 }
 
 export const clusterNodeId = (i: number): NodeId => ({ tenant: "acme", line: "press", device: `node-${i + 1}` })
@@ -30,10 +28,9 @@ export const open = (
   Effect.forEach(
     Array.from({ length: count }, (_, i) => clusterNodeId(i)),
     (node) =>
-      Effect.map(Layer.build(Layer.fresh(Layer.provideMerge(topicsLayer, storesOf(node)))), (services) => ({
+      Effect.map(Layer.build(Layer.fresh(Layer.provide(topicsLayer, storesOf(node)))), (services) => ({
         node,
         topics: Context.get(services, Topics),
-        logs: Context.get(services, LogStore),
       })),
     { concurrency: "unbounded" },
   )
@@ -161,17 +158,15 @@ export class Load {
   }
 }
 
-/** The journal as a node has it: which message is at which position. */
-export const journalOf = ({ logs }: ClusterNode): Effect.Effect<ReadonlyArray<string>, unknown> =>
-  Effect.gen(function* () {
-    const journal: Array<string> = []
-    for (let after = 0; ;) {
-      const page = yield* logs.readJournal(after, { topics: "#", origin: undefined }, { rows: 1000, bytes: 4_000_000 })
-      for (const { id, position } of page.messages) journal.push(`${position} ${id}`)
-      after = page.scannedTo
-      if (after >= page.end) return journal
-    }
-  })
+/** The journal as a node gives it out: which message is at which position. */
+const journalOf = ({ topics }: ClusterNode): Effect.Effect<ReadonlyArray<string>, unknown> =>
+  Effect.flatMap(topics.cursor, ({ position }) =>
+    topics.subscribe("#", { from: "start" }).pipe(
+      Stream.take(position),
+      Stream.map((message) => `${message.position} ${message.id}`),
+      Stream.runCollect,
+    ),
+  )
 
 /** Whether all nodes have the same journal, with every position of it. */
 export const sameJournals = (nodes: ReadonlyArray<ClusterNode>): Effect.Effect<boolean, unknown> =>

@@ -3,26 +3,21 @@
  * programs each test runs.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Exit, Fiber, Layer, Option, Ref, References, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Ref, References, Scope } from "effect"
 import type { QueueItem } from "../../src/domain/QueueItem.ts"
-import { defaultQueuesSettings, layer, Queues, QueuesSettings } from "../../src/queues/index.ts"
+import type { Queues } from "../../src/queues/index.ts"
 import { alone, Holders, isHold } from "../../src/storage/Holders.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
-import type { StoreServices } from "../../src/storage/Stores.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import * as QueueLaws from "../../src/testing/queueLaws.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { makeRandom } from "../topics/jitter.ts"
 import { nodeNamed, threeNodes } from "../topics/sharedMemory.ts"
+import { build, compete, inOrder, queuesOver, type Stores } from "./competing.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 500)
 
-type Stores = Layer.Layer<StoreServices, unknown>
 type Service = Queues["Service"]
-
-/** Polling makes no test pass that should be woken. */
-const settings = { ...defaultQueuesSettings, pollMillis: 60_000 }
-
-const queuesOver = (stores: Stores, pollMillis = settings.pollMillis) =>
-  layer.pipe(Layer.provide(stores), Layer.provide(Layer.succeed(QueuesSettings, { ...settings, pollMillis })))
 
 let seed = 0
 
@@ -41,56 +36,52 @@ describe("queues of several nodes keep the laws (I6)", () => {
   )
 })
 
-const itemsMax = 60
+describe.skipIf(skipsPostgres)("queues of several nodes on one PostgreSQL", () => {
+  const server = sharedServer()
+  const three = (schema: string) =>
+    ["one", "two", "three"].map((device) => Postgres.layer({ url: server().url(schema), node: nodeNamed(device) }))
 
-/** Builds queues, and gives them until the scope closes. */
-const build = (stores: Stores, pollMillis?: number) =>
-  Effect.map(Layer.build(Layer.fresh(queuesOver(stores, pollMillis))), Context.get(Queues))
-
-/**
- * Takers at all nodes compete for one queue that all enqueue to, and leave it after a while, each in its own way. Gives in
- * which order items were handed out, and in which they were done.
- */
-const compete = Effect.fnUntraced(function* (random: () => number, stores: ReadonlyArray<Stores>) {
-  const nodes = yield* Effect.forEach(stores, (each) => build(each, 2))
-  const handed: Array<number> = []
-  const done: Array<number> = []
-  const all = yield* Deferred.make<void>()
-  const step = Effect.suspend(() => (random() < 0.3 ? Effect.sleep(random()) : Effect.yieldNow))
-
-  const taker = Effect.fnUntraced(function* (queues: Service) {
-    const patience = Math.floor(random() * 12)
-    const isLeaving = yield* Deferred.make<void>()
-    let mine = 0
-    const handle = Effect.fnUntraced(function* (item: QueueItem) {
-      handed.push(item.sequence)
-      yield* step
-      if (mine++ >= patience) {
-        // It goes in the middle of an item, which stays.
-        yield* Deferred.succeed(isLeaving, undefined)
-        return yield* Effect.never
-      }
-      done.push(item.sequence)
-      if (done.length >= itemsMax && new Set(done).size === itemsMax) yield* Deferred.succeed(all, undefined)
-    })
-    yield* Effect.raceFirst(queues.take("work", handle), Deferred.await(isLeaving)).pipe(
-      Effect.catchTag("QueueTaken", () => step),
-    )
-  })
-  const takers = nodes.map((queues) => Effect.forever(Effect.andThen(taker(queues), step)))
-  const enqueuing = Effect.forEach(
-    Array.from({ length: itemsMax }),
-    () => Effect.andThen(nodes[Math.floor(random() * nodes.length)]!.enqueue("work", "item"), step),
-    { discard: true },
+  it.live(
+    "keep the laws (I6)",
+    () => {
+      const [one, two] = three("laws")
+      const world = { layer: queuesOver(one!, 100), others: [queuesOver(two!, 100)], reopens: true }
+      return QueueLaws.fifo(world, { runs: runs / 50 })
+    },
+    120_000,
   )
-  const fibers = yield* Effect.forEach(takers, (each) => Effect.forkChild(each))
-  yield* enqueuing
-  yield* Effect.timeoutOption(Deferred.await(all), "10 seconds")
-  yield* Fiber.interruptAll(fibers)
-  return { handed, done }
-}, Effect.scoped)
 
-const inOrder = Array.from({ length: itemsMax }, (_, i) => i + 1)
+  it.live(
+    "are done by takers that compete, each item once, in order",
+    () =>
+      Effect.map(compete(makeRandom(1), three("competing")), ({ done }) => {
+        expect(done).toEqual(inOrder)
+      }),
+    60_000,
+  )
+
+  it.live(
+    "are done wholly and in order, though connections are cut and the server is restarted",
+    () =>
+      Effect.gen(function* () {
+        const { start, stop, terminate } = server()
+        const { done } = yield* compete(makeRandom(2), three("rough"), (until) =>
+          Effect.gen(function* () {
+            yield* until(10)
+            expect(yield* terminate()).toBeGreaterThan(0)
+            yield* until(25)
+            yield* stop
+            yield* start
+            yield* until(40)
+            expect(yield* terminate()).toBeGreaterThan(0)
+          }),
+        )
+        // What was under way may come again.
+        expect([...new Set(done)]).toEqual(inOrder)
+      }).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+    60_000,
+  )
+})
 
 /** A node that loses its holds again and again, and learns of it a while later. */
 const outOfTouch = (stores: Stores, random: () => number): Stores =>
