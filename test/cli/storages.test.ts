@@ -79,9 +79,7 @@ describe.each(places.filter(isThere))("a node on $storage", ({ env, shown }) => 
       /: node tenant\/default\/device, 1 log, 3 messages, 1 queue with 1 item, .*\nhealthy\n$/,
     )
     expect((await node.command.stop()).code).toBe(0)
-    const closed = await run(["doctor"], { cwd, env: env() })
-    expect(closed).toMatchObject({ code: 0, stderr: "" })
-  })
+  }, 120_000)
 })
 
 it("a node on lmdb is backed up while it runs, and another one goes on from the backup", async () => {
