@@ -34,15 +34,17 @@ const isService = process.argv[2] === "serve"
 
 /**
  * How Node runs a service: it shall not keep much more memory than it needs. By themselves V8 lets new objects fill 128 MiB
- * before it looks which of them are garbage, with the buffers that they hold outside of that; and the C library keeps
- * what was freed, in an arena for each thread. Whoever has set one of these otherwise gets that. `--expose-gc` is for
- * `spentBuffers.ts`.
+ * before it looks which of them are garbage, with the buffers that they hold outside of that, and old ones three times
+ * what is needed of them; and the C library keeps what was freed, in an arena for each thread. Whoever has set one of
+ * these otherwise gets that. `--expose-gc` is for `spentBuffers.ts`.
  */
 const serviceFlags = () => {
   const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ").replaceAll("_", "-")
-  return ["--expose-gc", ...(given.includes("--max-semi-space-size") ? [] : ["--max-semi-space-size=2"])]
+  const settings = { "--max-semi-space-size": 2, "--heap-growing-percent": 30 }
+  const ours = Object.entries(settings).filter(([name]) => !given.includes(name))
+  return ["--expose-gc", ...ours.map(([name, value]) => `${name}=${value}`)]
 }
-const serviceEnvironment = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "1000000" }
+const serviceEnvironment = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "500000" }
 
 /** What this very command is run with once more. */
 const again = (node) => [

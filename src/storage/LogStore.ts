@@ -164,6 +164,11 @@ export interface JournalPage {
   readonly scannedTo: number
   /** The journal's last position when the page was read: `scannedTo ≥ end` means that there was no more. */
   readonly end: number
+  /**
+   * Sets the memory of all payloads in the page free. Whoever has given none of them away, and needs them no more, may
+   * call it, once; otherwise they are collected when nobody has them any more. Absent where there is nothing to win.
+   */
+  readonly release?: (() => void) | undefined
 }
 
 /** How long, and how many, keys are remembered: whichever bound is reached first. */

@@ -65,6 +65,11 @@ export interface SubscribeOptions {
   readonly from?: "start" | "end" | number | Cursor | undefined
   /** Run once, when all that was stored at the beginning has been emitted and live messages follow. */
   readonly onLive?: Effect.Effect<void> | undefined
+  /**
+   * For who passes messages on chunk by chunk and keeps none: payloads are only lent, until the next chunk is pulled. Then
+   * the memory of those that were replayed is set free at once. By default they are the subscriber's for good.
+   */
+  readonly areLent?: boolean | undefined
 }
 
 export interface ConsumeOptions {

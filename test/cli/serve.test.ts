@@ -195,19 +195,26 @@ describe("serve refuses to start", () => {
       const read = (file: string) =>
         readFileSync(`/proc/${command.process.pid}/${file}`, "utf8")
           .split("\0")
-          .filter((part) => /semi-space|expose-gc|MALLOC_|REEXECUTED/.test(part))
+          .filter((part) => /semi-space|growing|expose-gc|MALLOC_|REEXECUTED/.test(part))
           .toSorted()
       const settings = [...read("cmdline"), ...read("environ")]
       expect((await command.stop()).code).toBe(0)
       return settings
     }
-    const own = ["--expose-gc", "--max-semi-space-size=2", "MALLOC_ARENA_MAX=2", "MALLOC_MMAP_THRESHOLD_=1000000"]
-    expect(await settingsOf({})).toEqual([...own, "MILLRACE_REEXECUTED=1"])
+    expect(await settingsOf({})).toEqual([
+      "--expose-gc",
+      "--heap-growing-percent=30",
+      "--max-semi-space-size=2",
+      "MALLOC_ARENA_MAX=2",
+      "MALLOC_MMAP_THRESHOLD_=500000",
+      "MILLRACE_REEXECUTED=1",
+    ])
     const env = { NODE_OPTIONS: "--max-semi-space-size=16", MALLOC_ARENA_MAX: "1" }
     expect(await settingsOf(env)).toEqual([
       "--expose-gc",
+      "--heap-growing-percent=30",
       "MALLOC_ARENA_MAX=1",
-      "MALLOC_MMAP_THRESHOLD_=1000000",
+      "MALLOC_MMAP_THRESHOLD_=500000",
       "MILLRACE_REEXECUTED=1",
       "NODE_OPTIONS=--max-semi-space-size=16",
     ])

@@ -121,6 +121,73 @@ it.effect("what was deleted is in no page that is asked for after that", () =>
   }).pipe(onMemory),
 )
 
+/** Stores whose pages can be released, and what became of each. */
+const releasing = Effect.gen(function* () {
+  const store = yield* LogStore
+  const released: Array<number> = []
+  const watched = LogStore.of({
+    ...store,
+    readJournal: (after, filter, limit) =>
+      Effect.map(store.readJournal(after, filter, limit), (page) => ({
+        ...page,
+        release: () => void released.push(after),
+      })),
+  })
+  return { watched, released }
+})
+
+it.effect("a page is released when all who got it have given it back, and it is not remembered any more", () =>
+  Effect.gen(function* () {
+    const { released, watched } = yield* releasing
+    const services = yield* Layer.build(sharedPages.layer.pipe(Layer.provide(Layer.succeed(LogStore, watched))))
+    const shared = yield* Effect.provideContext(LogStore, services)
+    yield* shared.append([Array.from({ length: 100 }, (_, i) => draft(i + 1))])
+    const alone = yield* shared.readJournal(0, all, tenRows)
+    alone.release!()
+    alone.release!()
+    expect(released).toEqual([0])
+    // Asked for again, it is remembered from here on: that is a share too.
+    const [first, second] = yield* Effect.all([
+      shared.readJournal(0, all, tenRows),
+      shared.readJournal(0, all, tenRows),
+    ])
+    first.release!()
+    first.release!()
+    second.release!()
+    expect(released).toEqual([0])
+    const third = yield* shared.readJournal(0, all, tenRows)
+    yield* shared.tombstone({ log: log(shared), from: 1, to: 1, marker: undefined })
+    expect(released).toEqual([0])
+    third.release!()
+    expect(released).toEqual([0, 0])
+  }).pipe(onMemory),
+)
+
+it.effect("what was lent to a subscriber is released when it asks for more, and nothing is otherwise", () =>
+  Effect.gen(function* () {
+    const { released, watched } = yield* releasing
+    const topics = layer.pipe(
+      Layer.provide(Layer.succeed(LogStore, watched)),
+      Layer.provide(Layer.succeed(TopicsSettings, { ...defaultTopicsSettings, pageMessagesMax: 10 })),
+    )
+    yield* Effect.gen(function* () {
+      const { publishAll, subscribe } = yield* Topics
+      yield* publishAll(Array.from({ length: 50 }, (_, i) => ({ topic: "a", payload: String(i) })))
+      const atChunks: Array<ReadonlyArray<number>> = []
+      const read = (filter: string, areLent: boolean) =>
+        subscribe(filter, { from: "start", areLent }).pipe(
+          Stream.take(50),
+          Stream.runForEachArray(() => Effect.sync(() => void atChunks.push([...released]))),
+        )
+      yield* read("#", false)
+      expect(released).toEqual([])
+      atChunks.length = 0
+      yield* read("a", true)
+      expect(atChunks).toEqual([[], [0], [0, 10], [0, 10, 20], [0, 10, 20, 30]])
+    }).pipe(Effect.provide(topics))
+  }).pipe(onMemory),
+)
+
 it.effect("ten subscribers that replay together cost the store little more than one", () =>
   Effect.gen(function* () {
     let reads = 0

@@ -90,6 +90,7 @@ export const make = ({
           messages: unpackMessages(page.messages),
           scannedTo: page.scannedTo,
           end: page.end,
+          release: () => void page.messages.payloads.bytes.transfer(0),
         })),
       head: (log) =>
         Effect.map(read<"head">({ operation: "head", log }), (head) =>

@@ -30,9 +30,42 @@ const filterKey = ({ origin, topics }: JournalFilter): string =>
 const pageKey = (after: number, filter: string, { bytes, rows }: PageLimit): string =>
   `${after} ${rows} ${bytes} ${filter}`
 
+/** A page that is on its way, or there, and how many have a share in it. */
+class SharedPage {
+  readonly reading: Fiber.Fiber<JournalPage, StorageFailed>
+  page: JournalPage | undefined
+  #shares = 0
+
+  constructor(reading: Fiber.Fiber<JournalPage, StorageFailed>) {
+    this.reading = reading
+  }
+
+  /** Takes a share, which is there before the page is: the page lasts until everybody has given theirs back. */
+  take(): void {
+    this.#shares += 1
+  }
+
+  giveBack(): void {
+    this.#shares -= 1
+    if (this.#shares === 0) this.page?.release?.()
+  }
+
+  /** The page for one who has a share in it. */
+  get forOne(): JournalPage {
+    const page = this.page!
+    if (page.release === undefined) return page
+    let isOurs = true
+    const release = (): void => {
+      if (isOurs) this.giveBack()
+      isOurs = false
+    }
+    return { messages: page.messages, scannedTo: page.scannedTo, end: page.end, release }
+  }
+}
+
 class SharedPages {
-  readonly #reading = new Map<string, Fiber.Fiber<JournalPage, StorageFailed>>()
-  readonly #pages = new Map<string, JournalPage>()
+  /** Those on their way, and those that are remembered, the oldest first. Being here is a share. */
+  readonly #pages = new Map<string, SharedPage>()
   /** Pages that were asked for lately, whether they are remembered or not. */
   readonly #asked = new Set<string>()
   /** Filters with pages that were asked for more than once, and how many pages were read since. */
@@ -53,33 +86,60 @@ class SharedPages {
       this.#wasAsked = true
       if (this.#asked.has(key)) this.#shared.set(ofFilter, 0)
       else remember(this.#asked, key)
-      const page = this.#pages.get(key)
-      if (page !== undefined) return Effect.succeed(page)
-      const reading = this.#reading.get(key)
-      if (reading !== undefined) return Fiber.join(reading)
-      // Whoever asks may leave, and the others still want it.
+      const shared = this.#pages.get(key)
+      if (shared !== undefined) {
+        shared.take()
+        return given(shared)
+      }
+      // Whoever asks first may leave, and others still want it.
       return Effect.flatMap(Effect.forkIn(read, scope, { startImmediately: true }), (fiber) => {
-        this.#reading.set(key, fiber)
-        fiber.addObserver((exit) => {
-          // Another one is there instead where the pages were let go meanwhile.
-          if (this.#reading.get(key) !== fiber) return
-          this.#reading.delete(key)
-          if (exit._tag === "Success" && this.#isShared(ofFilter)) this.#keep(key, exit.value)
-        })
-        return Fiber.join(fiber)
+        const shared = new SharedPage(fiber)
+        shared.take()
+        this.#add(key, ofFilter, shared)
+        return given(shared)
       })
     })
   }
 
+  #add(key: string, filter: string, shared: SharedPage): void {
+    shared.take()
+    this.#pages.set(key, shared)
+    shared.reading.addObserver((exit) => {
+      if (exit._tag === "Success") shared.page = exit.value
+      // Another one is there instead where all were let go meanwhile.
+      if (this.#pages.get(key) !== shared) return
+      // The journal's last page grows.
+      const isToStay = exit._tag === "Success" && exit.value.scannedTo < exit.value.end && this.#isShared(filter)
+      if (!isToStay) return this.#letGo(key, shared)
+      this.#letGoOldest()
+      this.#sweep ??= this.#sweepLater()
+    })
+  }
+
+  #letGo(key: string, shared: SharedPage): void {
+    this.#pages.delete(key)
+    shared.giveBack()
+  }
+
+  #letGoOldest(): void {
+    let remembered = 0
+    for (const { page } of this.#pages.values()) if (page !== undefined) remembered += 1
+    for (const [key, shared] of this.#pages) {
+      if (remembered <= pagesMax) return
+      if (shared.page === undefined) continue
+      this.#letGo(key, shared)
+      remembered -= 1
+    }
+  }
+
   /** Lets go of everything that was read so far, also where it is still on its way. */
-  readonly clear: Effect.Effect<void> = Effect.sync(() => {
-    this.#pages.clear()
-    this.#reading.clear()
-  })
+  letGoAll(): void {
+    for (const [key, shared] of this.#pages) this.#letGo(key, shared)
+  }
 
   close(): void {
     clearTimeout(this.#sweep)
-    this.#pages.clear()
+    this.letGoAll()
   }
 
   #isShared(filter: string): boolean {
@@ -90,26 +150,21 @@ class SharedPages {
     return true
   }
 
-  #keep(key: string, page: JournalPage): void {
-    // The last page grows.
-    if (page.scannedTo >= page.end) return
-    for (const oldest of this.#pages.keys()) {
-      if (this.#pages.size < pagesMax) break
-      this.#pages.delete(oldest)
-    }
-    this.#pages.set(key, page)
-    this.#sweep ??= this.#sweepLater()
-  }
-
   #sweepLater(): NodeJS.Timeout {
     this.#wasAsked = false
     return setTimeout(() => {
       this.#sweep = undefined
       if (this.#wasAsked) this.#sweep = this.#sweepLater()
-      else this.#pages.clear()
+      else this.letGoAll()
     }, lingerMillis).unref()
   }
 }
+
+/** The page to one who has taken a share in it. */
+const given = (shared: SharedPage): Effect.Effect<JournalPage, StorageFailed> =>
+  shared.page === undefined
+    ? Effect.map(Fiber.join(shared.reading), () => shared.forOne)
+    : Effect.succeed(shared.forOne)
 
 /** Adds to a set of bounded size. */
 const remember = (set: Set<string>, value: string): void => {
@@ -129,17 +184,18 @@ const share = (store: LogStore["Service"]): Effect.Effect<LogStore["Service"], n
       Effect.sync(() => new SharedPages()),
       (pages) => Effect.sync(() => pages.close()),
     )
+    const letGoAll = Effect.sync(() => pages.letGoAll())
     const { onReopened } = store
     if (onReopened !== undefined) {
       yield* Effect.acquireRelease(
-        Effect.sync(() => onReopened(() => pages.clear)),
+        Effect.sync(() => onReopened(() => letGoAll)),
         (remove) => Effect.sync(remove),
       )
     }
     return LogStore.of({
       ...store,
-      accept: (log, messages) => Effect.ensuring(store.accept(log, messages), pages.clear),
-      tombstone: (request) => Effect.ensuring(store.tombstone(request), pages.clear),
+      accept: (log, messages) => Effect.ensuring(store.accept(log, messages), letGoAll),
+      tombstone: (request) => Effect.ensuring(store.tombstone(request), letGoAll),
       readJournal: (after, filter, limit) =>
         isSeveral(filter)
           ? store.readJournal(after, filter, limit)

@@ -55,7 +55,7 @@ export const subscribe = (
     // What other nodes have written may be ahead of the feed.
     const end = Math.max(live.position, yield* sources.end)
     const start = yield* startOf(sources, filter, options.from ?? "end", end)
-    return Stream.fromPull(makePull(sources, filter, live, start, end, options.onLive, progress))
+    return Stream.fromPull(makePull(sources, filter, live, start, end, options, progress))
   }).pipe(Stream.unwrap, Stream.scoped)
 
 export const checkFilter = (
@@ -135,7 +135,7 @@ const makePull = Effect.fnUntraced(function* (
   live: FeedSubscription,
   start: Start,
   end: number,
-  onLive: Effect.Effect<void> | undefined,
+  { areLent = false, onLive }: SubscribeOptions,
   progress: Progress | undefined,
 ): Effect.fn.Return<Pull, never, Scope.Scope> {
   const { store, settings } = sources
@@ -145,6 +145,8 @@ const makePull = Effect.fnUntraced(function* (
   let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
   let toldLive = false
   let isWaiting = false
+  /** Sets free what was lent with the last chunk. */
+  let release: (() => void) | undefined
   if (progress !== undefined) {
     const idle = () => (isWaiting && !live.isBehind(state.nextSeq) ? sources.feed.position() : undefined)
     progress.idle = idle
@@ -178,6 +180,7 @@ const makePull = Effect.fnUntraced(function* (
     const page = yield* ahead === undefined ? readPage(state.position) : Fiber.join(ahead)
     ahead = undefined
     const messages = onPage(state, page)
+    if (areLent) ({ release } = page)
     if (isReplaying(state)) ahead = yield* Effect.forkIn(readPage(state.position), scope)
     return messages
   })
@@ -198,6 +201,8 @@ const makePull = Effect.fnUntraced(function* (
 
   return Effect.gen(function* () {
     while (true) {
+      release?.()
+      release = undefined
       const came = yield* isReplaying(state) ? replay() : follow()
       const messages = offsetMin === 1 ? came : came.filter((message) => message.offset >= offsetMin)
       if (isNonEmpty(messages)) {

@@ -86,8 +86,10 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
           },
         }),
       ])
-      const messages = topics.subscribe(request.filter, { origin, from, onLive: outlet.send([live]) })
-      yield* Stream.runForEachArray(messages, (chunk) => outlet.send(messageBatches("subscribe", chunk)))
+      const messages = topics.subscribe(request.filter, { origin, from, onLive: outlet.send([live]), areLent: true })
+      yield* Stream.runForEachArray(messages, (chunk) =>
+        Effect.andThen(outlet.send(messageBatches("subscribe", chunk)), outlet.encoded),
+      )
     }),
   )
 
