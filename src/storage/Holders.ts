@@ -8,7 +8,6 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { StorageFailed } from "../domain/errors.ts"
 import type { NodeId } from "../domain/NodeId.ts"
@@ -35,13 +34,13 @@ export class Holders extends Context.Service<
      */
     readonly hold: (held: Held, takeOver: boolean) => Effect.Effect<Hold | NodeId, StorageFailed, Scope.Scope>
 
-    /** The other node that holds it now, if one does. */
-    readonly holder: (held: Held) => Effect.Effect<Option.Option<NodeId>, StorageFailed>
+    /** What other nodes hold now, of one kind: its names, and the node of each. */
+    readonly elsewhere: (kind: Held["kind"]) => Effect.Effect<ReadonlyMap<string, NodeId>, StorageFailed>
   }
 >()("millrace/storage/Holders") {}
 
 /** Of a store that nobody else uses: everything can be held. */
 export const alone: Holders["Service"] = {
   hold: () => Effect.succeed({ lost: Effect.never }),
-  holder: () => Effect.succeedNone,
+  elsewhere: () => Effect.succeed(new Map()),
 }

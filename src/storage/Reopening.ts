@@ -241,7 +241,7 @@ const make = Effect.fnUntraced(function* (
     // What was held is lost when the store is closed, and may be held again when it is open.
     holders: {
       hold: (held, takeOver) => read("hold", ({ holders = alone }) => holders.hold(held, takeOver)),
-      holder: (held) => read("holder", ({ holders = alone }) => holders.holder(held)),
+      elsewhere: (kind) => read("elsewhere", ({ holders = alone }) => holders.elsewhere(kind)),
     },
   }
 })

@@ -5,7 +5,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import { equals, format, type NodeId } from "../../domain/NodeId.ts"
@@ -136,10 +135,16 @@ export class Sharing {
           ),
           (holding): Hold | NodeId => ("lost" in holding ? { lost: Deferred.await(holding.lost) } : holding),
         ),
-      holder: (held) =>
+      elsewhere: (kind) =>
         Effect.sync(() => {
-          const holder = this.#holderOf(heldKey(held))
-          return holder === undefined || equals(holder, node) ? Option.none() : Option.some(holder)
+          const found = new Map<string, NodeId>()
+          const prefix = heldKey({ kind, name: "" })
+          for (const key of this.#held.keys()) {
+            const holder = this.#holderOf(key)
+            const isOthers = holder !== undefined && !equals(holder, node)
+            if (isOthers && key.startsWith(prefix)) found.set(key.slice(prefix.length), holder)
+          }
+          return found
         }),
     }
   }

@@ -5,7 +5,6 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Semaphore from "effect/Semaphore"
 import type * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
@@ -32,12 +31,13 @@ const updateHold = "UPDATE millrace_holds SET node = ?, epoch = ?, since = now()
 const deleteHold = "DELETE FROM millrace_holds WHERE kind = ? AND name = ? AND node = ? AND epoch = ?"
 const tellTaken = "SELECT pg_notify(?, 'taken ' || ?::int)"
 /** The keys of an advisory lock are shown as they are without a sign. */
-const selectLiving = `SELECT h.node, n.tenant, n.line, n.device FROM millrace_holds h
+const selectLiving = `SELECT h.name, h.node, n.tenant, n.line, n.device FROM millrace_holds h
   JOIN millrace_nodes n ON n.node = h.node AND n.epoch = h.epoch
-  WHERE h.kind = ? AND h.name = ? AND EXISTS (
+  WHERE h.kind = ? AND EXISTS (
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND classid::bigint = ?::bigint & 4294967295 AND objid::bigint = n.node)`
+const selectHolder = `${selectLiving} AND h.name = ?`
 const selectMine = `SELECT h.kind, h.name FROM millrace_holds h
   JOIN unnest(?::text[], ?::text[]) AS own (kind, name) ON h.kind = own.kind AND h.name = own.name
   WHERE h.node = ? AND h.epoch = ?`
@@ -76,12 +76,15 @@ export const make = (
       }),
     )
 
+    const livingIn = ([, holder, tenant, line, device]: ReadonlyArray<unknown>): Living => ({
+      number: holder as number,
+      node: { tenant: tenant as string, line: line as string, device: device as string },
+    })
+
     const living = (session: Session, { kind, name }: Held): Effect.Effect<Living | undefined, SqlError> =>
-      Effect.map(session.values(selectLiving, [kind, name, lockClass]), ([row]) => {
-        if (row === undefined) return undefined
-        const [holder, tenant, line, device] = row as readonly [number, string, string, string]
-        return { number: holder, node: { tenant, line, device } }
-      })
+      Effect.map(session.values(selectHolder, [kind, lockClass, name]), ([row]) =>
+        row === undefined ? undefined : livingIn(row),
+      )
 
     /** Gives who holds it, if it is not us then. */
     const claim = (session: Session, held: Held, takeOver: boolean): Effect.Effect<NodeId | undefined, SqlError> =>
@@ -147,11 +150,16 @@ export const make = (
           Effect.map(Effect.acquireRelease(acquire(held, takeOver), release), (hold): Hold | NodeId =>
             "tenant" in hold ? hold : { lost: Deferred.await(hold.lost) },
           ),
-        holder: (held) =>
-          transaction.read("holder", (session) =>
-            Effect.map(living(session, held), (holder) =>
-              holder === undefined || holder.number === number ? Option.none() : Option.some(holder.node),
-            ),
+        elsewhere: (kind) =>
+          transaction.read("elsewhere", (session) =>
+            Effect.map(session.values(selectLiving, [kind, lockClass]), (rows) => {
+              const found = new Map<string, NodeId>()
+              for (const row of rows) {
+                const holder = livingIn(row)
+                if (holder.number !== number) found.set(row[0] as string, holder.node)
+              }
+              return found
+            }),
           ),
       },
       look: (session) =>

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import { makeHeaders } from "../../domain/Message.ts"
@@ -294,10 +293,11 @@ const holderTests = (options: StorageSuiteOptions): void => {
             Effect.gen(function* () {
               yield* hold(one!, queue)
               expect(yield* two!.holders.hold(queue, false)).toEqual(ownNode)
-              expect(yield* two!.holders.holder(queue)).toEqual(Option.some(ownNode))
-              expect(yield* one!.holders.holder(queue)).toEqual(Option.none())
               yield* hold(two!, { kind: "cursor", name: "work" })
               yield* hold(two!, { kind: "queue", name: "other" })
+              expect([...(yield* two!.holders.elsewhere("queue"))]).toEqual([["work", ownNode]])
+              expect([...(yield* one!.holders.elsewhere("queue"))]).toEqual([["other", otherNode]])
+              expect([...(yield* one!.holders.elsewhere("cursor"))]).toEqual([["work", otherNode]])
             }),
           )
           yield* hold(two!, queue)
@@ -329,7 +329,7 @@ const holderTests = (options: StorageSuiteOptions): void => {
           expect(yield* inTime("the loss of a hold", Fiber.join(again))).toEqual(otherNode)
           yield* hold(one!, queue, true)
           yield* inTime("the loss of a hold", second.lost)
-          expect(yield* two!.holders.holder(queue)).toEqual(Option.some(ownNode))
+          expect([...(yield* two!.holders.elsewhere("queue"))]).toEqual([["work", ownNode]])
         }),
       ),
     )

@@ -101,9 +101,6 @@ export interface CursorKeeper {
   readonly cursors: Effect.Effect<ReadonlyArray<StoredCursor & { readonly isHeld: boolean }>, StorageFailed>
 }
 
-/** Cursors whose holders among the nodes are asked for at the same time. */
-const askedAtOnce = 8
-
 const lost = (cursor: string, how: string): CursorLost =>
   new CursorLost({ cursor, message: `the cursor ${JSON.stringify(cursor)} ${how}` })
 
@@ -373,15 +370,13 @@ export const make = Effect.fnUntraced(function* (
       yield* loseElsewhere(name)
     }),
 
-    cursors: Effect.flatMap(Effect.andThen(settleAll, store.cursors), (cursors) =>
-      Effect.forEach(
-        cursors,
-        (cursor) =>
-          isLive(holds.get(cursor.name))
-            ? Effect.succeed({ ...cursor, isHeld: true })
-            : Effect.map(holders.holder(among(cursor.name)), (node) => ({ ...cursor, isHeld: node._tag === "Some" })),
-        { concurrency: askedAtOnce },
-      ),
-    ),
+    cursors: Effect.gen(function* () {
+      yield* settleAll
+      const elsewhere = yield* holders.elsewhere("cursor")
+      return (yield* store.cursors).map((cursor) => ({
+        ...cursor,
+        isHeld: isLive(holds.get(cursor.name)) || elsewhere.has(cursor.name),
+      }))
+    }),
   }
 })
