@@ -3,6 +3,7 @@
  * each test runs.
  */
 import { afterAll, describe, expect, it } from "@effect/vitest"
+import * as PgClient from "@effect/sql-pg/PgClient"
 import { Context, Effect, Layer } from "effect"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -58,6 +59,15 @@ describe("queues keep the laws (I6)", () => {
     120_000,
   )
   it.live(
+    "in SQLite over the client of an app",
+    () => {
+      const client = Layer.orDie(Sqlite.SqliteClient.layer({ filename: file().path }))
+      const stores = Sqlite.layerOver({ name: "the app's" }).pipe(Layer.provide(client))
+      return QueueLaws.fifo(worldOver(stores), { runs: runs / 20, stepsMax: 20 })
+    },
+    120_000,
+  )
+  it.live(
     "in LMDB",
     () => QueueLaws.fifo(worldOver(Lmdb.layerOnLoop(file())), { runs: runs / 5, stepsMax: 20 }),
     120_000,
@@ -76,6 +86,15 @@ describe.skipIf(skipsPostgres)("queues in PostgreSQL keep the laws (I6)", () => 
   it.live(
     "over connections of its own",
     () => QueueLaws.fifo(worldOver(Postgres.layer({ url: server().url("laws") })), { runs: runs / 25, stepsMax: 20 }),
+    120_000,
+  )
+  it.live(
+    "over connections of an app's client",
+    () => {
+      const client = Layer.orDie(PgClient.layer(server().connection))
+      const stores = Postgres.layerOver({ schema: "app" }).pipe(Layer.provide(client))
+      return QueueLaws.fifo(worldOver(stores), { runs: runs / 50, stepsMax: 20 })
+    },
     120_000,
   )
 })

@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Effect, Layer } from "effect"
 import * as Lmdb from "../../src/storage/lmdb/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Postgres from "../../src/storage/postgres/index.ts"
@@ -51,6 +52,15 @@ describe("named cursors keep their laws", () => {
     120_000,
   )
   it.live(
+    "in SQLite over the client of an app",
+    () => {
+      const client = Layer.orDie(Sqlite.SqliteClient.layer({ filename: file().path }))
+      const world = inProcess(Sqlite.layerOver({ name: "the app's" }).pipe(Layer.provide(client)))
+      return namedCursors(() => world, { runs: runs / 15 })
+    },
+    120_000,
+  )
+  it.live(
     "in LMDB",
     () => {
       const world = inProcess(Lmdb.layerOnLoop(file()))
@@ -89,6 +99,15 @@ describe.skipIf(skipsPostgres)("named cursors in PostgreSQL keep their laws", ()
     () => {
       const world = inProcess(Postgres.layer({ url: server().url("laws") }))
       return namedCursors(() => world, { runs: runs / 15 })
+    },
+    120_000,
+  )
+  it.live(
+    "over connections of an app's client",
+    () => {
+      const client = Layer.orDie(PgClient.layer(server().connection))
+      const world = inProcess(Postgres.layerOver({ schema: "app" }).pipe(Layer.provide(client)))
+      return namedCursors(() => world, { runs: runs / 30 })
     },
     120_000,
   )

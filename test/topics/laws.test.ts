@@ -54,6 +54,16 @@ describe("topics keep the laws (I2, I3, I4, I7, I8)", () => {
     120_000,
   )
 
+  it.live(
+    "in SQLite over the client of an app",
+    () => {
+      const client = Layer.orDie(Sqlite.SqliteClient.layer({ filename: file().path }))
+      const store = Sqlite.layerOver({ name: "the app's" }).pipe(Layer.provide(client))
+      return Laws.ordering(worldOver(store), { runs: runs / 50 })
+    },
+    120_000,
+  )
+
   it.live("in LMDB", () => Laws.ordering(worldOver(Lmdb.layerOnLoop(file())), { runs: runs / 5 }), 120_000)
   it.live(
     "in LMDB in a thread of its own",

@@ -1,6 +1,6 @@
 /**
  * Logs, queues and cursors in a SQLite file: `layer` provides their stores, which work in threads of their own, one that writes
- * and one that reads; `layerOnLoop` works on the calling thread.
+ * and one that reads; `layerOnLoop` works on the calling thread, and `layerOver` over the client that an app has already.
  *
  * After an I/O error a store writes no more, and opens itself again (`storage/Reopening`).
  *
@@ -16,6 +16,7 @@ import { backend } from "./preload.ts"
 import * as SqliteStores from "./SqliteStores.ts"
 
 export type { SqliteOptions } from "./SqliteStores.ts"
+export { layerOver, type SqlStoreOptions } from "./overClient.ts"
 export { preload } from "./preload.ts"
 export type { BackupOptions } from "./backup.ts"
 export { backup, examine, layerMaintenance } from "./maintenance.ts"

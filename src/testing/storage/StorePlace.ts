@@ -25,6 +25,8 @@ export interface StorageSuiteOptions {
   readonly makePlace: Effect.Effect<StorePlace, never, Scope.Scope>
   /** Whether the data outlives a store that is closed, by default true. Where it does not, nothing is opened twice. */
   readonly keepsData?: boolean | undefined
+  /** Whether the store itself sees to it that it is open once, by default true. Over an app's own client the app does. */
+  readonly isHeld?: boolean | undefined
   /** Whether several nodes may have stores on the same data at the same time. */
   readonly isShared?: boolean | undefined
   /** Random programs to compare with the model, by default 50. */

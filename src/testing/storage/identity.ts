@@ -9,6 +9,11 @@ import type { StorageSuiteOptions } from "./StorePlace.ts"
 import { draft, otherNode, ownNode } from "./fixtures.ts"
 import { opened, withPlace } from "./withStore.ts"
 
+/** Registers a test that opens a store again, unless nobody is kept from opening it twice. */
+const itOfHolder: typeof itReopens = (options, name, test) => {
+  if (options.isHeld !== false) itReopens(options, name, test)
+}
+
 /** Registers a test that opens a store again, unless any node may. */
 const itOfOneNode: typeof itReopens = (options, name, test) => {
   if (options.isShared !== true) itReopens(options, name, test)
@@ -66,7 +71,7 @@ export const identityTests = (options: StorageSuiteOptions): void => {
       ),
     )
 
-    itReopens(options, "is held by one at a time", () =>
+    itOfHolder(options, "is held by one at a time", () =>
       withPlace(options, (place) =>
         Effect.gen(function* () {
           yield* opened(place, (store) =>
