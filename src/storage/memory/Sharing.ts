@@ -7,6 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import { StorageFailed } from "../../domain/errors.ts"
 import { equals, format, type NodeId } from "../../domain/NodeId.ts"
 import type { Held, Hold, Holders } from "../Holders.ts"
 import { queuesAddedTo } from "../QueueStore.ts"
@@ -111,7 +112,7 @@ export class Sharing {
           onEnqueued: (listener) => listenTo(listeners.enqueued, listener),
         },
         cursors,
-        holders: this.#holders(node),
+        holders: this.#holders(node, listeners),
       }
     })
   }
@@ -125,12 +126,16 @@ export class Sharing {
     }
   }
 
-  #holders(node: NodeId): Holders["Service"] {
+  #holders(node: NodeId, listeners: Listeners): Holders["Service"] {
     return {
       hold: (held, takeOver) =>
         Effect.map(
           Effect.acquireRelease(
-            Effect.sync(() => this.#hold(node, heldKey(held), takeOver)),
+            Effect.suspend(() =>
+              this.#nodes.has(listeners)
+                ? Effect.succeed(this.#hold(node, heldKey(held), takeOver))
+                : Effect.fail(new StorageFailed({ operation: "hold", message: "the store is closed" })),
+            ),
             (holding) => Effect.sync(() => this.#release(heldKey(held), holding)),
           ),
           (holding): Hold | NodeId => ("lost" in holding ? { lost: Deferred.await(holding.lost) } : holding),

@@ -337,8 +337,10 @@ const holderTests = (options: StorageSuiteOptions): void => {
     it.live("is nobody whose store is closed", () =>
       withNodes(options, 2, (one, two) =>
         Effect.gen(function* () {
-          yield* hold(one!, queue)
+          const { lost } = yield* hold(one!, queue)
           yield* one!.close
+          yield* inTime("the loss of a hold", lost)
+          expect(yield* Effect.flip(one!.holders.hold(queue, true))).toMatchObject({ _tag: "StorageFailed" })
           yield* hold(two!, queue)
         }),
       ),
