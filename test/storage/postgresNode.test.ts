@@ -210,6 +210,35 @@ describe.skipIf(skipsPostgres)("a PostgreSQL server", () => {
     ),
   )
 
+  it.live("whose transactions see an old state by default keeps the order, over an app's client also", () =>
+    having(
+      "default_transaction_isolation",
+      "serializable",
+      Effect.gen(function* () {
+        const client = Layer.orDie(PgClient.layer({ ...server().connection, maxConnections: 4 }))
+        const stores = yield* Effect.forEach(["a", "b", "c"], (device) =>
+          Effect.map(
+            Layer.build(
+              Layer.fresh(
+                layerOver({ schema: "serializable", node: { ...ownNode, device } }).pipe(
+                  Layer.provide(Layer.fresh(client)),
+                ),
+              ),
+            ),
+            (services) => Context.get(services, LogStore),
+          ),
+        )
+        yield* Effect.forEach(
+          stores,
+          (store) => Effect.forEach(Array.from({ length: 10 }), () => store.append([[draft("t", "1")]])),
+          { concurrency: "unbounded" },
+        )
+        const { messages } = yield* stores[0]!.readJournal(0, all, unlimited)
+        expect(messages.map(({ position }) => position)).toEqual(Array.from({ length: 30 }, (_, i) => i + 1))
+      }).pipe(Effect.scoped),
+    ),
+  )
+
   it.live("that is read only is refused", () =>
     having(
       "default_transaction_read_only",

@@ -59,7 +59,7 @@ export const open = (
     const durability = yield* SqlStores.checkDurability(client, dialect, options)
     const lockClass = lockClassOf(schema)
     const { incarnation, node, number } = yield* inSession((session) =>
-      inTransaction(session, prepare(session, dialect, schema, lockClass, options)),
+      inTransaction(session, dialect, prepare(session, dialect, schema, lockClass, options)),
     )
     const identity = { lockClass, number }
     const held = yield* becomeAlone(openLine, dialect, identity, node, options)
@@ -73,6 +73,7 @@ export const open = (
         checkEnds(session, name),
         inTransaction(
           session,
+          dialect,
           Effect.gen(function* () {
             const epoch = yield* takeEpoch(session, number)
             const place = yield* lockJournal(session)
@@ -134,10 +135,14 @@ const added = <A>(set: Set<A>, one: A): (() => void) => {
 }
 
 /** Runs a body in a transaction; rolled back where it fails. */
-const inTransaction = <A, E>(session: Session, body: Effect.Effect<A, E>): Effect.Effect<A, E | SqlError> =>
+const inTransaction = <A, E>(
+  session: Session,
+  { begin }: Dialect,
+  body: Effect.Effect<A, E>,
+): Effect.Effect<A, E | SqlError> =>
   Effect.uninterruptible(
     Effect.gen(function* () {
-      yield* session.run("BEGIN", [])
+      yield* session.run(begin, [])
       const result = yield* Effect.onError(body, () => Effect.ignore(session.run("ROLLBACK", [])))
       yield* session.run("COMMIT", [])
       return result

@@ -48,7 +48,7 @@ export const serverOf = ({ schema, url }: PostgresOptions): Effect.Effect<Server
       connection: {
         url,
         applicationName,
-        startupParameters: { lock_timeout: lockTimeout },
+        startupParameters: { lock_timeout: lockTimeout, default_transaction_isolation: "read committed" },
         maxMessageSize,
         // A server that is gone without a word is noticed within half a minute.
         keepAlive: "10 seconds",

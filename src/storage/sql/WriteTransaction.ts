@@ -147,7 +147,7 @@ export class WriteTransaction {
     const write = this.attempt<A, never>(operation, "adds", (session) =>
       Effect.flatMap(plan(session), ({ committed, value, write }) =>
         Effect.flatMap(
-          Effect.catch(write.flush(session), (error) => Effect.fail(this.failureAtOnce(operation, error))),
+          Effect.catch(write.flush(session), (error) => this.failedAtOnce(operation, error)),
           (isWritten) => {
             if (!isWritten) return this.run(operation, session, locked)
             committed()
@@ -214,9 +214,10 @@ export class WriteTransaction {
   private readonly isTransient = (error: unknown): boolean =>
     this.why === undefined && isSqlError(error) && this.dialect.isTransient(error)
 
-  /** The failure of a statement that is a transaction by itself. */
-  private failureAtOnce(operation: string, error: SqlError): SqlError | OutcomeUnknown {
-    return this.dialect.failureKind(error, "at once") === "unknown" ? this.unknown(operation, error) : error
+  /** What the failure of a statement that is a transaction by itself means: it may only have to be made in another way. */
+  private failedAtOnce(operation: string, error: SqlError): Effect.Effect<false, SqlError | OutcomeUnknown> {
+    if (this.dialect.failureKind(error, "at once") === "unknown") return Effect.fail(this.unknown(operation, error))
+    return this.isTransient(error) ? Effect.succeed(false) : Effect.fail(error)
   }
 
   /** Another process is this node now. */

@@ -79,7 +79,8 @@ const selectUnusable = `SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oi
 export const postgresDialect = (schema: string): Dialect => ({
   name: "postgres",
   migrations: postgresTables,
-  begin: "BEGIN",
+  // Whatever is the default there: what is locked is to be seen as it is then.
+  begin: "BEGIN ISOLATION LEVEL READ COMMITTED",
   beginReading: "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
   text: textIn(schema),
   value: toNumber,
