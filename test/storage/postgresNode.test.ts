@@ -9,10 +9,15 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Reactivity from "effect/reactivity/Reactivity"
+import type * as Scope from "effect/Scope"
 import { SqlClient } from "effect/sql/SqlClient"
+import type { StoreUnusable } from "../../src/domain/errors.ts"
+import { makeHeaders } from "../../src/domain/Message.ts"
 import type { NodeId } from "../../src/domain/NodeId.ts"
+import { packItems } from "../../src/storage/ItemBlock.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { layer, layerOver, type PostgresOptions } from "../../src/storage/postgres/index.ts"
+import { fromContext, type Stores } from "../../src/storage/Stores.ts"
 import { draft, otherNode, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 
@@ -22,6 +27,9 @@ const all = { topics: "#", origin: undefined }
 const opened = (options: PostgresOptions) =>
   Effect.map(Layer.build(Layer.fresh(layer(options))), (services) => Context.get(services, LogStore))
 
+const openedStores = (options: PostgresOptions): Effect.Effect<Stores, StoreUnusable, Scope.Scope> =>
+  Effect.map(Layer.build(Layer.fresh(layer(options))), fromContext)
+
 /** Waits until something holds. */
 const until = (what: Effect.Effect<boolean>): Effect.Effect<void> =>
   Effect.flatMap(what, (holds) => (holds ? Effect.void : Effect.andThen(Effect.sleep(10), until(what))))
@@ -29,24 +37,64 @@ const until = (what: Effect.Effect<boolean>): Effect.Effect<void> =>
 describe.skipIf(skipsPostgres)("a node in PostgreSQL", () => {
   const server = sharedServer()
 
-  it.live("is fenced when another process became it, and stays stopped", () =>
+  /** A store that another process has replaced as the node, meanwhile unable to come back, and the store that has. */
+  const replaced = (schema: string) =>
     Effect.gen(function* () {
       const { query, terminate, port } = server()
-      yield* query("CREATE ROLE worn SUPERUSER LOGIN PASSWORD 'worn'")
-      const worn = Redacted.make(`postgres://worn:worn@127.0.0.1:${port}/postgres?schema=fenced`)
-      const before = yield* opened({ url: worn, node: ownNode })
-      yield* before.append([[draft("t", "1")]])
+      const role = `worn_${schema}`
+      yield* query(`CREATE ROLE ${role} SUPERUSER LOGIN PASSWORD 'worn'`)
+      const url = Redacted.make(`postgres://${role}:worn@127.0.0.1:${port}/postgres?schema=${schema}`)
+      const before = yield* openedStores({ url, node: ownNode })
+      yield* before.logs.append([[draft("t", "1")]])
       // Its lock goes with its connection, and it cannot come back for it; its other connections stay.
-      yield* query("ALTER ROLE worn NOLOGIN")
-      yield* terminate("usename = 'worn' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')")
-      const after = yield* opened({ url: server().url("fenced"), node: ownNode })
-      const refused = yield* Effect.flip(before.append([[draft("t", "of the old one")]]))
-      expect(refused).toMatchObject({ _tag: "StorageFailed" })
-      expect(refused.message).toContain("another process has become the node")
-      expect((yield* after.append([[draft("t", "2")]])).offsets).toEqual([2])
+      yield* query(`ALTER ROLE ${role} NOLOGIN`)
+      yield* terminate(`usename = '${role}' AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`)
+      const after = yield* openedStores({ url: server().url(schema), node: ownNode })
+      return { before, after, letBack: query(`ALTER ROLE ${role} LOGIN`) }
+    })
+
+  const items = packItems([
+    {
+      id: "1",
+      topic: "work",
+      source: ownNode,
+      target: undefined,
+      createdAt: 1000,
+      death: undefined,
+      headers: makeHeaders(undefined),
+      payload: Buffer.from("1"),
+    },
+  ])
+  const writes: Readonly<Record<string, (stores: Stores) => Effect.Effect<unknown, { readonly message: string }>>> = {
+    publish: ({ logs }) => logs.append([[draft("t", "of the old one")]]),
+    deletion: ({ logs }) =>
+      logs.tombstone({ log: { topic: "t", origin: ownNode }, from: 1, to: 1, marker: { id: "m", createdAt: 1 } }),
+    enqueue: ({ queues }) => queues.apply([{ type: "enqueue", queue: "work", blocks: items }]),
+    "claim of a cursor": ({ cursors }) => cursors.claim({ name: "mail", filter: all, position: 0, at: 1000 }),
+  }
+  for (const [i, [what, write]] of Object.entries(writes).entries()) {
+    it.live(`that was replaced is fenced at its next ${what}`, () =>
+      Effect.gen(function* () {
+        const { after, before } = yield* replaced(`fenced_${i}`)
+        const refused = yield* Effect.flip(write(before))
+        expect(refused).toMatchObject({ _tag: "StorageFailed" })
+        expect(refused.message).toContain("another process has become the node")
+        expect(yield* after.logs.end).toBe(1)
+        expect(yield* after.queues.queues).toEqual([])
+        expect(yield* after.cursors.cursors).toEqual([])
+      }),
+    )
+  }
+
+  it.live("that was replaced stays stopped", () =>
+    Effect.gen(function* () {
+      const { after, before: stores, letBack } = yield* replaced("stopped")
+      const { logs: before } = stores
+      yield* Effect.flip(before.append([[draft("t", "of the old one")]]))
+      expect((yield* after.logs.append([[draft("t", "2")]])).offsets).toEqual([2])
 
       // Also when it could come back, the node is held.
-      yield* query("ALTER ROLE worn LOGIN")
+      yield* letBack
       yield* until(
         Effect.match(before.append([[draft("t", "of the old one")]]), {
           onSuccess: () => false,
@@ -54,7 +102,7 @@ describe.skipIf(skipsPostgres)("a node in PostgreSQL", () => {
         }),
       )
       expect((yield* Effect.flip(before.check)).message).toContain("in use by another process as the node")
-      const { messages } = yield* after.readJournal(0, all, unlimited)
+      const { messages } = yield* after.logs.readJournal(0, all, unlimited)
       expect(messages.map(({ payload }) => Buffer.from(payload).toString())).toEqual(["1", "2"])
     }),
   )
