@@ -1,10 +1,12 @@
 /**
  * Eight nodes on one PostgreSQL, whose connections are cut, whose server is restarted, and who are told nothing: nothing is
- * missed, nothing comes twice, every node has the same journal, and what is published is soon everywhere again.
+ * missed, nothing comes twice, every node has the same journal, and what is published is soon everywhere again. A named
+ * cursor goes from node to node meanwhile.
  */
 import * as PgConnection from "@effect/sql-pg/PgConnection"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Queue, References } from "effect"
+import type { Message } from "../../src/domain/Message.ts"
 import type { NodeId } from "../../src/domain/NodeId.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import * as Postgres from "../../src/storage/postgres/index.ts"
@@ -86,6 +88,40 @@ describe.skipIf(skipsPostgres)("eight nodes on one PostgreSQL", () => {
         Effect.provideService(References.MinimumLogLevel, "None"),
       ),
     120_000,
+  )
+
+  it.live(
+    "hand a named cursor on, and skip nothing, where connections are cut and the server is restarted",
+    () =>
+      Effect.gen(function* () {
+        const { start, stop, terminate } = server()
+        const nodes = yield* Cluster.open(8, stores("cursors"))
+        const load = new Cluster.Load(nodes)
+        const handled: Array<number> = []
+        const handle = ({ position }: Message) => Effect.sync(() => handled.push(position))
+        // It is consumed at one node after the other, whoever had it before.
+        const turn = ({ topics }: Cluster.ClusterNode) =>
+          topics
+            .consume("mail", "#", handle, { takeOver: true })
+            .pipe(Effect.timeoutOption(200), Effect.ignore, Effect.andThen(Effect.sleep(5)))
+        const consuming = yield* Effect.forkChild(Effect.forever(Effect.forEach(nodes, turn, { discard: true })))
+        const publishing = yield* Effect.forkChild(load.publishing)
+        const until = (messages: number) =>
+          Effect.repeat(Effect.sleep(5), { until: () => new Set(handled).size >= messages })
+        yield* until(50)
+        expect(yield* terminate()).toBeGreaterThan(0)
+        yield* until(100)
+        yield* stop
+        yield* start
+        yield* until(150)
+        load.stop()
+        yield* Fiber.join(publishing)
+        const { position } = yield* nodes[0]!.topics.cursor
+        yield* until(position)
+        yield* Fiber.interrupt(consuming)
+        expect([...new Set(handled)]).toEqual(Array.from({ length: position }, (_, i) => i + 1))
+      }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "None")),
+    60_000,
   )
 
   /** A node that is told by a connection of its own, which is not made again, and never looks. */
