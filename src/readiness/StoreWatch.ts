@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import type { OutcomeUnknown, StorageFailed } from "../domain/errors.ts"
-import { failureOf } from "../storage/failure.ts"
+import { failureOf } from "../storage/parts/failure.ts"
 import { fromContext, type StoreServices, toContext } from "../storage/Stores.ts"
 import type { Trouble } from "./verdict.ts"
 

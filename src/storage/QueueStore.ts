@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { StorageFailed, WriteFailure } from "../domain/errors.ts"
 import { deadQueueOf } from "../domain/QueueItem.ts"
-import type { ItemBlock, StoredItemBlock } from "./ItemBlock.ts"
+import type { ItemBlock, StoredItemBlock } from "./parts/ItemBlock.ts"
 import type { PageLimit } from "./LogStore.ts"
 
 export type QueueOperation =

@@ -22,7 +22,7 @@ const parts = floors.flat()
 const floorOf = (part: string): number => floors.findIndex((row) => row.includes(part))
 
 /** Folders of `storage` that any backend may build on; every other folder there is a backend. */
-const sharedByBackends = new Set(["sql", "worker", "examination"])
+const sharedByBackends = new Set(["parts", "sql", "worker", "examination"])
 
 /** Packages that a part may use; a part that is not named here may use any. */
 const packagesOf: Readonly<Record<string, RegExp>> = {
@@ -59,7 +59,8 @@ const betweenParts = (from: string, to: string): string | undefined => {
 const withinStorage = (from: string, to: string): string | undefined => {
   const source = storageFolder(from)
   const target = storageFolder(to)
-  if (target === undefined || target === source) return undefined
+  // What every store is made of is below all, the contracts too.
+  if (target === undefined || target === source || target === "parts") return undefined
   if (source === undefined) return `a contract knows no backend, and ${target} is below it`
   if (!sharedByBackends.has(target)) return `${target} is a backend of its own`
   // The checks of an examination are below all.

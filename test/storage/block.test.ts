@@ -11,7 +11,7 @@ import {
   DamagedBlock,
   encodeBlock,
   encodeBlocks,
-} from "../../src/storage/Block.ts"
+} from "../../src/storage/parts/Block.ts"
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("", "\0", "ü€😀", "__proto__"))
 const time = fc.oneof(fc.constant(1_700_000_000_000), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }))

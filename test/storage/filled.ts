@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { noHeaders, noPayload } from "../../src/domain/Message.ts"
 import { CursorStore } from "../../src/storage/CursorStore.ts"
-import { type ItemContent, packItems } from "../../src/storage/ItemBlock.ts"
+import { type ItemContent, packItems } from "../../src/storage/parts/ItemBlock.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { type QueueOperation, QueueStore } from "../../src/storage/QueueStore.ts"
 import { draft, otherNode, ownNode, replica } from "../../src/testing/storage/fixtures.ts"

@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
 import { makeHeaders } from "../../src/domain/Message.ts"
-import { DamagedBlock } from "../../src/storage/Block.ts"
-import { type ItemContent, ItemBlockReader, packItems } from "../../src/storage/ItemBlock.ts"
+import { DamagedBlock } from "../../src/storage/parts/Block.ts"
+import { type ItemContent, ItemBlockReader, packItems } from "../../src/storage/parts/ItemBlock.ts"
 
 const node = fc.constantFrom(
   { tenant: "t", line: "l", device: "d" },

@@ -1,7 +1,7 @@
 /** Sets of offsets as ranges. */
 import { describe, expect, it } from "@effect/vitest"
 import * as fc from "fast-check"
-import { add, contains, covers, type OffsetRange } from "../../src/storage/OffsetRanges.ts"
+import { add, contains, covers, type OffsetRange } from "../../src/storage/parts/OffsetRanges.ts"
 
 const range = fc
   .tuple(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 0, max: 6 }))

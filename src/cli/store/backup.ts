@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { writeBackup } from "../../storage/BackupFile.ts"
+import { writeBackup } from "../../storage/parts/BackupFile.ts"
 import { Maintenance } from "../../storage/Maintenance.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"

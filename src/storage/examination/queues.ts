@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Result from "effect/Result"
 import { queueProblem } from "../../domain/QueueItem.ts"
-import { ItemBlockReader } from "../ItemBlock.ts"
+import { ItemBlockReader } from "../parts/ItemBlock.ts"
 import { isCount, rowsMax, runsOf } from "./runs.ts"
 import type { Report } from "./Report.ts"
 import type { ReadFailure, Source } from "./Source.ts"

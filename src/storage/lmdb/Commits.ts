@@ -9,7 +9,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { OutcomeUnknown, StorageFailed, StorageFull, type WriteFailure } from "../../domain/errors.ts"
-import { DamagedBlock } from "../Block.ts"
+import { DamagedBlock } from "../parts/Block.ts"
 import type { Environment } from "./Environment.ts"
 import type { Space } from "./Space.ts"
 

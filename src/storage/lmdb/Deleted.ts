@@ -2,7 +2,7 @@
  * The table of deleted ranges: what logs remember of their deletions, for messages still to come. Ranges of a log neither
  * overlap nor touch.
  */
-import { add as addTo, covers, type OffsetRange } from "../OffsetRanges.ts"
+import { add as addTo, covers, type OffsetRange } from "../parts/OffsetRanges.ts"
 import type { Tables } from "./Environment.ts"
 import { long, place, readLong, readPlace } from "./Layout.ts"
 

@@ -2,12 +2,12 @@
  * The journal's tables: reading blocks from them, and writing what was planned.
  */
 import { noHeaders, noPayload } from "../../domain/Message.ts"
-import type { StoredContent } from "../AcceptPlan.ts"
-import { type Block, DamagedBlock, encodeBlock } from "../Block.ts"
-import { contentDigest } from "../Content.ts"
-import type { JournalBlocks } from "../JournalBlocks.ts"
-import type { OffsetRange } from "../OffsetRanges.ts"
-import { openBlock } from "../PageBuilder.ts"
+import type { StoredContent } from "../parts/AcceptPlan.ts"
+import { type Block, DamagedBlock, encodeBlock } from "../parts/Block.ts"
+import { contentDigest } from "../parts/Content.ts"
+import type { JournalBlocks } from "../parts/JournalBlocks.ts"
+import type { OffsetRange } from "../parts/OffsetRanges.ts"
+import { openBlock } from "../parts/PageBuilder.ts"
 import type { Tables } from "./Environment.ts"
 import * as Keys from "./Keys.ts"
 import {
@@ -24,7 +24,7 @@ import {
   short,
   type StoredBlock,
 } from "./Layout.ts"
-import type { KnownLogs } from "../KnownLogs.ts"
+import type { KnownLogs } from "../parts/KnownLogs.ts"
 
 /** In the table `meta`. */
 const endKey = Buffer.from("last_position")

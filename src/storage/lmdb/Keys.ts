@@ -2,7 +2,7 @@
  * The tables of keys that make appends repeatable. A key's entry is at its message's position, so the oldest entries are
  * the first rows; the tables are bounded by dropping from that end, in the commit that adds.
  */
-import type { AppendPlan, KeyedMessage } from "../AppendPlan.ts"
+import type { AppendPlan, KeyedMessage } from "../parts/AppendPlan.ts"
 import type { Tables } from "./Environment.ts"
 import type { Located } from "./Journal.ts"
 import { type KeyEntry, keyNameKey, keyValue, long, readKey, readLong } from "./Layout.ts"

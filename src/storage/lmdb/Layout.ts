@@ -21,10 +21,10 @@
 import { hash } from "node:crypto"
 import type { LogId } from "../../domain/LogId.ts"
 import type { StoredCursor } from "../CursorStore.ts"
-import type { StoredItemBlock } from "../ItemBlock.ts"
-import type { LogRow } from "../KnownLogs.ts"
-import type { QueueEnds } from "../QueuePlan.ts"
-import type { BlockPosition } from "../PageBuilder.ts"
+import type { StoredItemBlock } from "../parts/ItemBlock.ts"
+import type { LogRow } from "../parts/KnownLogs.ts"
+import type { QueueEnds } from "../parts/QueuePlan.ts"
+import type { BlockPosition } from "../parts/PageBuilder.ts"
 
 /** The tables by name. */
 export const tableNames = [

@@ -9,13 +9,13 @@ import { type OffsetConflict, type OffsetGap, StorageFailed, StorageFull } from 
 import type { LogId } from "../../domain/LogId.ts"
 import { type Message, noHeaders } from "../../domain/Message.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
-import { planAccept } from "../AcceptPlan.ts"
-import { planAppend } from "../AppendPlan.ts"
-import type { Identity } from "../Identity.ts"
-import { JournalBlocks, type JournalState } from "../JournalBlocks.ts"
-import { LogPlaces } from "../LogPlaces.ts"
-import { sortHeads } from "../LogSelection.ts"
-import { LogSelector } from "../LogSelector.ts"
+import { planAccept } from "../parts/AcceptPlan.ts"
+import { planAppend } from "../parts/AppendPlan.ts"
+import type { Identity } from "../parts/Identity.ts"
+import { JournalBlocks, type JournalState } from "../parts/JournalBlocks.ts"
+import { LogPlaces } from "../parts/LogPlaces.ts"
+import { sortHeads } from "../parts/LogSelection.ts"
+import { LogSelector } from "../parts/LogSelector.ts"
 import type {
   AcceptResult,
   AppendResult,
@@ -29,7 +29,7 @@ import type {
   TombstoneRequest,
   TombstoneResult,
 } from "../LogStore.ts"
-import { contains } from "../OffsetRanges.ts"
+import { contains } from "../parts/OffsetRanges.ts"
 import type { Commits, Refused, Written } from "./Commits.ts"
 import * as Deleted from "./Deleted.ts"
 import type { Tables } from "./Environment.ts"

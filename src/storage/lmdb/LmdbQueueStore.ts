@@ -4,12 +4,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { WriteFailure } from "../../domain/errors.ts"
-import { DamagedBlock } from "../Block.ts"
-import { ItemBlockReader, type StoredItemBlock } from "../ItemBlock.ts"
-import type { KnownQueues } from "../KnownQueues.ts"
+import { DamagedBlock } from "../parts/Block.ts"
+import { ItemBlockReader, type StoredItemBlock } from "../parts/ItemBlock.ts"
+import type { KnownQueues } from "../parts/KnownQueues.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { arrivingBlocks, type ItemPlace, newQueue, planQueues } from "../QueuePlan.ts"
-import { blocksWanted } from "../queuePage.ts"
+import { arrivingBlocks, type ItemPlace, newQueue, planQueues } from "../parts/QueuePlan.ts"
+import { blocksWanted } from "../parts/queuePage.ts"
 import {
   type QueueOperation,
   type QueuePage,

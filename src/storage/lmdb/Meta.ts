@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto"
 import * as Option from "effect/Option"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { backupState, damaged, decodeNode, encodeNode, type Identity, newer, resolveNode } from "../Identity.ts"
+import { backupState, damaged, decodeNode, encodeNode, type Identity, newer, resolveNode } from "../parts/Identity.ts"
 import type { Tables } from "./Environment.ts"
 import { formatVersion } from "./Layout.ts"
 

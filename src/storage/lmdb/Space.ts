@@ -8,7 +8,7 @@
  */
 import { statfsSync } from "node:fs"
 import { dirname } from "node:path"
-import type { Reserve } from "../Reserve.ts"
+import type { Reserve } from "../parts/Reserve.ts"
 import type { Usage } from "./Environment.ts"
 
 const mebibyte = 1024 * 1024

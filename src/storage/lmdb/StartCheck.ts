@@ -5,7 +5,7 @@
  * It takes a look-up a log and queue, whatever the store holds. All that is stored is looked at by an examination.
  */
 import * as LogId from "../../domain/LogId.ts"
-import type { KnownLogs } from "../KnownLogs.ts"
+import type { KnownLogs } from "../parts/KnownLogs.ts"
 import type { Tables } from "./Environment.ts"
 import { firstName, long, place, readBlockKey, readItemsKey, readPlace, readQueue } from "./Layout.ts"
 

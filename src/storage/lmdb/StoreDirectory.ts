@@ -18,8 +18,8 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { StoreUnusable } from "../../domain/errors.ts"
-import { damaged } from "../Identity.ts"
-import { holdLock, notWritable } from "../StoreLock.ts"
+import { damaged } from "../parts/Identity.ts"
+import { holdLock, notWritable } from "../parts/StoreLock.ts"
 
 const dataName = "data.mdb"
 

@@ -12,9 +12,9 @@ import { type LogHead, type LogId, key as logKey } from "../../domain/LogId.ts"
 import { contentBytes, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import { key as nodeKey, type NodeId } from "../../domain/NodeId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
-import { planAccept } from "../AcceptPlan.ts"
-import { type KeyedMessage, planAppend } from "../AppendPlan.ts"
-import { contentDigest } from "../Content.ts"
+import { planAccept } from "../parts/AcceptPlan.ts"
+import { type KeyedMessage, planAppend } from "../parts/AppendPlan.ts"
+import { contentDigest } from "../parts/Content.ts"
 import type {
   AcceptResult,
   AppendResult,
@@ -27,8 +27,8 @@ import type {
   TombstoneRequest,
   TombstoneResult,
 } from "../LogStore.ts"
-import { type JournalFilters, logMatcher, sortHeads } from "../LogSelection.ts"
-import { add, contains } from "../OffsetRanges.ts"
+import { type JournalFilters, logMatcher, sortHeads } from "../parts/LogSelection.ts"
+import { add, contains } from "../parts/OffsetRanges.ts"
 import { type MemoryDisk, type MemoryLog, messageAt, openLog } from "./MemoryDisk.ts"
 
 /** Messages that one page looks at, at most. */

@@ -3,10 +3,10 @@
  * is one synchronous step.
  */
 import * as Effect from "effect/Effect"
-import { ItemBlockReader } from "../ItemBlock.ts"
+import { ItemBlockReader } from "../parts/ItemBlock.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { arrivingBlocks, type ItemPlace, newQueue, planQueues } from "../QueuePlan.ts"
-import { blocksWanted } from "../queuePage.ts"
+import { arrivingBlocks, type ItemPlace, newQueue, planQueues } from "../parts/QueuePlan.ts"
+import { blocksWanted } from "../parts/queuePage.ts"
 import {
   type QueueOperation,
   type QueuePage,

@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from "../AppendPlan.ts"
+import { type AppendPlan, type KeyedMessage, planAppend, type PlannedLog } from "../parts/AppendPlan.ts"
 import type { AppendResult, BlockPlace, Draft, DraftBlock, KeyWindow } from "../LogStore.ts"
 import { locate } from "./Blocks.ts"
 import { type JournalState, JournalWrite } from "./JournalWrite.ts"

@@ -4,9 +4,9 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { noHeaders, noPayload } from "../../domain/Message.ts"
-import { contentDigest } from "../Content.ts"
-import type { OffsetRange } from "../OffsetRanges.ts"
-import { encodeBlock } from "../Block.ts"
+import { contentDigest } from "../parts/Content.ts"
+import type { OffsetRange } from "../parts/OffsetRanges.ts"
+import { encodeBlock } from "../parts/Block.ts"
 import { blockAt, type PlacedBlock, rewrite } from "./Blocks.ts"
 import type { Session } from "./Session.ts"
 

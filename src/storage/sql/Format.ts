@@ -11,7 +11,7 @@ import * as Option from "effect/Option"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreUnusable } from "../../domain/errors.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { backupState, damaged, decodeNode, encodeNode, type Identity, newer, resolveNode } from "../Identity.ts"
+import { backupState, damaged, decodeNode, encodeNode, type Identity, newer, resolveNode } from "../parts/Identity.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { Session } from "./Session.ts"
 

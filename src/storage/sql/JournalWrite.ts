@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { JournalBlocks, type JournalChanges } from "../JournalBlocks.ts"
+import { JournalBlocks, type JournalChanges } from "../parts/JournalBlocks.ts"
 import type { Dialect } from "./Dialect.ts"
 import type { LogTable } from "./LogTable.ts"
 import type { Session, Statement } from "./Session.ts"

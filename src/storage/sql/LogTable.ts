@@ -3,7 +3,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { KnownLogs, type LogRow } from "../KnownLogs.ts"
+import { KnownLogs, type LogRow } from "../parts/KnownLogs.ts"
 import type { Session } from "./Session.ts"
 
 export class LogTable extends KnownLogs {

@@ -6,8 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { blockMessagesMax } from "../Block.ts"
-import { PageBuilder } from "../PageBuilder.ts"
+import { blockMessagesMax } from "../parts/Block.ts"
+import { PageBuilder } from "../parts/PageBuilder.ts"
 import { type BlockRow, contentOf, lastPositionOf, placeOf } from "./Blocks.ts"
 import type { Session } from "./Session.ts"
 

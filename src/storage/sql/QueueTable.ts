@@ -3,10 +3,10 @@
  */
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
-import { KnownQueues } from "../KnownQueues.ts"
+import { KnownQueues } from "../parts/KnownQueues.ts"
 import type { Session } from "./Session.ts"
 
-export type { QueueRow } from "../KnownQueues.ts"
+export type { QueueRow } from "../parts/KnownQueues.ts"
 
 export class QueueTable extends KnownQueues {
   /**

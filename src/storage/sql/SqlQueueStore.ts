@@ -5,11 +5,11 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { WriteFailure } from "../../domain/errors.ts"
-import { DamagedBlock } from "../Block.ts"
+import { DamagedBlock } from "../parts/Block.ts"
 import { deadQueueOf } from "../../domain/QueueItem.ts"
-import type { ItemBlockReader, StoredItemBlock } from "../ItemBlock.ts"
+import type { ItemBlockReader, StoredItemBlock } from "../parts/ItemBlock.ts"
 import type { PageLimit } from "../LogStore.ts"
-import { arrivingBlocks, type ItemPlace, newQueue, planQueues, type QueuePlan } from "../QueuePlan.ts"
+import { arrivingBlocks, type ItemPlace, newQueue, planQueues, type QueuePlan } from "../parts/QueuePlan.ts"
 import {
   type QueueOperation,
   type QueuePage,

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import * as LogId from "../../domain/LogId.ts"
-import { damaged } from "../Identity.ts"
+import { damaged } from "../parts/Identity.ts"
 import type { Session } from "./Session.ts"
 
 const selectEnds = `SELECT (SELECT last_position FROM millrace_journal),

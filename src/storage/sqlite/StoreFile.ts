@@ -6,7 +6,7 @@ import { dirname } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { StoreUnusable } from "../../domain/errors.ts"
-import { createFile, holdLock, keepLock, notWritable } from "../StoreLock.ts"
+import { createFile, holdLock, keepLock, notWritable } from "../parts/StoreLock.ts"
 
 /** A store's file, open to this process only. */
 export interface StoreFile {

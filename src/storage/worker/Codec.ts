@@ -6,7 +6,7 @@
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Headers, Message } from "../../domain/Message.ts"
-import { Block, BlockWriter, encodeBlocks } from "../Block.ts"
+import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
 import type { AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
 import {
   headersAt,

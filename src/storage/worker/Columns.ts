@@ -6,7 +6,7 @@
  * without being copied again.
  */
 import { type Headers, noHeaders, noPayload } from "../../domain/Message.ts"
-import { headersFromText, headersToText } from "../Content.ts"
+import { headersFromText, headersToText } from "../parts/Content.ts"
 
 /** All strings, one after another, and their lengths in UTF-16 units: one number where they are all equally long. */
 export interface TextColumn {

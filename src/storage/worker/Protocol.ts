@@ -20,7 +20,7 @@ import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
-import type { JournalFilters } from "../LogSelection.ts"
+import type { JournalFilters } from "../parts/LogSelection.ts"
 import type { AppendResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */

@@ -2,7 +2,7 @@
  * What queues should do, said as simply as possible: lists of items, and one operation at a time.
  */
 import { type Death, deadQueueOf } from "../../domain/QueueItem.ts"
-import { ItemBlockReader } from "../../storage/ItemBlock.ts"
+import { ItemBlockReader } from "../../storage/parts/ItemBlock.ts"
 import type { QueueOperation, QueueResult, QueueState } from "../../storage/QueueStore.ts"
 
 interface ModelItem {

@@ -29,7 +29,7 @@ import {
 } from "../../domain/errors.ts"
 import { format } from "../../domain/NodeId.ts"
 import { type CursorClaim, CursorStore, type StoredCursor } from "../../storage/CursorStore.ts"
-import { failureOf } from "../../storage/failure.ts"
+import { failureOf } from "../../storage/parts/failure.ts"
 import { type Hold as NodeHold, Holders, isHold } from "../../storage/Holders.ts"
 import { Progress } from "./Progress.ts"
 

@@ -23,7 +23,7 @@ import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { after, type Message } from "../../domain/Message.ts"
-import { failureOf } from "../../storage/failure.ts"
+import { failureOf } from "../../storage/parts/failure.ts"
 import type { JournalFilter, LogStore } from "../../storage/LogStore.ts"
 import type { TopicsSettings } from "../TopicsSettings.ts"
 

@@ -27,9 +27,9 @@ import {
   type TombstoneRequest,
   type TombstoneResult,
 } from "../../storage/LogStore.ts"
-import { CommitPump, overlapEntriesMin } from "../../storage/CommitPump.ts"
-import * as CommitSpan from "../../storage/commitSpan.ts"
-import { failureOf } from "../../storage/failure.ts"
+import { CommitPump, overlapEntriesMin } from "../../storage/parts/CommitPump.ts"
+import * as CommitSpan from "../../storage/parts/commitSpan.ts"
+import { failureOf } from "../../storage/parts/failure.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"

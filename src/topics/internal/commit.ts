@@ -7,11 +7,11 @@ import * as Exit from "effect/Exit"
 import { KeyConflict, type OutcomeUnknown } from "../../domain/errors.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
-import { failureOf } from "../../storage/failure.ts"
+import { failureOf } from "../../storage/parts/failure.ts"
 import type { AppendConflict, AppendRepeat, AppendResult, Draft } from "../../storage/LogStore.ts"
 import type { PendingDraft } from "../draft.ts"
 import type { AppendEntry } from "./entries.ts"
-import { makeIds } from "../../storage/ids.ts"
+import { makeIds } from "../../storage/parts/ids.ts"
 
 /** What a publisher gets: its messages as stored, or why its request was refused. */
 export type Answer = ReadonlyArray<Message> | KeyConflict

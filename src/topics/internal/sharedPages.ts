@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StorageFailed } from "../../domain/errors.ts"
 import * as NodeId from "../../domain/NodeId.ts"
-import { isSeveral } from "../../storage/LogSelection.ts"
+import { isSeveral } from "../../storage/parts/LogSelection.ts"
 import { type JournalFilter, type JournalPage, LogStore, type PageLimit } from "../../storage/LogStore.ts"
 
 /** Pages that are remembered, at most; those of replay hold a MiB or less. */

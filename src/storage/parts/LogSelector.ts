@@ -2,7 +2,7 @@
  * Which logs a filter selects, remembered from page to page: a replay asks with the same filter for thousands of pages,
  * and logs are only ever added.
  */
-import type { LogId } from "../domain/LogId.ts"
+import type { LogId } from "../../domain/LogId.ts"
 import { filtersKey, isSeveral, type JournalFilters, logMatcher } from "./LogSelection.ts"
 import type { KnownLogs, LogRow } from "./KnownLogs.ts"
 

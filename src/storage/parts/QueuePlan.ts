@@ -3,9 +3,9 @@
  * then writes the plan. A plan knows a queue by its ends; of its items it asks for ids, and only where an operation
  * names one, so that most batches are planned without looking at any item.
  */
-import { type Death, deadQueueOf } from "../domain/QueueItem.ts"
+import { type Death, deadQueueOf } from "../../domain/QueueItem.ts"
 import { type ItemBlock, type ItemContent, ItemBlockReader, packItems, type StoredItemBlock } from "./ItemBlock.ts"
-import type { QueueOperation, QueueResult } from "./QueueStore.ts"
+import type { QueueOperation, QueueResult } from "../QueueStore.ts"
 
 /** The ends of a queue: it holds the items from `firstSequence` to `lastSequence`, and is empty where these cross. */
 export interface QueueEnds {

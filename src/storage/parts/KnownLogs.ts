@@ -5,7 +5,7 @@
  * by asking for the numbers beyond the last one that it knows. Heads are current only where this store is the one that
  * writes; they live in the database's table of logs, apart from the messages, and nothing lowers them.
  */
-import { type LogId, key as logKey } from "../domain/LogId.ts"
+import { type LogId, key as logKey } from "../../domain/LogId.ts"
 
 export interface LogRow {
   /** Its number in this store. */

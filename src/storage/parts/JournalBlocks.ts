@@ -2,11 +2,11 @@
  * Messages on their way into the journal: gathered as blocks, to be written in one go within a transaction. What the
  * store remembers in memory — logs, heads, the journal's end — changes only once the commit has succeeded.
  */
-import { type LogId, key as logKey } from "../domain/LogId.ts"
-import type { Message } from "../domain/Message.ts"
+import { type LogId, key as logKey } from "../../domain/LogId.ts"
+import type { Message } from "../../domain/Message.ts"
 import { type BlockContent, BlockWriter, encodeBlocks } from "./Block.ts"
 import type { KnownLogs, LogRow } from "./KnownLogs.ts"
-import type { BlockPlace } from "./LogStore.ts"
+import type { BlockPlace } from "../LogStore.ts"
 
 /** The store's state in memory that a write goes on from. */
 export interface JournalState {

@@ -5,8 +5,8 @@
  * What the items are about is nearly always the same for many in a row, so it is kept once for each run of them.
  */
 import { crc32 } from "node:zlib"
-import type { NodeId } from "../domain/NodeId.ts"
-import type { Death, QueueItem } from "../domain/QueueItem.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { Death, QueueItem } from "../../domain/QueueItem.ts"
 import { Block, BlockWriter, DamagedBlock, encodeBlocks } from "./Block.ts"
 
 /** What an item is before its queue gives it a sequence. */

@@ -8,7 +8,7 @@
  * request, used it.
  */
 import { contentEqual, type KnownContent } from "./Content.ts"
-import type { AppendConflict, AppendRepeat, AppendResult, Draft, KeyWindow } from "./LogStore.ts"
+import type { AppendConflict, AppendRepeat, AppendResult, Draft, KeyWindow } from "../LogStore.ts"
 
 /** A message that was stored under a key. */
 export interface KeyedMessage {

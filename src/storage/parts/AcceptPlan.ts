@@ -5,12 +5,12 @@
  * Two messages at one offset are the same when their ids and creation times agree and, unless one of them is a
  * tombstone, their headers and payloads too: deleting takes content away, never identity.
  */
-import { OffsetConflict, OffsetGap } from "../domain/errors.ts"
-import { format as formatLog, type LogId } from "../domain/LogId.ts"
-import { type Headers, noHeaders, noPayload } from "../domain/Message.ts"
-import { format as formatNode } from "../domain/NodeId.ts"
+import { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
+import { format as formatLog, type LogId } from "../../domain/LogId.ts"
+import { type Headers, noHeaders, noPayload } from "../../domain/Message.ts"
+import { format as formatNode } from "../../domain/NodeId.ts"
 import { headersEqual, payloadEqual } from "./Content.ts"
-import type { ReplicatedMessage } from "./LogStore.ts"
+import type { ReplicatedMessage } from "../LogStore.ts"
 
 /** What of a stored message decides whether another one is the same. */
 export interface StoredContent {

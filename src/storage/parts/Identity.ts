@@ -3,8 +3,8 @@
  * made it, and no program that does not know its format.
  */
 import * as Schema from "effect/Schema"
-import { StoreUnusable } from "../domain/errors.ts"
-import { defaultNodeId, equals, format, NodeId } from "../domain/NodeId.ts"
+import { StoreUnusable } from "../../domain/errors.ts"
+import { defaultNodeId, equals, format, NodeId } from "../../domain/NodeId.ts"
 
 /** What a store is, once it is open. */
 export interface Identity {

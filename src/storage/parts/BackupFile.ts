@@ -19,8 +19,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { StorageFailed } from "../domain/errors.ts"
-import type { BackupPiece } from "./Maintenance.ts"
+import { StorageFailed } from "../../domain/errors.ts"
+import type { BackupPiece } from "../Maintenance.ts"
 
 export interface BackupFileOptions {
   /** Where the backup is to be. */

@@ -1,11 +1,11 @@
 /**
  * Which logs are meant, and in which order they are listed.
  */
-import type { LogHead, LogId } from "../domain/LogId.ts"
-import { equals, key as nodeKey } from "../domain/NodeId.ts"
-import { matcher } from "../domain/TopicFilter.ts"
-import { TopicTrie } from "../domain/TopicTrie.ts"
-import type { JournalFilter } from "./LogStore.ts"
+import type { LogHead, LogId } from "../../domain/LogId.ts"
+import { equals, key as nodeKey } from "../../domain/NodeId.ts"
+import { matcher } from "../../domain/TopicFilter.ts"
+import { TopicTrie } from "../../domain/TopicTrie.ts"
+import type { JournalFilter } from "../LogStore.ts"
 
 /** Whose logs `LogStore.readJournal` is asked for. */
 export type JournalFilters = JournalFilter | ReadonlyArray<JournalFilter>

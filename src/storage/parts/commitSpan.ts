@@ -5,7 +5,7 @@
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
-import * as TraceContext from "../domain/TraceContext.ts"
+import * as TraceContext from "../../domain/TraceContext.ts"
 
 /** Writes that a commit's span is linked to, at most. */
 const linksMax = 128

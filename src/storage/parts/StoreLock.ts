@@ -9,7 +9,7 @@ import { chmodSync, closeSync, openSync, statSync } from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { StoreUnusable } from "../domain/errors.ts"
+import { StoreUnusable } from "../../domain/errors.ts"
 
 /** Holds a store until the scope closes, if nobody else does. */
 export const holdLock = (store: string, lockPath: string): Effect.Effect<void, StoreUnusable, Scope.Scope> =>

@@ -4,8 +4,8 @@
  * says: a repeated publish may be part of another one.
  */
 import { hash } from "node:crypto"
-import { type Headers, noHeaders } from "../domain/Message.ts"
-import * as TraceContext from "../domain/TraceContext.ts"
+import { type Headers, noHeaders } from "../../domain/Message.ts"
+import * as TraceContext from "../../domain/TraceContext.ts"
 
 /** Whether two messages have the same headers, in whatever order. */
 export const headersEqual = (a: Headers, b: Headers): boolean => {

@@ -1,10 +1,10 @@
 /**
  * A page that is filled with messages from blocks, within its bounds.
  */
-import type { Message } from "../domain/Message.ts"
+import type { Message } from "../../domain/Message.ts"
 import { Block, DamagedBlock } from "./Block.ts"
 import type { KnownLogs } from "./KnownLogs.ts"
-import type { PageLimit } from "./LogStore.ts"
+import type { PageLimit } from "../LogStore.ts"
 
 /** What a block of one message has beside headers and payload, at most about, in bytes. */
 const frameBytes = 256

@@ -1,10 +1,10 @@
 /**
  * The items of a page of blocks.
  */
-import type { QueueItem } from "../domain/QueueItem.ts"
+import type { QueueItem } from "../../domain/QueueItem.ts"
 import { ItemBlockReader } from "./ItemBlock.ts"
-import type { PageLimit } from "./LogStore.ts"
-import type { QueuePage } from "./QueueStore.ts"
+import type { PageLimit } from "../LogStore.ts"
+import type { QueuePage } from "../QueueStore.ts"
 
 /**
  * A page's items after a sequence, as many as the limit has room for, but at least one where there is one.

@@ -18,7 +18,7 @@
  * Numbers are little-endian. Ids take a byte a unit where all are ASCII, as UUIDs are, else two.
  */
 import { crc32 } from "node:zlib"
-import { type Headers, noHeaders, noPayload } from "../domain/Message.ts"
+import { type Headers, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { StoredContent } from "./AcceptPlan.ts"
 import { headersFromText, headersToText } from "./Content.ts"
 
