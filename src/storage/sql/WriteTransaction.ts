@@ -72,7 +72,6 @@ export interface WriteTransactionOptions {
   /** What stands in the way of writing, asked before each transaction. */
   readonly obstacle: () => string | undefined
   readonly room: Room | undefined
-  /** Absent where one process has the database to itself. */
   readonly journal: KnownJournal
   /** Brings what is known of the journal up to date, and keeps it so until the transaction ends. */
   readonly lockJournal: (session: Session) => Effect.Effect<void, SqlError>
