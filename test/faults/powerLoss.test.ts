@@ -33,7 +33,7 @@ describe.skipIf(obstacle !== undefined)("a power cut", () => {
     (backend) =>
       Effect.gen(function* () {
         const report = yield* powerLoss({ backend, images: 60, seed, steps: 120, durability: "os" })
-        expect(report.lost).toBeGreaterThan(5)
+        expect(report.lost).toBeGreaterThan(0)
         // They are lost from the end, and nothing else happens to the store.
         expect(report).toMatchObject({ corrupt: 0, halfDone: 0 })
       }),

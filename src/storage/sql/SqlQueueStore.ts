@@ -171,12 +171,20 @@ const readPage = (
   queue: string,
   after: number,
   limit: PageLimit,
+  /** The front as it was when nothing was found at it. */
+  missing?: number,
 ): Effect.Effect<QueuePage, SqlError> =>
   Effect.gen(function* () {
     const [row] = yield* session.values(selectQueue, [queue])
     if (row === undefined) return { ...newQueue, blocks: [] }
     const [number, firstSequence, lastSequence, attempts] = row as readonly [number, number, number, number]
-    const blocks = yield* readBlocks(session, number, Math.max(after, firstSequence - 1), limit)
+    const from = Math.max(after, firstSequence - 1)
+    const blocks = yield* readBlocks(session, number, from, limit)
+    // Somebody has taken away what was there between two looks: there is another front now. Where there is not, the store
+    // is damaged, and others say so.
+    if (blocks.length === 0 && from < lastSequence && firstSequence !== missing) {
+      return yield* readPage(session, queue, after, limit, firstSequence)
+    }
     return { blocks, firstSequence, lastSequence, attempts }
   })
 

@@ -90,7 +90,7 @@ export const make = ({
           messages: unpackMessages(page.messages),
           scannedTo: page.scannedTo,
           end: page.end,
-          release: () => void page.messages.payloads.bytes.transfer(0),
+          release: releaseOf(page.messages.payloads.bytes),
         })),
       head: (log) =>
         Effect.map(read<"head">({ operation: "head", log }), (head) =>
@@ -123,3 +123,7 @@ export const make = ({
     }
     return { logs, queues, cursors }
   })
+
+/** Sets a page's buffer free, where it has one to speak of. */
+const releaseOf = (bytes: ArrayBuffer): (() => void) | undefined =>
+  bytes.byteLength === 0 ? undefined : () => void bytes.transfer(0)
