@@ -113,3 +113,21 @@ it("a batch that names no log for a message is refused", () => {
     }),
   ).toThrow("its batch does not name")
 })
+
+it("a batch whose payloads were set free is not sent without them", () => {
+  const payload = new Uint8Array(10)
+  const message: Message = {
+    topic: "a",
+    origin: origins[0]!,
+    offset: 1,
+    position: 1,
+    id: "id",
+    createdAt: 0,
+    headers: makeHeaders({}),
+    payload,
+    deleted: false,
+  }
+  const [batch] = messageBatches("subscribe", [message])
+  payload.buffer.transfer(0)
+  expect(() => batch!.encode()).toThrow("set free")
+})

@@ -42,6 +42,8 @@ export class MessageBatch implements SelfEncoding {
 
   encode(): Buffer {
     const { messages } = this
+    // Payloads may be lent: rather an error than messages without what is in them.
+    if (weightOf(messages) !== this.bytes) throw new Error("payloads were set free before they were sent")
     if (this.answer === "fetch") {
       writeBatch(1, messages)
       return out.finish()
@@ -80,6 +82,12 @@ export const messageBatches = (answer: BatchAnswer, messages: ReadonlyArray<Mess
 const weight = ({ headers, payload }: Message): number => {
   let bytes = payload.byteLength + overheadBytes
   if (headers !== noHeaders) for (const name of Object.keys(headers)) bytes += name.length + headers[name]!.length
+  return bytes
+}
+
+const weightOf = (messages: ReadonlyArray<Message>): number => {
+  let bytes = 0
+  for (let i = 0; i < messages.length; i++) bytes += weight(messages[i]!)
   return bytes
 }
 
