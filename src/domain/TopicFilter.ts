@@ -7,7 +7,10 @@
  */
 import * as Schema from "effect/Schema"
 import { nameProblem } from "./Name.ts"
+import * as PathPattern from "./PathPattern.ts"
 import { isReserved, topicBytesMax } from "./Topic.ts"
+
+const syntax: PathPattern.Syntax = { separator: "/", one: "+", rest: "#" }
 
 /** What is wrong with a filter, as a sentence without a full stop, or `undefined`. */
 export const problem = (filter: string): string | undefined => {
@@ -22,32 +25,16 @@ export const problem = (filter: string): string | undefined => {
 }
 
 /** The parts of a filter up to and with its first `#`. */
-export const parts = (filter: string): ReadonlyArray<string> => {
-  const all = filter.split("/")
-  const rest = all.indexOf("#")
-  return rest === -1 ? all : all.slice(0, rest + 1)
-}
+export const parts = (filter: string): ReadonlyArray<string> => PathPattern.parts(syntax, filter)
 
 /** Whether the filter can match more than one topic. */
-export const hasWildcard = (filter: string): boolean => parts(filter).some((part) => part === "+" || part === "#")
+export const hasWildcard = (filter: string): boolean => PathPattern.hasWildcard(syntax, filter)
 
 /** A function that tells whether a topic matches. Make it once, use it often. */
 export const matcher = (filter: string): ((topic: string) => boolean) => {
-  const pattern = parts(filter)
-  const first = pattern[0]
-  if (!hasWildcard(filter)) return (topic) => topic === filter
-  const startsWild = first === "+" || first === "#"
-  const endsInRest = pattern[pattern.length - 1] === "#"
-  const fixed = endsInRest ? pattern.length - 1 : pattern.length
-  return (topic) => {
-    if (startsWild && isReserved(topic)) return false
-    const names = topic.split("/")
-    if (endsInRest ? names.length <= fixed : names.length !== fixed) return false
-    for (let i = 0; i < fixed; i++) {
-      if (pattern[i] !== "+" && pattern[i] !== names[i]) return false
-    }
-    return true
-  }
+  const matches = PathPattern.matcher(syntax, filter)
+  const first = parts(filter)[0]
+  return first === syntax.one || first === syntax.rest ? (topic) => !isReserved(topic) && matches(topic) : matches
 }
 
 /** Whether a topic matches a filter. */

@@ -1,6 +1,7 @@
 /**
  * An index from topics to what is registered under the filters that match them. Looking up a topic costs its depth,
- * not the number of filters. The rules of matching are those of `TopicFilter`.
+ * not the number of filters. The rules of matching are those of `TopicFilter`; in a trie for the live plane, those of
+ * `LiveTopic`, where a leading wildcard matches reserved topics too.
  */
 import * as TopicFilter from "./TopicFilter.ts"
 import { isReserved } from "./Topic.ts"
@@ -17,6 +18,11 @@ const makeNode = <A>(): Node<A> => ({ children: new Map(), values: new Set(), re
 
 export class TopicTrie<A> {
   readonly #root: Node<A> = makeNode()
+  readonly #live: boolean
+
+  constructor(plane: "durable" | "live" = "durable") {
+    this.#live = plane === "live"
+  }
 
   /** Registers a value under a filter; a value registered twice under one filter is there once. */
   add(filter: string, value: A): void {
@@ -59,7 +65,7 @@ export class TopicTrie<A> {
   match(topic: string): Array<A> {
     const found = new Set<A>()
     const parts = topic.split("/")
-    const reserved = isReserved(topic)
+    const reserved = !this.#live && isReserved(topic)
     const visit = (node: Node<A>, depth: number): void => {
       const wild = depth > 0 || !reserved
       if (depth === parts.length) {
