@@ -1,0 +1,100 @@
+/**
+ * Many frames in one buffer, so that a chunk of frames costs one system call. What is finished is the caller's: it is
+ * not written over, and a socket may take its time with it. What comes next goes on behind it in the same memory as
+ * long as there is room.
+ */
+import { nameBytesMax } from "./names.ts"
+
+const slabBytes = 64 * 1024
+/** Short names are written by hand: that is faster than the way into the runtime's own code. */
+const shortName = 48
+
+/** Room for a name and its NUL: a UTF-16 unit is three bytes of UTF-8 at most. */
+export const nameRoom = (name: string): number => 3 * name.length + 1
+
+export class FrameWriter {
+  #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes)
+  #start = 0
+  #at = 0
+  /** Where the frame begins that is being written. */
+  #frame = 0
+
+  /** How many bytes are written and not finished. */
+  get bytes(): number {
+    return this.#at - this.#start
+  }
+
+  /** All that was written since the last time. */
+  finish(): Buffer {
+    const written = this.#slab.subarray(this.#start, this.#at)
+    this.#start = this.#at
+    return written
+  }
+
+  /** Bytes as they are: frames that were encoded before. */
+  append(bytes: Uint8Array): void {
+    this.reserve(bytes.byteLength)
+    this.raw(bytes)
+  }
+
+  /** Begins a frame and makes room for it; everything below writes into this room. */
+  protected begin(bytesMax: number): void {
+    this.reserve(bytesMax)
+    this.#frame = this.#at
+  }
+
+  /** Ends a frame, and writes the length of its body into its header. */
+  protected end(headerBytes: number, lengthAt: number): void {
+    this.#slab.writeUInt32LE(this.#at - this.#frame - headerBytes, this.#frame + lengthAt)
+  }
+
+  private reserve(more: number): void {
+    if (this.#at + more <= this.#slab.length) return
+    const written = this.#at - this.#start
+    const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, written + more, 2 * written))
+    this.#slab.copy(larger, 0, this.#start, this.#at)
+    this.#slab = larger
+    this.#start = 0
+    this.#at = written
+  }
+
+  protected raw(bytes: Uint8Array): void {
+    this.#slab.set(bytes, this.#at)
+    this.#at += bytes.byteLength
+  }
+
+  protected u8(value: number): void {
+    this.#slab[this.#at++] = value
+  }
+
+  protected u32(value: number): void {
+    if (value >>> 0 !== value) this.#refuse(`${value} is no number of 32 bits without a sign`)
+    this.#at = this.#slab.writeUInt32LE(value, this.#at)
+  }
+
+  /** A name, without its NUL. Who sends checks names by their rules; that frames stay whole is checked here. */
+  protected name(name: string): void {
+    if (name.length <= shortName && this.#ascii(name)) return
+    const written = Buffer.byteLength(name)
+    if (written > nameBytesMax || name.includes("\0")) {
+      this.#refuse(`a name in a frame is at most ${nameBytesMax} bytes long, without NUL: ${JSON.stringify(name)}`)
+    }
+    this.#at += this.#slab.write(name, this.#at)
+  }
+
+  /** Takes the frame back, so that those before it and after it stay whole. */
+  #refuse(reason: string): never {
+    this.#at = this.#frame
+    throw new RangeError(reason)
+  }
+
+  #ascii(name: string): boolean {
+    for (let i = 0; i < name.length; i++) {
+      const unit = name.charCodeAt(i)
+      if (unit === 0 || unit > 0x7f) return false
+      this.#slab[this.#at + i] = unit
+    }
+    this.#at += name.length
+    return true
+  }
+}
