@@ -25,7 +25,8 @@ describe.skipIf(skipsPostgres).each<Victim>(["node", "server"])("a %s that is ki
         expect(report.ended).toEqual({ code: 0, signal: null })
         expect(report.acknowledged).toHaveLength(rounds)
         expect(Math.min(...report.acknowledged)).toBeGreaterThan(0)
-        expect(report.unknown).toBeGreaterThan(0)
+        // A server is killed in the middle of a commit by chance; a node always has publishes under way.
+        if (victim === "node") expect(report.unknown).toBeGreaterThan(0)
       }),
     240_000,
   )
