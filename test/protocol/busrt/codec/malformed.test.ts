@@ -28,8 +28,10 @@ describe("a frame from a client that makes no sense", () => {
     ["a first topic of 1,025 bytes", `01 00 00 00 42 03 04 00 00 "${"a".repeat(1025)}" 00 "b"`, 0x72],
     ["8,193 topics", `01 00 00 00 42 01 40 00 00 ${`"a" 00 `.repeat(8192)} "a"`, 0x72],
   ])("is given as such, and the next one is read: %s", (_, golden, code) => {
-    const { frames, malformed } = ClientFrames.decoder().push(Buffer.concat([bytes(golden), ping]))
+    const decoder = ClientFrames.decoder()
+    const { frames, malformed } = decoder.push(Buffer.concat([bytes(golden), ping]))
     expect(malformed).toBeUndefined()
+    expect(decoder.heldBytes).toBe(0)
     expect(frames).toEqual([expect.objectContaining({ type: "invalid", opId: 1, qos: 1, code }), pingFrame])
   })
 
