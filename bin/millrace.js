@@ -40,7 +40,7 @@ const isService = process.argv[2] === "serve"
  */
 const serviceFlags = () => {
   const given = [...process.execArgv, process.env.NODE_OPTIONS ?? ""].join(" ").replaceAll("_", "-")
-  const settings = { "--max-semi-space-size": 4, "--heap-growing-percent": 50 }
+  const settings = { "--max-semi-space-size": 2, "--heap-growing-percent": 30 }
   const ours = Object.entries(settings).filter(([name]) => !given.includes(name))
   return ["--expose-gc", ...ours.map(([name, value]) => `${name}=${value}`)]
 }

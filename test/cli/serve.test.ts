@@ -203,8 +203,8 @@ describe("serve refuses to start", () => {
     }
     expect(await settingsOf({})).toEqual([
       "--expose-gc",
-      "--heap-growing-percent=50",
-      "--max-semi-space-size=4",
+      "--heap-growing-percent=30",
+      "--max-semi-space-size=2",
       "MALLOC_ARENA_MAX=2",
       "MALLOC_MMAP_THRESHOLD_=500000",
       "MILLRACE_REEXECUTED=1",
@@ -212,7 +212,7 @@ describe("serve refuses to start", () => {
     const env = { NODE_OPTIONS: "--max-semi-space-size=16", MALLOC_ARENA_MAX: "1" }
     expect(await settingsOf(env)).toEqual([
       "--expose-gc",
-      "--heap-growing-percent=50",
+      "--heap-growing-percent=30",
       "MALLOC_ARENA_MAX=1",
       "MALLOC_MMAP_THRESHOLD_=500000",
       "MILLRACE_REEXECUTED=1",

@@ -6,7 +6,7 @@
  */
 
 /** Bytes that may wait. */
-const waitingBytesMax = 8 * 1024 * 1024
+const waitingBytesMax = 4 * 1024 * 1024
 
 let waitingBytes = 0
 
