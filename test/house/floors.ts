@@ -12,9 +12,10 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["protocol/busrt", "protocol/grpc", "protocol/ipcbroker"],
   ["bridge"],
   ["replication", "mesh"],
-  ["topics", "queues", "readiness", "stats", "exchange", "rpc"],
+  ["rpc"],
+  ["topics", "queues", "readiness", "stats", "exchange"],
   ["storage"],
-  ["transport"],
+  ["transport", "access"],
   ["domain"],
 ]
 
@@ -27,7 +28,7 @@ const sharedByBackends = new Set(["parts", "sql", "worker", "examination"])
 /** Packages that a part may use; a part that is not named here may use any. */
 const packagesOf: Readonly<Record<string, RegExp>> = {
   domain: /^effect(\/|$)/,
-  transport: /^(effect|@effect\/platform-node)(\/|$)|^node:/,
+  transport: /^(effect|@effect\/platform-node|ws)(\/|$)|^node:/,
 }
 
 /** `topics` of `src/topics/internal/commit.ts`; `index` of `src/index.ts`; undefined where a file has no place. */
