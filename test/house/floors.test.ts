@@ -55,7 +55,7 @@ describe("an import is broken", () => {
     ["out of the floors", "extras/index.ts > domain/Topic.ts"],
     ["to a place on no floor", "cli/main.ts > extras/index.ts"],
     ["from transport to storage", "transport/dial.ts > storage/LogStore.ts"],
-    ["from transport to a package of its own", "transport/dial.ts > ws"],
+    ["from transport to a package of its own", "transport/dial.ts > lmdb"],
     ["from the domain to the file system", "domain/Topic.ts > node:fs"],
     ["out of src", "domain/Topic.ts > test/domain/names"],
   ])("%s", (_, edge) => {
