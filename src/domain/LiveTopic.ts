@@ -22,8 +22,17 @@ export const filterProblem = (filter: string): string | undefined =>
   nameProblem("topic filter", filter, topicBytesMax) ??
   PathPattern.depthProblem("topic filter", syntax.separator, filter, filterPartsMax)
 
+/** Whether the filter can match more than one topic. */
+export const hasWildcard = (filter: string): boolean => PathPattern.hasWildcard(syntax, filter)
+
 /** A function that tells whether a topic matches. Make it once, use it often. */
 export const matcher = (filter: string): ((topic: string) => boolean) => PathPattern.matcher(syntax, filter)
 
 /** Whether a topic matches a filter. */
 export const matches = (filter: string, topic: string): boolean => matcher(filter)(topic)
+
+/**
+ * A function that tells whether a filter matches nothing but what this one does. It holds for the durable plane as well:
+ * there a filter matches the same or less. Make it once, use it often.
+ */
+export const container = (filter: string): ((inner: string) => boolean) => PathPattern.container(syntax, filter)

@@ -26,5 +26,8 @@ export const matcher = (mask: string): ((name: string) => boolean) => PathPatter
 /** Whether a name matches a mask. */
 export const matches = (mask: string, name: string): boolean => matcher(mask)(name)
 
+/** A function that tells whether a mask matches nothing but what this one does. Make it once, use it often. */
+export const container = (mask: string): ((inner: string) => boolean) => PathPattern.container(syntax, mask)
+
 export const NameMask = Schema.String.check(Schema.makeFilter((mask: string) => problem(mask)))
 export type NameMask = string

@@ -44,6 +44,25 @@ export const matcher = (syntax: Syntax, pattern: string): ((path: string) => boo
   }
 }
 
+/**
+ * A function that tells whether all that another pattern can match is matched by this one. Make it once, use it often.
+ *
+ * Exact, because paths may have any parts: what stands for any part is within nothing but what does so too.
+ */
+export const container = (syntax: Syntax, outer: string): ((inner: string) => boolean) => {
+  const { one, rest } = syntax
+  const around = parts(syntax, outer)
+  const isOpen = around[around.length - 1] === rest
+  const fixed = isOpen ? around.slice(0, -1) : around
+  return (inner) => {
+    const within = parts(syntax, inner)
+    const isInnerOpen = within[within.length - 1] === rest
+    // The shortest and the longest that the inner one matches must be as long as the outer one allows.
+    if (isOpen ? within.length <= fixed.length : isInnerOpen || within.length !== fixed.length) return false
+    return fixed.every((part, at) => part === one || part === within[at])
+  }
+}
+
 /** What is wrong with a pattern or a path of too many parts, as a sentence without a full stop, or `undefined`. */
 export const depthProblem = (what: string, separator: string, path: string, partsMax: number): string | undefined => {
   let parts = 1

@@ -14,6 +14,10 @@ const deadSuffix = ".dead"
 /** The queue that takes what failed too often in a queue. */
 export const deadQueueOf = (queue: string): string => `${queue}${deadSuffix}`
 
+/** The queue that a dead queue belongs to; undefined of other queues. */
+export const aliveQueueOf = (queue: string): string | undefined =>
+  queue.length > deadSuffix.length && queue.endsWith(deadSuffix) ? queue.slice(0, -deadSuffix.length) : undefined
+
 /** What is wrong with a queue's name, as a sentence without a full stop, or `undefined`. */
 export const queueProblem = (queue: string): string | undefined =>
   nameProblem("queue", queue, queue.endsWith(deadSuffix) ? queueBytesMax : queueBytesMax - deadSuffix.length)
