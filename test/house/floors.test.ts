@@ -56,6 +56,7 @@ describe("an import is broken", () => {
     ["to a place on no floor", "cli/main.ts > extras/index.ts"],
     ["from transport to storage", "transport/dial.ts > storage/LogStore.ts"],
     ["from transport to a package of its own", "transport/dial.ts > lmdb"],
+    ["from access to the file system", "access/Access.ts > node:fs"],
     ["from the domain to the file system", "domain/Topic.ts > node:fs"],
     ["out of src", "domain/Topic.ts > test/domain/names"],
   ])("%s", (_, edge) => {
@@ -76,6 +77,7 @@ describe("an import is broken", () => {
       "storage/memory/index.ts > storage/LogStore.ts",
       "testing/run.ts > node/Node.ts",
       "transport/dial.ts > node:net",
+      "access/Networks.ts > node:net",
       "domain/Topic.ts > effect/Schema",
       "index.ts > topics/index.ts",
     )

@@ -28,6 +28,7 @@ const sharedByBackends = new Set(["parts", "sql", "worker", "examination"])
 /** Packages that a part may use; a part that is not named here may use any. */
 const packagesOf: Readonly<Record<string, RegExp>> = {
   domain: /^effect(\/|$)/,
+  access: /^effect(\/|$)|^node:(crypto|net)$/,
   transport: /^(effect|@effect\/platform-node|ws)(\/|$)|^node:/,
 }
 
