@@ -22,6 +22,16 @@ export class NotPermitted extends Schema.TaggedError<NotPermitted>("millrace/Not
   message: Schema.String,
 }) {}
 
+/** Access rules do not let the principal do this. */
+export class AccessDenied extends Schema.TaggedError<AccessDenied>("millrace/AccessDenied")("AccessDenied", {
+  /** As the rules have it: `publish`, `subscribe`, … */
+  verb: Schema.String,
+  /** The topic, filter, name, mask or queue. */
+  object: Schema.String,
+  principal: Schema.String,
+  message: Schema.String,
+}) {}
+
 /** A message is larger than the node takes. Sizes in bytes, of payload, topic and headers together. */
 export class MessageTooLarge extends Schema.TaggedError<MessageTooLarge>("millrace/MessageTooLarge")(
   "MessageTooLarge",

@@ -1,0 +1,62 @@
+/**
+ * A client that is registered: what the routing core knows of it. Its fields are the core's to change.
+ */
+import * as ClientName from "../domain/ClientName.ts"
+import type { Outlet, OverflowPolicy } from "./Outlet.ts"
+
+/** What a client may do, decided by access rules, of which the exchange only asks. */
+export interface Grants {
+  readonly allows: (verb: "send" | "broadcast" | "publish" | "subscribe", object: string) => boolean
+}
+
+export const allGranted: Grants = { allows: () => true }
+
+/** How a client is connected, in the words of BUS/RT. */
+export type MemberKind = "internal" | "local_ipc" | "tcp" | "websocket"
+
+export interface MemberOptions {
+  readonly outlet: Outlet
+  readonly kind: MemberKind
+  /** The address it comes from, as text. */
+  readonly source?: string | undefined
+  readonly port?: number | undefined
+  readonly grants?: Grants | undefined
+  readonly overflow?: OverflowPolicy | undefined
+}
+
+export class Member {
+  readonly name: string
+  readonly primaryName: string
+  readonly isSecondary: boolean
+  readonly kind: MemberKind
+  readonly source: string | undefined
+  readonly port: number | undefined
+  readonly grants: Grants
+  readonly overflow: OverflowPolicy
+  readonly outlet: Outlet
+  /** Of a primary. */
+  readonly secondaries: Set<Member> = new Set()
+  readonly filters: Set<string> = new Set()
+  readonly exclusions: Set<string> = new Set()
+  isOpen = true
+  /** Frames and bytes of payload that came from it, that went to it, and that were dropped before they did. */
+  framesIn = 0
+  bytesIn = 0
+  framesOut = 0
+  bytesOut = 0
+  dropped = 0
+  /** Whether its outlet has taken something that is not flushed. */
+  isTouched = false
+
+  constructor(name: string, options: MemberOptions) {
+    this.name = name
+    this.primaryName = ClientName.primaryOf(name)
+    this.isSecondary = this.primaryName !== name
+    this.kind = options.kind
+    this.source = options.source
+    this.port = options.port
+    this.grants = options.grants ?? allGranted
+    this.overflow = options.overflow ?? "disconnect"
+    this.outlet = options.outlet
+  }
+}

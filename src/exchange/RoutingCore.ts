@@ -1,0 +1,372 @@
+/**
+ * The routing core of the live plane: who is connected, under which name and filters, and where a frame goes. Plain
+ * synchronous code, the same for clients in this process and on sockets.
+ *
+ * 1. A name belongs to one client at a time. A secondary, `NAME%%SUFFIX`, is there only while its primary is.
+ * 2. A client gets one copy of a frame, however many of its filters match; the sender gets its own where they do.
+ * 3. What one client sends comes to another in the order of sending, per topic; frames that wait for the commit of a
+ *    durable topic may be overtaken by others.
+ * 4. An outcome of `ok` means: every recipient's outlet has taken the frame, or has refused it by its policy.
+ * 5. Whatever is asked is checked against the client's grants, here and nowhere else.
+ *
+ * Outlets take frames at once and hand them on at `flush`, so that a chunk of frames costs a recipient one write. Who
+ * drives the core calls `flush` after each chunk.
+ */
+import type * as errors from "../domain/errors.ts"
+import * as NameMask from "../domain/NameMask.ts"
+import { TopicTrie } from "../domain/TopicTrie.ts"
+import { LiveFrame } from "./LiveFrame.ts"
+import { Member, type MemberOptions } from "./Member.ts"
+import type { LeaveReason } from "./Outlet.ts"
+import { type Refusal, registerProblem } from "./registration.ts"
+
+/** What became of what a client asked for. */
+export type Outcome =
+  | "ok"
+  /** There is no client of that name. */
+  | "notRegistered"
+  /** The recipient's buffer is full. */
+  | "notDelivered"
+  | "denied"
+  /** It has too many subscriptions. */
+  | "tooMany"
+  /** The store of a durable topic did not take it, or did not say. */
+  | "notStored"
+
+/** How storing a publication fails. */
+export type StoreFailure =
+  | errors.WriteFailure
+  | errors.Unavailable
+  | errors.InvalidArgument
+  | errors.NotPermitted
+  | errors.MessageTooLarge
+  | errors.KeyConflict
+
+/** Called once with what became of a publication; with the store's failure where it was not stored. */
+export type Settle = (outcome: Outcome, failure?: StoreFailure) => void
+
+/** Stores publications on durable topics before they are delivered; given by the bridge. */
+export interface StoreFirst {
+  readonly isDurable: (topic: string) => boolean
+  /** `settle` is called once, later. The payload may be lent. */
+  readonly publish: (from: Member, topic: string, payload: Uint8Array, isRealtime: boolean, settle: Settle) => void
+}
+
+/** Hears of clients that come and go. Called while the core works: must not throw, nor wait. */
+export interface Watcher {
+  readonly joined: (member: Member) => void
+  readonly left: (member: Member, reason: LeaveReason) => void
+}
+
+export interface RoutingSettings {
+  /** Filters and exclusions of one client together. */
+  readonly subscriptionsMax: number
+  /** A name that is taken goes to who asks last, primaries only. */
+  readonly forceRegister: boolean
+}
+
+export const defaultRoutingSettings: RoutingSettings = { subscriptionsMax: 65_536, forceRegister: false }
+
+/** Ways that are remembered, by topic and by mask, until a client or a subscription changes. */
+const routesMax = 4096
+
+export class RoutingCore {
+  readonly #settings: RoutingSettings
+  readonly #members: Map<string, Member> = new Map()
+  readonly #filters: TopicTrie<Member> = new TopicTrie("live")
+  readonly #exclusions: TopicTrie<Member> = new TopicTrie("live")
+  #exclusionCount = 0
+  readonly #topicRoutes: Map<string, ReadonlyArray<Member>> = new Map()
+  readonly #maskRoutes: Map<string, ReadonlyArray<Member>> = new Map()
+  #touched: Array<Member> = []
+  #flushIsDue = false
+  readonly #watchers: Set<Watcher> = new Set()
+  /** Set by the bridge, where topics are durable. */
+  storeFirst: StoreFirst | undefined
+  /** Of all clients that were ever connected. */
+  framesIn = 0
+  bytesIn = 0
+  framesOut = 0
+  bytesOut = 0
+  dropped = 0
+  overflows = 0
+
+  constructor(settings: Partial<RoutingSettings> = {}) {
+    this.#settings = { ...defaultRoutingSettings, ...settings }
+  }
+
+  get members(): Iterable<Member> {
+    return this.#members.values()
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  /** Filters that are registered, of all clients together. */
+  get subscriptions(): number {
+    let count = 0
+    for (const member of this.#members.values()) count += member.filters.size
+    return count
+  }
+
+  find(name: string): Member | undefined {
+    return this.#members.get(name)
+  }
+
+  watch(watcher: Watcher): () => void {
+    this.#watchers.add(watcher)
+    return () => this.#watchers.delete(watcher)
+  }
+
+  /** Registers a client, or says why not. Names of the bus itself are for clients that are part of it (`isOwn`). */
+  register(name: string, options: MemberOptions & { readonly isOwn?: boolean | undefined }): Member | Refusal {
+    const holder = this.#members.get(name)
+    const problem = registerProblem(name, options.isOwn === true, holder, (primary) => this.#members.has(primary))
+    if (
+      problem?.reason === "taken" &&
+      this.#settings.forceRegister &&
+      !holder!.isSecondary &&
+      holder!.name[0] !== "."
+    ) {
+      this.leave(holder!, "replaced")
+    } else if (problem !== undefined) {
+      return problem
+    }
+    const member = new Member(name, options)
+    this.#members.set(name, member)
+    if (member.isSecondary) this.#members.get(member.primaryName)!.secondaries.add(member)
+    this.#maskRoutes.clear()
+    for (const watcher of this.#watchers) watcher.joined(member)
+    return member
+  }
+
+  /** Takes a client out, and its secondaries with it, and closes its outlet. Once; later calls do nothing. */
+  leave(member: Member, reason: LeaveReason): void {
+    if (!member.isOpen) return
+    member.isOpen = false
+    this.#members.delete(member.name)
+    if (member.isSecondary) this.#members.get(member.primaryName)?.secondaries.delete(member)
+    for (const filter of member.filters) this.#filters.remove(filter, member)
+    for (const filter of member.exclusions) this.#exclusions.remove(filter, member)
+    this.#exclusionCount -= member.exclusions.size
+    member.filters.clear()
+    member.exclusions.clear()
+    this.#topicRoutes.clear()
+    this.#maskRoutes.clear()
+    for (const secondary of member.secondaries) this.leave(secondary, "primaryGone")
+    member.outlet.close(reason)
+    for (const watcher of this.#watchers) watcher.left(member, reason)
+  }
+
+  /** Disconnects whoever has the name, with its secondaries. Whether there was one. */
+  forceDisconnect(name: string): boolean {
+    const member = this.#members.get(name)
+    if (member === undefined) return false
+    this.leave(member, "revoked")
+    return true
+  }
+
+  /** Subscribes, and is `denied` or `tooMany` where it cannot. The filter obeys the rules of `LiveTopic`. */
+  subscribe(member: Member, filter: string): Outcome {
+    if (!member.grants.allows("subscribe", filter)) return "denied"
+    if (!member.isOpen || member.filters.has(filter)) return "ok"
+    if (this.#isFull(member)) return "tooMany"
+    member.filters.add(filter)
+    this.#filters.add(filter, member)
+    this.#topicRoutes.clear()
+    return "ok"
+  }
+
+  unsubscribe(member: Member, filter: string): void {
+    if (!member.filters.delete(filter)) return
+    this.#filters.remove(filter, member)
+    this.#topicRoutes.clear()
+  }
+
+  /** From now on no publication on these topics, whatever the subscriptions. */
+  exclude(member: Member, filter: string): Outcome {
+    if (!member.isOpen || member.exclusions.has(filter)) return "ok"
+    if (this.#isFull(member)) return "tooMany"
+    member.exclusions.add(filter)
+    this.#exclusions.add(filter, member)
+    this.#exclusionCount++
+    this.#topicRoutes.clear()
+    return "ok"
+  }
+
+  include(member: Member, filter: string): void {
+    if (!member.exclusions.delete(filter)) return
+    this.#exclusions.remove(filter, member)
+    this.#exclusionCount--
+    this.#topicRoutes.clear()
+  }
+
+  /** A message for one client, by its whole name. */
+  send(from: Member, target: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): Outcome {
+    this.#count(from, payload)
+    if (!from.grants.allows("send", target)) return "denied"
+    const member = this.#members.get(target)
+    if (member === undefined) return "notRegistered"
+    const frame = new LiveFrame("message", from.name, "", payload, isLent, isRealtime, false)
+    return this.#offer(member, frame) ? "ok" : "notDelivered"
+  }
+
+  /** A message for every client whose name matches. */
+  broadcast(from: Member, mask: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): Outcome {
+    this.#count(from, payload)
+    if (!from.grants.allows("broadcast", mask)) return "denied"
+    const to = this.#maskRoute(mask)
+    this.#fanOut(to, new LiveFrame("broadcast", from.name, "", payload, isLent, isRealtime, to.length > 1))
+    return "ok"
+  }
+
+  /**
+   * A publication for every subscriber. Undefined where the topic is durable: `settle` is then called after the commit,
+   * and the bridge delivers it.
+   */
+  publish(
+    from: Member,
+    topic: string,
+    payload: Uint8Array,
+    isLent: boolean,
+    isRealtime: boolean,
+    settle: Settle,
+  ): Outcome | undefined {
+    this.#count(from, payload)
+    if (!from.grants.allows("publish", topic)) return "denied"
+    if (this.storeFirst?.isDurable(topic) === true) {
+      this.storeFirst.publish(from, topic, payload, isRealtime, settle)
+      return undefined
+    }
+    this.deliver(from.name, topic, payload, isLent, isRealtime)
+    return "ok"
+  }
+
+  /** A publication for those subscribers that have this primary name. Never stored. */
+  publishFor(
+    from: Member,
+    topic: string,
+    receiver: string,
+    payload: Uint8Array,
+    isLent: boolean,
+    isRealtime: boolean,
+  ): Outcome {
+    this.#count(from, payload)
+    if (!from.grants.allows("publish", topic)) return "denied"
+    const to = this.#topicRoute(topic).filter((member) => member.primaryName === receiver)
+    this.#fanOut(to, new LiveFrame("publication", from.name, topic, payload, isLent, isRealtime, to.length > 1))
+    return "ok"
+  }
+
+  /** Gives a publication to its subscribers, in the name of `sender`, with no question asked: it has been accepted. */
+  deliver(sender: string, topic: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): void {
+    const to = this.#topicRoute(topic)
+    if (to.length === 0) return
+    this.#fanOut(to, new LiveFrame("publication", sender, topic, payload, isLent, isRealtime, to.length > 1))
+  }
+
+  /** Whether anybody would get a publication on the topic. */
+  hasSubscribers(topic: string): boolean {
+    return this.#topicRoute(topic).length > 0
+  }
+
+  /** Hands on what outlets have taken. */
+  flush(): void {
+    const touched = this.#touched
+    if (touched.length === 0) return
+    this.#touched = []
+    for (let i = 0; i < touched.length; i++) {
+      const member = touched[i]!
+      member.isTouched = false
+      if (member.isOpen) member.outlet.flush()
+    }
+  }
+
+  /** Flushes when what runs now has ended: for senders in this process, that have no chunk. */
+  flushSoon(): void {
+    if (this.#flushIsDue) return
+    this.#flushIsDue = true
+    queueMicrotask(() => {
+      this.#flushIsDue = false
+      this.flush()
+    })
+  }
+
+  /** Disconnects everybody. */
+  close(): void {
+    for (const member of this.#members.values()) this.leave(member, "shutdown")
+  }
+
+  #isFull(member: Member): boolean {
+    return member.filters.size + member.exclusions.size >= this.#settings.subscriptionsMax
+  }
+
+  #count(from: Member, payload: Uint8Array): void {
+    from.framesIn++
+    from.bytesIn += payload.byteLength
+    this.framesIn++
+    this.bytesIn += payload.byteLength
+  }
+
+  #offer(member: Member, frame: LiveFrame): boolean {
+    if (!member.isOpen) return false
+    if (!member.outlet.offer(frame)) {
+      this.#overflow(member)
+      return false
+    }
+    const bytes = frame.payload.byteLength
+    member.framesOut++
+    member.bytesOut += bytes
+    this.framesOut++
+    this.bytesOut += bytes
+    if (frame.isRealtime) member.outlet.flush()
+    else if (!member.isTouched) {
+      member.isTouched = true
+      this.#touched.push(member)
+    }
+    return true
+  }
+
+  #overflow(member: Member): void {
+    member.dropped++
+    this.dropped++
+    if (member.overflow === "dropNewest") return
+    this.overflows++
+    this.leave(member, "overflow")
+  }
+
+  #fanOut(to: ReadonlyArray<Member>, frame: LiveFrame): void {
+    for (let i = 0; i < to.length; i++) this.#offer(to[i]!, frame)
+  }
+
+  #topicRoute(topic: string): ReadonlyArray<Member> {
+    const known = this.#topicRoutes.get(topic)
+    if (known !== undefined) return known
+    const matching = this.#filters.match(topic)
+    const excluded = this.#exclusionCount > 0 ? new Set(this.#exclusions.match(topic)) : undefined
+    const route = excluded === undefined ? matching : matching.filter((member) => !excluded.has(member))
+    remember(this.#topicRoutes, topic, route)
+    return route
+  }
+
+  #maskRoute(mask: string): ReadonlyArray<Member> {
+    const known = this.#maskRoutes.get(mask)
+    if (known !== undefined) return known
+    const route: Array<Member> = []
+    if (NameMask.hasWildcard(mask)) {
+      const matches = NameMask.matcher(mask)
+      for (const member of this.#members.values()) if (matches(member.name)) route.push(member)
+    } else {
+      const member = this.#members.get(mask)
+      if (member !== undefined) route.push(member)
+    }
+    remember(this.#maskRoutes, mask, route)
+    return route
+  }
+}
+
+const remember = (routes: Map<string, ReadonlyArray<Member>>, key: string, route: ReadonlyArray<Member>): void => {
+  if (routes.size >= routesMax) routes.clear()
+  routes.set(key, route)
+}

@@ -1,0 +1,73 @@
+/**
+ * The exchange in this process, over its routing core.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { type ClientInfo, type ConnectError, type ConnectOptions, Exchange, type ExchangeClient } from "./Exchange.ts"
+import { Inbox } from "./internal/Inbox.ts"
+import { makeLocalClient } from "./internal/localClient.ts"
+import type { Member } from "./Member.ts"
+import { refused } from "./outcomes.ts"
+import { isRefusal } from "./registration.ts"
+import { Router } from "./Router.ts"
+import type { RoutingCore } from "./RoutingCore.ts"
+
+/** How much waits in an inbox by default. */
+export const inboxFramesMaxDefault = 8192
+export const inboxBytesMaxDefault = 64 * 1024 * 1024
+
+const infoOf = (member: Member): ClientInfo => ({
+  name: member.name,
+  kind: member.kind,
+  source: member.source,
+  port: member.port,
+  framesIn: member.framesIn,
+  bytesIn: member.bytesIn,
+  framesOut: member.framesOut,
+  bytesOut: member.bytesOut,
+  dropped: member.dropped,
+  queued: member.outlet.queued(),
+  instances: 1 + member.secondaries.size,
+})
+
+/** What a core knows of its primary clients, by name. */
+export const clientsOf = (core: RoutingCore): ReadonlyArray<ClientInfo> =>
+  [...core.members]
+    .filter((member) => !member.isSecondary)
+    .map(infoOf)
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+
+/** Connects a client of the bus itself, whose name may begin with a dot, or an ordinary one. */
+export const connectWith = (
+  core: RoutingCore,
+  name: string,
+  isOwn: boolean,
+  options: ConnectOptions = {},
+): Effect.Effect<ExchangeClient, ConnectError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const inbox = new Inbox(
+      name,
+      options.inboxFramesMax ?? inboxFramesMaxDefault,
+      options.inboxBytesMax ?? inboxBytesMaxDefault,
+    )
+    const member = yield* Effect.acquireRelease(
+      Effect.suspend(() => {
+        const registered = core.register(name, { outlet: inbox, kind: "internal", overflow: options.overflow, isOwn })
+        return isRefusal(registered) ? Effect.fail(refused(name, registered)) : Effect.succeed(registered)
+      }),
+      (member) => Effect.sync(() => core.leave(member, "left")),
+    )
+    return makeLocalClient(core, member, inbox)
+  })
+
+/** The exchange in this process. Clients in this process may do everything: they are the app itself. */
+export const layer: Layer.Layer<Exchange, never, Router> = Layer.effect(
+  Exchange,
+  Effect.map(Router, (core) =>
+    Exchange.of({
+      connect: (name, options) => connectWith(core, name, false, options),
+      clients: Effect.sync(() => clientsOf(core)),
+    }),
+  ),
+)
