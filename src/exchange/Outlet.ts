@@ -30,6 +30,10 @@ export interface Outlet {
   readonly close: (reason: LeaveReason) => void
   /** Frames that wait to be taken by the kernel, or by the inbox's reader. */
   readonly queued: () => number
+  /** Whether its senders should wait before they go on (`Patience`). */
+  readonly isCrowded: () => boolean
+  /** Calls back once, when they need not wait any longer. */
+  readonly whenEased: (resume: () => void) => void
 }
 
 /** What happens to a client whose buffer is full: it is disconnected, as in BUS/RT, or what is newest is dropped. */

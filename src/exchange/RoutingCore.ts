@@ -10,14 +10,14 @@
  * 5. Whatever is asked is checked against the client's grants, here and nowhere else.
  *
  * Outlets take frames at once and hand them on at `flush`, so that a chunk of frames costs a recipient one write. Who
- * drives the core calls `flush` after each chunk.
+ * drives the core calls `flush` after each chunk, and looks at `isCrowded` after each frame.
  */
 import type * as errors from "../domain/errors.ts"
 import * as NameMask from "../domain/NameMask.ts"
 import { TopicTrie } from "../domain/TopicTrie.ts"
 import { LiveFrame } from "./LiveFrame.ts"
 import { Member, type MemberOptions } from "./Member.ts"
-import type { LeaveReason } from "./Outlet.ts"
+import type { LeaveReason, Outlet } from "./Outlet.ts"
 import { type Refusal, registerProblem } from "./registration.ts"
 
 /** What became of what a client asked for. */
@@ -80,6 +80,7 @@ export class RoutingCore {
   readonly #maskRoutes: Map<string, ReadonlyArray<Member>> = new Map()
   #touched: Array<Member> = []
   #flushIsDue = false
+  #crowded: Array<Outlet> = []
   readonly #watchers: Set<Watcher> = new Set()
   /** Set by the bridge, where topics are durable. */
   storeFirst: StoreFirst | undefined
@@ -293,6 +294,31 @@ export class RoutingCore {
     })
   }
 
+  /** Sees to it that an outlet is flushed that has taken something otherwise than from the core, as an ack. */
+  touch(member: Member): void {
+    if (member.isTouched || !member.isOpen) return
+    member.isTouched = true
+    this.#touched.push(member)
+  }
+
+  /** Whether a recipient of what was just sent does not keep up. The sender should `waitForCrowded` before it goes on. */
+  get isCrowded(): boolean {
+    return this.#crowded.length > 0
+  }
+
+  /** Calls back once, when all recipients that do not keep up have eased. */
+  waitForCrowded(resume: () => void): void {
+    const crowded = this.#crowded
+    this.#crowded = []
+    let left = crowded.length
+    if (left === 0) resume()
+    for (const outlet of crowded) {
+      outlet.whenEased(() => {
+        if (--left === 0) resume()
+      })
+    }
+  }
+
   /** Disconnects everybody. */
   close(): void {
     for (const member of this.#members.values()) this.leave(member, "shutdown")
@@ -321,10 +347,8 @@ export class RoutingCore {
     this.framesOut++
     this.bytesOut += bytes
     if (frame.isRealtime) member.outlet.flush()
-    else if (!member.isTouched) {
-      member.isTouched = true
-      this.#touched.push(member)
-    }
+    else this.touch(member)
+    if (member.outlet.isCrowded()) this.#crowded.push(member.outlet)
     return true
   }
 

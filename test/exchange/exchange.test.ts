@@ -71,4 +71,17 @@ describe("the exchange", () => {
       )
     }).pipe(Effect.provide(layer)),
   )
+
+  it.live("goes on at the pace of a reader, however many messages are sent at once", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { connect } = yield* Exchange.Exchange
+        const ada = yield* connect("ada")
+        const reader = yield* connect("reader", { inboxFramesMax: 10 })
+        const payloads = Array.from({ length: 1000 }, (_, i) => `${i}`)
+        const [, got] = yield* Effect.all([ada.sendAll("reader", payloads), take(reader, 1000)], { concurrency: 2 })
+        expect(got).toEqual(payloads.map((payload) => `message ada  ${payload}`))
+      }),
+    ).pipe(Effect.provide(layer)),
+  )
 })

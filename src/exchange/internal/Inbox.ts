@@ -9,6 +9,7 @@ import { Disconnected } from "../../domain/liveErrors.ts"
 import type { Received } from "../Exchange.ts"
 import type { LiveFrame } from "../LiveFrame.ts"
 import type { LeaveReason, Outlet } from "../Outlet.ts"
+import { Patience } from "../Patience.ts"
 
 const sentences: Readonly<Record<LeaveReason, string>> = {
   left: "it left",
@@ -28,6 +29,7 @@ export class Inbox implements Outlet {
   #bytes = 0
   #reader: (() => void) | undefined
   #closed: LeaveReason | undefined
+  readonly #patience = new Patience()
 
   constructor(name: string, framesMax: number, bytesMax: number) {
     this.#name = name
@@ -59,10 +61,16 @@ export class Inbox implements Outlet {
 
   close = (reason: LeaveReason): void => {
     this.#closed = reason
+    this.#patience.end()
     this.flush()
   }
 
   queued = (): number => this.#frames.length
+
+  isCrowded = (): boolean =>
+    (2 * this.#frames.length > this.#framesMax || 2 * this.#bytes > this.#bytesMax) && this.#patience.isLeft
+
+  whenEased = (resume: () => void): void => this.#patience.wait(resume)
 
   /** Why the client cannot send any more, if it cannot. */
   get disconnected(): Disconnected | undefined {
@@ -84,6 +92,7 @@ export class Inbox implements Outlet {
       const frames = this.#frames
       this.#frames = []
       this.#bytes = 0
+      this.#patience.eased()
       return Effect.succeed(frames as unknown as NonEmptyReadonlyArray<Received>)
     }
     if (this.#closed === "left") return Cause.done()

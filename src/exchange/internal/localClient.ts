@@ -23,97 +23,112 @@ const encoder = new TextEncoder()
 const bytesOf = (payload: Uint8Array | string): Uint8Array =>
   typeof payload === "string" ? encoder.encode(payload) : payload
 
+const checked = (argument: string, problem: string | undefined): InvalidArgument | undefined =>
+  problem === undefined ? undefined : invalid(argument, problem)
+
+/** Several publications that are settled one by one: done when all are, or the first has failed. */
+class Settlement {
+  readonly #principal: string
+  readonly #topic: string
+  #pending = 0
+  #failed: PublishLiveError | undefined
+  #resume: ((result: Effect.Effect<void, PublishLiveError>) => void) | undefined
+
+  constructor(principal: string, topic: string) {
+    this.#principal = principal
+    this.#topic = topic
+  }
+
+  get failed(): PublishLiveError | undefined {
+    return this.#failed
+  }
+
+  begin(): void {
+    this.#pending++
+  }
+
+  readonly settle = (outcome: Outcome, failure?: StoreFailure): void => {
+    if (outcome !== "ok") this.#failed ??= failure ?? denied(this.#principal, "publish", this.#topic)
+    if (--this.#pending === 0) this.#resume?.(this.#result())
+  }
+
+  readonly settled: Effect.Effect<void, PublishLiveError> = Effect.suspend(() =>
+    this.#pending === 0
+      ? this.#result()
+      : Effect.callback<void, PublishLiveError>((resume) => {
+          this.#resume = resume
+        }),
+  )
+
+  #result(): Effect.Effect<void, PublishLiveError> {
+    return this.#failed === undefined ? Effect.void : Effect.fail(this.#failed)
+  }
+}
+
 export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox): ExchangeClient => {
   const { name } = member
   const principal = member.primaryName
 
-  /** Runs while the client is connected, and hands on to the recipients what it did. */
-  const whileConnected = <E>(
+  /** Does one thing after the other, as long as the client is connected, at the pace of who gets it. */
+  const each = <A, E>(
     problem: InvalidArgument | undefined,
-    run: () => Effect.Effect<void, E>,
-  ): Effect.Effect<void, E | InvalidArgument | Disconnected> =>
-    Effect.suspend((): Effect.Effect<void, E | InvalidArgument | Disconnected> => {
-      const gone = inbox.disconnected
-      if (gone !== undefined) return Effect.fail(gone)
-      if (problem !== undefined) return Effect.fail(problem)
-      const done = run()
-      core.flushSoon()
-      return done
-    })
-
-  const checked = (argument: string, problem: string | undefined): InvalidArgument | undefined =>
-    problem === undefined ? undefined : invalid(argument, problem)
-
-  const sendAll: ExchangeClient["sendAll"] = (target, payloads, options = {}) =>
-    whileConnected<SendError>(undefined, () => {
-      for (const payload of payloads) {
-        const outcome = core.send(member, target, bytesOf(payload), false, options.isRealtime === true)
-        if (outcome === "ok" || options.isProcessed === false) continue
-        if (outcome === "denied") return Effect.fail(denied(principal, "send", target))
-        return Effect.fail(outcome === "notRegistered" ? unregistered(target) : full(target))
-      }
-      return Effect.void
-    })
-
-  const published = (
-    topic: string,
-    outcome: Outcome,
-    failure: StoreFailure | undefined,
-  ): PublishLiveError | undefined => {
-    if (outcome === "ok") return undefined
-    return failure ?? denied(principal, "publish", topic)
+    items: ReadonlyArray<A>,
+    run: (item: A) => E | undefined,
+  ): Effect.Effect<void, E | InvalidArgument | Disconnected> => {
+    const from = (start: number): Effect.Effect<void, E | InvalidArgument | Disconnected> =>
+      Effect.suspend((): Effect.Effect<void, E | InvalidArgument | Disconnected> => {
+        const wrong = inbox.disconnected ?? problem
+        if (wrong !== undefined) return Effect.fail(wrong)
+        core.flushSoon()
+        for (let at = start; at < items.length; at++) {
+          const failed = run(items[at]!)
+          if (failed !== undefined) return Effect.fail(failed)
+          if (core.isCrowded) return Effect.andThen(afterCrowded, from(at + 1))
+        }
+        return Effect.void
+      })
+    return from(0)
   }
+
+  const afterCrowded = Effect.callback<void>((resume) => core.waitForCrowded(() => resume(Effect.void)))
+
+  const sendAll: ExchangeClient["sendAll"] = (target, payloads, { isProcessed = true, isRealtime = false } = {}) =>
+    each(undefined, payloads, (payload): SendError | undefined => {
+      const outcome = core.send(member, target, bytesOf(payload), false, isRealtime)
+      if (outcome === "ok" || !isProcessed) return undefined
+      if (outcome === "denied") return denied(principal, "send", target)
+      return outcome === "notRegistered" ? unregistered(target) : full(target)
+    })
 
   const publishAll = (
     topic: string,
     payloads: ReadonlyArray<Uint8Array | string>,
-    { receiver, isProcessed, isRealtime = false }: PublishLiveOptions = {},
+    { receiver, isProcessed = true, isRealtime = false }: PublishLiveOptions = {},
   ): Effect.Effect<void, PublishLiveError> =>
-    whileConnected(checked("topic", LiveTopic.problem(topic)), () => {
-      if (receiver !== undefined) {
-        for (const payload of payloads) {
-          const outcome = core.publishFor(member, topic, receiver, bytesOf(payload), false, isRealtime)
-          const failed = published(topic, outcome, undefined)
-          if (failed !== undefined && isProcessed !== false) return Effect.fail(failed)
-        }
-        return Effect.void
-      }
-      let pending = 0
-      let failed: PublishLiveError | undefined
-      let settled: (() => void) | undefined
-      for (const payload of payloads) {
-        pending++
-        const settle = (outcome: Outcome, failure?: StoreFailure): void => {
-          failed ??= published(topic, outcome, failure)
-          if (--pending === 0) settled?.()
-        }
-        const outcome = core.publish(member, topic, bytesOf(payload), false, isRealtime, settle)
-        if (outcome !== undefined) settle(outcome)
-        if (failed !== undefined) break
-      }
-      const result = (): Effect.Effect<void, PublishLiveError> =>
-        failed === undefined ? Effect.void : Effect.fail(failed)
-      if (isProcessed === false) return Effect.void
-      if (pending === 0) return result()
-      return Effect.callback<void, PublishLiveError>((resume) => {
-        settled = () => resume(result())
-        if (pending === 0) settled()
+    Effect.suspend(() => {
+      const settlement = new Settlement(principal, topic)
+      const published = each(checked("topic", LiveTopic.problem(topic)), payloads, (payload) => {
+        const bytes = bytesOf(payload)
+        settlement.begin()
+        const outcome =
+          receiver === undefined
+            ? core.publish(member, topic, bytes, false, isRealtime, settlement.settle)
+            : core.publishFor(member, topic, receiver, bytes, false, isRealtime)
+        if (outcome !== undefined) settlement.settle(outcome)
+        return isProcessed ? settlement.failed : undefined
       })
+      return isProcessed ? Effect.andThen(published, settlement.settled) : published
     })
 
   const eachFilter = (
     filters: ReadonlyArray<string>,
-    verb: string,
     apply: (filter: string) => Outcome | void,
   ): Effect.Effect<void, SubscribeLiveError> => {
     const problem = filters.map(LiveTopic.filterProblem).find((one) => one !== undefined)
-    return whileConnected<SubscribeLiveError>(checked("filter", problem), () => {
-      for (const filter of filters) {
-        const outcome = apply(filter)
-        if (outcome === "denied") return Effect.fail(denied(principal, verb, filter))
-        if (outcome === "tooMany") return Effect.fail(invalid("filter", `${name} has too many subscriptions`))
-      }
-      return Effect.void
+    return each(checked("filter", problem), filters, (filter): SubscribeLiveError | undefined => {
+      const outcome = apply(filter)
+      if (outcome === "denied") return denied(principal, "subscribe", filter)
+      return outcome === "tooMany" ? invalid("filter", `${name} has too many subscriptions`) : undefined
     })
   }
 
@@ -122,18 +137,16 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox)
     inbox: inbox.stream,
     send: (target, payload, options) => sendAll(target, [payload], options),
     sendAll,
-    broadcast: (mask, payload, { isProcessed, isRealtime = false }: SendOptions = {}) =>
-      whileConnected(checked("mask", NameMask.problem(mask)), () => {
-        const outcome = core.broadcast(member, mask, bytesOf(payload), false, isRealtime)
-        return outcome === "denied" && isProcessed !== false
-          ? Effect.fail(denied(principal, "broadcast", mask))
-          : Effect.void
+    broadcast: (mask, payload, { isProcessed = true, isRealtime = false }: SendOptions = {}) =>
+      each(checked("mask", NameMask.problem(mask)), [payload], (one) => {
+        const outcome = core.broadcast(member, mask, bytesOf(one), false, isRealtime)
+        return outcome === "denied" && isProcessed ? denied(principal, "broadcast", mask) : undefined
       }),
     publish: (topic, payload, options) => publishAll(topic, [payload], options),
     publishAll,
-    subscribe: (...filters) => eachFilter(filters, "subscribe", (filter) => core.subscribe(member, filter)),
-    unsubscribe: (...filters) => eachFilter(filters, "subscribe", (filter) => core.unsubscribe(member, filter)),
-    exclude: (...filters) => eachFilter(filters, "subscribe", (filter) => core.exclude(member, filter)),
-    include: (...filters) => eachFilter(filters, "subscribe", (filter) => core.include(member, filter)),
+    subscribe: (...filters) => eachFilter(filters, (filter) => core.subscribe(member, filter)),
+    unsubscribe: (...filters) => eachFilter(filters, (filter) => core.unsubscribe(member, filter)),
+    exclude: (...filters) => eachFilter(filters, (filter) => core.exclude(member, filter)),
+    include: (...filters) => eachFilter(filters, (filter) => core.include(member, filter)),
   }
 }
