@@ -22,6 +22,11 @@ export interface MemberOptions {
   readonly port?: number | undefined
   readonly grants?: Grants | undefined
   readonly overflow?: OverflowPolicy | undefined
+  /**
+   * Called when `isHeld` changes: whether so much of what the client publishes waits for its commit that nothing more is
+   * to be read of it for now. Called while the core works, perhaps after the client has left: must not throw, nor wait.
+   */
+  readonly onHeldChange?: ((isHeld: boolean) => void) | undefined
 }
 
 export class Member {
@@ -47,6 +52,10 @@ export class Member {
   dropped = 0
   /** Whether its outlet has taken something that is not flushed. */
   isTouched = false
+  /** Bytes of its publications that wait for their commit, and whether nothing more is to be read of it until they have it. */
+  unsettledBytes = 0
+  isHeld = false
+  readonly #onHeldChange: MemberOptions["onHeldChange"]
 
   constructor(name: string, options: MemberOptions) {
     this.name = name
@@ -58,5 +67,11 @@ export class Member {
     this.grants = options.grants ?? allGranted
     this.overflow = options.overflow ?? "disconnect"
     this.outlet = options.outlet
+    this.#onHeldChange = options.onHeldChange
+  }
+
+  hold(isHeld: boolean): void {
+    this.isHeld = isHeld
+    this.#onHeldChange?.(isHeld)
   }
 }

@@ -12,13 +12,16 @@
  * Outlets take frames at once and hand them on at `flush`, so that a chunk of frames costs a recipient one write. Who
  * drives the core calls `flush` after each chunk, and looks at `isCrowded` after each frame.
  */
-import type * as errors from "../domain/errors.ts"
 import * as NameMask from "../domain/NameMask.ts"
 import { TopicTrie } from "../domain/TopicTrie.ts"
 import { LiveFrame } from "./LiveFrame.ts"
 import { Member, type MemberOptions } from "./Member.ts"
 import type { LeaveReason, Outlet } from "./Outlet.ts"
 import { type Refusal, registerProblem } from "./registration.ts"
+import type { Settle, StoreFirst } from "./StoreFirst.ts"
+export type { Settle, StoreFailure, StoreFirst } from "./StoreFirst.ts"
+export * from "./Unsettled.ts"
+import { defaultUnsettledSettings, Unsettled, type UnsettledSettings } from "./Unsettled.ts"
 
 /** What became of what a client asked for. */
 export type Outcome =
@@ -33,39 +36,24 @@ export type Outcome =
   /** The store of a durable topic did not take it, or did not say. */
   | "notStored"
 
-/** How storing a publication fails. */
-export type StoreFailure =
-  | errors.WriteFailure
-  | errors.Unavailable
-  | errors.InvalidArgument
-  | errors.NotPermitted
-  | errors.MessageTooLarge
-  | errors.KeyConflict
-
-/** Called once with what became of a publication; with the store's failure where it was not stored. */
-export type Settle = (outcome: Outcome, failure?: StoreFailure) => void
-
-/** Stores publications on durable topics before they are delivered; given by the bridge. */
-export interface StoreFirst {
-  readonly isDurable: (topic: string) => boolean
-  /** `settle` is called once, later. The payload may be lent. */
-  readonly publish: (from: Member, topic: string, payload: Uint8Array, isRealtime: boolean, settle: Settle) => void
-}
-
 /** Hears of clients that come and go. Called while the core works: must not throw, nor wait. */
 export interface Watcher {
   readonly joined: (member: Member) => void
   readonly left: (member: Member, reason: LeaveReason) => void
 }
 
-export interface RoutingSettings {
+export interface RoutingSettings extends UnsettledSettings {
   /** Filters and exclusions of one client together. */
   readonly subscriptionsMax: number
   /** A name that is taken goes to who asks last, primaries only. */
   readonly forceRegister: boolean
 }
 
-export const defaultRoutingSettings: RoutingSettings = { subscriptionsMax: 65_536, forceRegister: false }
+export const defaultRoutingSettings: RoutingSettings = {
+  subscriptionsMax: 65_536,
+  forceRegister: false,
+  ...defaultUnsettledSettings,
+}
 
 /** Ways that are remembered, by topic and by mask, until a client or a subscription changes. */
 const routesMax = 4096
@@ -91,9 +79,12 @@ export class RoutingCore {
   bytesOut = 0
   dropped = 0
   overflows = 0
+  /** What waits for its commit: the bridge's to note. */
+  readonly unsettled: Unsettled
 
   constructor(settings: Partial<RoutingSettings> = {}) {
     this.#settings = { ...defaultRoutingSettings, ...settings }
+    this.unsettled = new Unsettled(this.#settings)
   }
 
   get members(): Iterable<Member> {
@@ -237,7 +228,7 @@ export class RoutingCore {
     this.#count(from, payload)
     if (!from.grants.allows("publish", topic)) return "denied"
     if (this.storeFirst?.isDurable(topic) === true) {
-      this.storeFirst.publish(from, topic, payload, isRealtime, settle)
+      this.storeFirst.publish(from, topic, payload, isLent, isRealtime, settle)
       return undefined
     }
     this.deliver(from.name, topic, payload, isLent, isRealtime)

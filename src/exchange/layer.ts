@@ -2,6 +2,7 @@
  * The exchange in this process, over its routing core.
  */
 import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type ClientInfo, type ConnectError, type ConnectOptions, Exchange, type ExchangeClient } from "./Exchange.ts"
@@ -51,14 +52,17 @@ export const connectWith = (
       options.inboxFramesMax ?? inboxFramesMaxDefault,
       options.inboxBytesMax ?? inboxBytesMaxDefault,
     )
+    const gate = Latch.makeUnsafe(true)
+    const onHeldChange = (isHeld: boolean): void => void (isHeld ? gate.closeUnsafe() : gate.openUnsafe())
     const member = yield* Effect.acquireRelease(
       Effect.suspend(() => {
-        const registered = core.register(name, { outlet: inbox, kind: "internal", overflow: options.overflow, isOwn })
+        const { overflow } = options
+        const registered = core.register(name, { outlet: inbox, kind: "internal", overflow, isOwn, onHeldChange })
         return isRefusal(registered) ? Effect.fail(refused(name, registered)) : Effect.succeed(registered)
       }),
       (member) => Effect.sync(() => core.leave(member, "left")),
     )
-    return makeLocalClient(core, member, inbox)
+    return makeLocalClient(core, member, inbox, gate)
   })
 
 /** The exchange in this process. Clients in this process may do everything: they are the app itself. */

@@ -2,6 +2,7 @@
  * A client of the exchange that is in the same process: each operation is a call of the routing core.
  */
 import * as Effect from "effect/Effect"
+import type * as Latch from "effect/Latch"
 import type { InvalidArgument } from "../../domain/errors.ts"
 import * as LiveTopic from "../../domain/LiveTopic.ts"
 import type { Disconnected } from "../../domain/liveErrors.ts"
@@ -16,7 +17,8 @@ import type {
 } from "../Exchange.ts"
 import type { Member } from "../Member.ts"
 import { denied, full, invalid, unregistered } from "../outcomes.ts"
-import type { Outcome, RoutingCore, StoreFailure } from "../RoutingCore.ts"
+import type { Outcome, RoutingCore } from "../RoutingCore.ts"
+import type { StoreFailure } from "../StoreFirst.ts"
 import type { Inbox } from "./Inbox.ts"
 
 const encoder = new TextEncoder()
@@ -65,7 +67,8 @@ class Settlement {
   }
 }
 
-export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox): ExchangeClient => {
+/** @param gate closed while the client is held: then publishing waits */
+export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox, gate: Latch.Latch): ExchangeClient => {
   const { name } = member
   const principal = member.primaryName
 
@@ -81,6 +84,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox)
         if (wrong !== undefined) return Effect.fail(wrong)
         core.flushSoon()
         for (let at = start; at < items.length; at++) {
+          if (member.isHeld) return Effect.andThen(gate.await, from(at))
           const failed = run(items[at]!)
           if (failed !== undefined) return Effect.fail(failed)
           if (core.isCrowded) return Effect.andThen(afterCrowded, from(at + 1))
