@@ -14,6 +14,10 @@ const syntax: PathPattern.Syntax = { separator: "/", one: "+", rest: "#" }
 /** The most parts of a filter: looking up a topic costs no more than this many steps for each way through a trie. */
 export const filterPartsMax = 64
 
+/** The filter without what follows its `#`, which is ignored: the one spelling of all that mean the same. */
+export const canonical = (filter: string): string =>
+  filter.includes(syntax.rest) ? PathPattern.parts(syntax, filter).join(syntax.separator) : filter
+
 /** What is wrong with a topic to publish to, as a sentence without a full stop, or `undefined`. */
 export const problem = (topic: string): string | undefined => nameProblem("topic", topic, topicBytesMax)
 

@@ -42,23 +42,27 @@ export class TopicTrie<A> {
   /** Takes a value back, and the empty nodes that it leaves. */
   remove(filter: string, value: A): void {
     const path: Array<readonly [Node<A>, string]> = []
+    const parts = TopicFilter.parts(filter)
+    const isOpen = parts[parts.length - 1] === "#"
     let node = this.#root
-    for (const part of TopicFilter.parts(filter)) {
-      if (part === "#") {
-        node.rest.delete(value)
-        break
-      }
+    for (const part of isOpen ? parts.slice(0, -1) : parts) {
       const child = node.children.get(part)
       if (child === undefined) return
       path.push([node, part])
       node = child
     }
-    node.values.delete(value)
+    if (isOpen) node.rest.delete(value)
+    else node.values.delete(value)
     for (const [parent, part] of path.toReversed()) {
       const child = parent.children.get(part)!
       if (child.children.size + child.values.size + child.rest.size > 0) return
       parent.children.delete(part)
     }
+  }
+
+  /** Whether nothing is registered, and nothing is left of what was. */
+  get isEmpty(): boolean {
+    return this.#root.children.size + this.#root.values.size + this.#root.rest.size === 0
   }
 
   /** All values whose filter matches, each once. */

@@ -12,8 +12,7 @@
  * Outlets take frames at once and hand them on at `flush`, so that a chunk of frames costs a recipient one write. Who
  * drives the core calls `flush` after each chunk, and looks at `isCrowded` after each frame.
  */
-import * as NameMask from "../domain/NameMask.ts"
-import { TopicTrie } from "../domain/TopicTrie.ts"
+import { Routes } from "./internal/Routes.ts"
 import { LiveFrame } from "./LiveFrame.ts"
 import { Member, type MemberOptions } from "./Member.ts"
 import type { LeaveReason, Outlet } from "./Outlet.ts"
@@ -36,7 +35,10 @@ export type Outcome =
   /** The store of a durable topic did not take it, or did not say. */
   | "notStored"
 
-/** Hears of clients that come and go. Called while the core works: must not throw, nor wait. */
+/**
+ * Hears of clients that come and go, in that order, each change when it is complete. What it does then may change more,
+ * of which it hears next. Must not throw, nor wait.
+ */
 export interface Watcher {
   readonly joined: (member: Member) => void
   readonly left: (member: Member, reason: LeaveReason) => void
@@ -55,20 +57,24 @@ export const defaultRoutingSettings: RoutingSettings = {
   ...defaultUnsettledSettings,
 }
 
-/** Ways that are remembered, by topic and by mask, until a client or a subscription changes. */
-const routesMax = 4096
+/** That a client has joined, or has left for a reason: to be told when what goes on is over. */
+interface Change {
+  readonly member: Member
+  readonly left: LeaveReason | undefined
+}
 
 export class RoutingCore {
   readonly #settings: RoutingSettings
   readonly #members: Map<string, Member> = new Map()
-  readonly #filters: TopicTrie<Member> = new TopicTrie("live")
-  readonly #exclusions: TopicTrie<Member> = new TopicTrie("live")
-  #exclusionCount = 0
-  readonly #topicRoutes: Map<string, ReadonlyArray<Member>> = new Map()
-  readonly #maskRoutes: Map<string, ReadonlyArray<Member>> = new Map()
+  readonly #routes: Routes
   #touched: Array<Member> = []
   #flushIsDue = false
-  #crowded: Array<Outlet> = []
+  readonly #crowded: Set<Outlet> = new Set()
+  #isFanningOut = false
+  /** Who left in the middle of a fan-out, which goes on over those who were there when it began. */
+  #leaving: Array<Change> = []
+  #changes: Array<Change> = []
+  #isTelling = false
   readonly #watchers: Set<Watcher> = new Set()
   /** Set by the bridge, where topics are durable. */
   storeFirst: StoreFirst | undefined
@@ -85,6 +91,7 @@ export class RoutingCore {
   constructor(settings: Partial<RoutingSettings> = {}) {
     this.#settings = { ...defaultRoutingSettings, ...settings }
     this.unsettled = new Unsettled(this.#settings)
+    this.#routes = new Routes(this.#members, this.#settings.subscriptionsMax)
   }
 
   get members(): Iterable<Member> {
@@ -115,40 +122,32 @@ export class RoutingCore {
   register(name: string, options: MemberOptions & { readonly isOwn?: boolean | undefined }): Member | Refusal {
     const holder = this.#members.get(name)
     const problem = registerProblem(name, options.isOwn === true, holder, (primary) => this.#members.has(primary))
-    if (
-      problem?.reason === "taken" &&
-      this.#settings.forceRegister &&
-      !holder!.isSecondary &&
-      holder!.name[0] !== "."
-    ) {
-      this.leave(holder!, "replaced")
-    } else if (problem !== undefined) {
-      return problem
-    }
+    const isReplacing =
+      problem?.reason === "taken" && this.#settings.forceRegister && !holder!.isSecondary && holder!.name[0] !== "."
+    if (problem !== undefined && !isReplacing) return problem
+    if (isReplacing) this.#takeOut(holder!, "replaced")
     const member = new Member(name, options)
     this.#members.set(name, member)
     if (member.isSecondary) this.#members.get(member.primaryName)!.secondaries.add(member)
-    this.#maskRoutes.clear()
-    for (const watcher of this.#watchers) watcher.joined(member)
+    this.#routes.joined()
+    this.#changes.push({ member, left: undefined })
+    this.#tell()
     return member
   }
 
-  /** Takes a client out, and its secondaries with it, and closes its outlet. Once; later calls do nothing. */
+  /**
+   * Takes a client out, and its secondaries with it, and closes its outlet. Once; later calls do nothing. A frame that
+   * is on its way to many still goes to all the others who were there.
+   */
   leave(member: Member, reason: LeaveReason): void {
     if (!member.isOpen) return
     member.isOpen = false
-    this.#members.delete(member.name)
-    if (member.isSecondary) this.#members.get(member.primaryName)?.secondaries.delete(member)
-    for (const filter of member.filters) this.#filters.remove(filter, member)
-    for (const filter of member.exclusions) this.#exclusions.remove(filter, member)
-    this.#exclusionCount -= member.exclusions.size
-    member.filters.clear()
-    member.exclusions.clear()
-    this.#topicRoutes.clear()
-    this.#maskRoutes.clear()
-    for (const secondary of member.secondaries) this.leave(secondary, "primaryGone")
-    member.outlet.close(reason)
-    for (const watcher of this.#watchers) watcher.left(member, reason)
+    if (this.#isFanningOut) {
+      this.#leaving.push({ member, left: reason })
+      return
+    }
+    this.#takeOut(member, reason)
+    this.#tell()
   }
 
   /** Disconnects whoever has the name, with its secondaries. Whether there was one. */
@@ -162,42 +161,25 @@ export class RoutingCore {
   /** Subscribes, and is `denied` or `tooMany` where it cannot. The filter obeys the rules of `LiveTopic`. */
   subscribe(member: Member, filter: string): Outcome {
     if (!member.grants.allows("subscribe", filter)) return "denied"
-    if (!member.isOpen || member.filters.has(filter)) return "ok"
-    if (this.#isFull(member)) return "tooMany"
-    member.filters.add(filter)
-    this.#filters.add(filter, member)
-    this.#topicRoutes.clear()
-    return "ok"
+    return !member.isOpen || this.#routes.subscribe(member, filter) ? "ok" : "tooMany"
   }
 
   unsubscribe(member: Member, filter: string): void {
-    if (!member.filters.delete(filter)) return
-    this.#filters.remove(filter, member)
-    this.#topicRoutes.clear()
+    this.#routes.unsubscribe(member, filter)
   }
 
   /** From now on no publication on these topics, whatever the subscriptions. */
   exclude(member: Member, filter: string): Outcome {
-    if (!member.isOpen || member.exclusions.has(filter)) return "ok"
-    if (this.#isFull(member)) return "tooMany"
-    member.exclusions.add(filter)
-    this.#exclusions.add(filter, member)
-    this.#exclusionCount++
-    this.#topicRoutes.clear()
-    return "ok"
+    return !member.isOpen || this.#routes.exclude(member, filter) ? "ok" : "tooMany"
   }
 
   include(member: Member, filter: string): void {
-    if (!member.exclusions.delete(filter)) return
-    this.#exclusions.remove(filter, member)
-    this.#exclusionCount--
-    this.#topicRoutes.clear()
+    this.#routes.include(member, filter)
   }
 
   /** A message for one client, by its whole name. */
   send(from: Member, target: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): Outcome {
-    this.#count(from, payload)
-    if (!from.grants.allows("send", target)) return "denied"
+    if (!this.#admits(from, "send", target, payload)) return "denied"
     const member = this.#members.get(target)
     if (member === undefined) return "notRegistered"
     const frame = new LiveFrame("message", from.name, "", payload, isLent, isRealtime, false)
@@ -206,9 +188,8 @@ export class RoutingCore {
 
   /** A message for every client whose name matches. */
   broadcast(from: Member, mask: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): Outcome {
-    this.#count(from, payload)
-    if (!from.grants.allows("broadcast", mask)) return "denied"
-    const to = this.#maskRoute(mask)
+    if (!this.#admits(from, "broadcast", mask, payload)) return "denied"
+    const to = this.#routes.byMask(mask)
     this.#fanOut(to, new LiveFrame("broadcast", from.name, "", payload, isLent, isRealtime, to.length > 1))
     return "ok"
   }
@@ -225,8 +206,7 @@ export class RoutingCore {
     isRealtime: boolean,
     settle: Settle,
   ): Outcome | undefined {
-    this.#count(from, payload)
-    if (!from.grants.allows("publish", topic)) return "denied"
+    if (!this.#admits(from, "publish", topic, payload)) return "denied"
     if (this.storeFirst?.isDurable(topic) === true) {
       this.storeFirst.publish(from, topic, payload, isLent, isRealtime, settle)
       return undefined
@@ -244,23 +224,22 @@ export class RoutingCore {
     isLent: boolean,
     isRealtime: boolean,
   ): Outcome {
-    this.#count(from, payload)
-    if (!from.grants.allows("publish", topic)) return "denied"
-    const to = this.#topicRoute(topic).filter((member) => member.primaryName === receiver)
+    if (!this.#admits(from, "publish", topic, payload)) return "denied"
+    const to = this.#routes.byTopic(topic).filter((member) => member.primaryName === receiver)
     this.#fanOut(to, new LiveFrame("publication", from.name, topic, payload, isLent, isRealtime, to.length > 1))
     return "ok"
   }
 
   /** Gives a publication to its subscribers, in the name of `sender`, with no question asked: it has been accepted. */
   deliver(sender: string, topic: string, payload: Uint8Array, isLent: boolean, isRealtime: boolean): void {
-    const to = this.#topicRoute(topic)
+    const to = this.#routes.byTopic(topic)
     if (to.length === 0) return
     this.#fanOut(to, new LiveFrame("publication", sender, topic, payload, isLent, isRealtime, to.length > 1))
   }
 
   /** Whether anybody would get a publication on the topic. */
   hasSubscribers(topic: string): boolean {
-    return this.#topicRoute(topic).length > 0
+    return this.#routes.byTopic(topic).length > 0
   }
 
   /** Hands on what outlets have taken. */
@@ -273,6 +252,8 @@ export class RoutingCore {
       member.isTouched = false
       if (member.isOpen) member.outlet.flush()
     }
+    // Whoever left meanwhile may have been told of.
+    if (this.#touched.length > 0) this.flushSoon()
   }
 
   /** Flushes when what runs now has ended: for senders in this process, that have no chunk. */
@@ -294,13 +275,13 @@ export class RoutingCore {
 
   /** Whether a recipient of what was just sent does not keep up. The sender should `waitForCrowded` before it goes on. */
   get isCrowded(): boolean {
-    return this.#crowded.length > 0
+    return this.#crowded.size > 0
   }
 
   /** Calls back once, when all recipients that do not keep up have eased. */
   waitForCrowded(resume: () => void): void {
-    const crowded = this.#crowded
-    this.#crowded = []
+    const crowded = [...this.#crowded]
+    this.#crowded.clear()
     let left = crowded.length
     if (left === 0) resume()
     for (const outlet of crowded) {
@@ -315,15 +296,45 @@ export class RoutingCore {
     for (const member of this.#members.values()) this.leave(member, "shutdown")
   }
 
-  #isFull(member: Member): boolean {
-    return member.filters.size + member.exclusions.size >= this.#settings.subscriptionsMax
+  /** Whether nothing is left of those who were connected: what a leak would show in. */
+  get isEmpty(): boolean {
+    return this.#members.size + this.#changes.length + this.#crowded.size === 0 && this.#routes.isEmpty
   }
 
-  #count(from: Member, payload: Uint8Array): void {
+  /** Counts what comes from a client, and tells whether it may go on. Who has left sends nothing more. */
+  #admits(from: Member, verb: "send" | "broadcast" | "publish", object: string, payload: Uint8Array): boolean {
+    if (this.#crowded.size > 0) this.#crowded.clear()
     from.framesIn++
     from.bytesIn += payload.byteLength
     this.framesIn++
     this.bytesIn += payload.byteLength
+    return from.isOpen && from.grants.allows(verb, object)
+  }
+
+  /** Nothing leads to the client any more, nor to its secondaries. It is told of later. */
+  #takeOut(member: Member, reason: LeaveReason): void {
+    member.isOpen = false
+    this.#members.delete(member.name)
+    if (member.isSecondary) this.#members.get(member.primaryName)?.secondaries.delete(member)
+    this.#routes.left(member)
+    this.#crowded.delete(member.outlet)
+    for (const secondary of member.secondaries) if (secondary.isOpen) this.#takeOut(secondary, "primaryGone")
+    this.#changes.push({ member, left: reason })
+  }
+
+  /** Tells what has changed, in order. What is done meanwhile changes more, which is told after it. */
+  #tell(): void {
+    if (this.#isTelling) return
+    this.#isTelling = true
+    for (let change = this.#changes.shift(); change !== undefined; change = this.#changes.shift()) {
+      const { member, left } = change
+      if (left !== undefined) member.outlet.close(left)
+      for (const watcher of this.#watchers) {
+        if (left === undefined) watcher.joined(member)
+        else watcher.left(member, left)
+      }
+    }
+    this.#isTelling = false
   }
 
   #offer(member: Member, frame: LiveFrame): boolean {
@@ -339,7 +350,7 @@ export class RoutingCore {
     this.bytesOut += bytes
     if (frame.isRealtime) member.outlet.flush()
     else this.touch(member)
-    if (member.outlet.isCrowded()) this.#crowded.push(member.outlet)
+    if (member.isOpen && member.outlet.isCrowded()) this.#crowded.add(member.outlet)
     return true
   }
 
@@ -352,36 +363,16 @@ export class RoutingCore {
   }
 
   #fanOut(to: ReadonlyArray<Member>, frame: LiveFrame): void {
+    this.#isFanningOut = true
     for (let i = 0; i < to.length; i++) this.#offer(to[i]!, frame)
+    this.#isFanningOut = false
+    if (this.#leaving.length > 0) this.#endLeaving()
   }
 
-  #topicRoute(topic: string): ReadonlyArray<Member> {
-    const known = this.#topicRoutes.get(topic)
-    if (known !== undefined) return known
-    const matching = this.#filters.match(topic)
-    const excluded = this.#exclusionCount > 0 ? new Set(this.#exclusions.match(topic)) : undefined
-    const route = excluded === undefined ? matching : matching.filter((member) => !excluded.has(member))
-    remember(this.#topicRoutes, topic, route)
-    return route
+  #endLeaving(): void {
+    const leaving = this.#leaving
+    this.#leaving = []
+    for (const { member, left } of leaving) this.#takeOut(member, left!)
+    this.#tell()
   }
-
-  #maskRoute(mask: string): ReadonlyArray<Member> {
-    const known = this.#maskRoutes.get(mask)
-    if (known !== undefined) return known
-    const route: Array<Member> = []
-    if (NameMask.hasWildcard(mask)) {
-      const matches = NameMask.matcher(mask)
-      for (const member of this.#members.values()) if (matches(member.name)) route.push(member)
-    } else {
-      const member = this.#members.get(mask)
-      if (member !== undefined) route.push(member)
-    }
-    remember(this.#maskRoutes, mask, route)
-    return route
-  }
-}
-
-const remember = (routes: Map<string, ReadonlyArray<Member>>, key: string, route: ReadonlyArray<Member>): void => {
-  if (routes.size >= routesMax) routes.clear()
-  routes.set(key, route)
 }

@@ -85,7 +85,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox,
         core.flushSoon()
         for (let at = start; at < items.length; at++) {
           if (member.isHeld) return Effect.andThen(gate.await, from(at))
-          const failed = run(items[at]!)
+          const failed = (at > start ? inbox.disconnected : undefined) ?? run(items[at]!)
           if (failed !== undefined) return Effect.fail(failed)
           if (core.isCrowded) return Effect.andThen(afterCrowded, from(at + 1))
         }
