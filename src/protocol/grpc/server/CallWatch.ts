@@ -11,7 +11,7 @@ import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
 import type * as Tracer from "effect/Tracer"
 import * as TraceContext from "../../../domain/TraceContext.ts"
-import type { TellRefusal } from "./refusals.ts"
+import type { TellRefusal } from "../../../transport/refusals.ts"
 
 const calls = Metric.counter("millrace_grpc_calls_total", {
   description: "gRPC calls that have ended, by method and status; those that were refused are among them",

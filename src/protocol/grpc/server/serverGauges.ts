@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as gauges from "../../../domain/gauges.ts"
 import type { Admission } from "./Admission.ts"
-import type { TellRefusal } from "./refusals.ts"
+import type { TellRefusal } from "../../../transport/refusals.ts"
 
 const connections = Metric.gauge("millrace_grpc_connections", { description: "gRPC connections open now" })
 const refused = Metric.counter("millrace_grpc_connections_refused_total", {

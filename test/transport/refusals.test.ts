@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Logger } from "effect"
 import { TestClock } from "effect/testing"
-import * as Refusals from "../../../src/protocol/grpc/server/refusals.ts"
+import * as Refusals from "../../src/transport/refusals.ts"
 
 describe("clients that are turned away", () => {
   it.effect("are told of in the log, once in ten seconds for each kind", () =>
