@@ -1,5 +1,6 @@
 /**
- * Gauges that are read where their value is kept, whenever somebody asks, so that keeping it costs nothing more.
+ * Gauges and counters that are read where their value is kept, whenever somebody asks, so that keeping it costs nothing
+ * more.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,15 +15,28 @@ export const register = (
 ): Metric.Registration =>
   Metric.registerUnsafe(gauge, services, { get: () => ({ value: read() }), update: () => {}, modify: () => {} })
 
+const whileOpen = (registration: () => Metric.Registration): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(
+    Effect.acquireRelease(Effect.sync(registration), (registered) => Effect.sync(() => registered.remove())),
+  )
+
 /** Shows a value as a gauge while the scope is open. */
 export const watch = (
   gauge: Metric.Gauge<number>,
   services: Context.Context<never>,
   read: () => number,
+): Effect.Effect<void, never, Scope.Scope> => whileOpen(() => register(gauge, services, read))
+
+/** Shows a value that only grows as a counter while the scope is open. */
+export const watchCount = (
+  counter: Metric.Counter<number>,
+  services: Context.Context<never>,
+  read: () => number,
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.acquireRelease(
-      Effect.sync(() => register(gauge, services, read)),
-      (registration) => Effect.sync(() => registration.remove()),
-    ),
+  whileOpen(() =>
+    Metric.registerUnsafe(counter, services, {
+      get: () => ({ count: read(), incremental: true }),
+      update: () => {},
+      modify: () => {},
+    }),
   )
