@@ -1,0 +1,160 @@
+/**
+ * Connecting to an endpoint.
+ *
+ * A connection belongs to the scope that it was dialed in. Closing that ends it: what was written goes out, within
+ * `closeWithin`.
+ */
+import type { IncomingMessage } from "node:http"
+import * as net from "node:net"
+import * as tls from "node:tls"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { WebSocket } from "ws"
+import type { Connection } from "./Connection.ts"
+import { type Endpoint, format, isWebSocket, type WebSocketEndpoint } from "./Endpoint.ts"
+import { codeOf, DialFailed, wordsFor } from "./errors.ts"
+import type { CoreOptions } from "./internal/ConnectionCore.ts"
+import { SocketConnection } from "./internal/SocketConnection.ts"
+import { WebSocketConnection, webSocketOptions } from "./internal/WebSocketConnection.ts"
+import { listenDefaults } from "./listen.ts"
+import { problem } from "./SocketPath.ts"
+import { clientSettings, type TlsDialOptions } from "./tls.ts"
+
+export interface DialOptions {
+  /** How long it may take to be connected; by default 5 seconds. */
+  readonly connectWithin?: Duration.Input | undefined
+  /** How long the peer has to take what was written and to close its side, once the connection is ended; 2 seconds. */
+  readonly closeWithin?: Duration.Input | undefined
+  /** For `tls:` and `wss:`; without it those are trusted that Node trusts. */
+  readonly tls?: TlsDialOptions | undefined
+  /** The longest message of a WebSocket; by default 16 MiB and a little. */
+  readonly messageBytesMax?: number | undefined
+}
+
+export const dialDefaults = {
+  connectWithin: "5 seconds",
+  closeWithin: listenDefaults.closeWithin,
+  messageBytesMax: listenDefaults.messageBytesMax,
+} as const
+
+const reasons: Readonly<Record<string, DialFailed["reason"]>> = {
+  EACCES: "not permitted",
+  ECONNREFUSED: "refused",
+  ECONNRESET: "refused",
+  EHOSTUNREACH: "no such place",
+  ENETUNREACH: "no such place",
+  ENOENT: "no such place",
+  ENOTFOUND: "no such place",
+  ENOTSOCK: "no such place",
+  EPERM: "not permitted",
+  ETIMEDOUT: "timed out",
+}
+
+const failed = (endpoint: Endpoint, reason: DialFailed["reason"], why: string): DialFailed =>
+  new DialFailed({ endpoint: format(endpoint), reason, message: `cannot connect to ${format(endpoint)}: ${why}` })
+
+/** The other end's certificate, or ours as the other end sees it, is not as it should be. */
+const isAboutCertificates = (code: string | undefined): boolean => /CERT|SSL|TLS|ISSUER/.test(code ?? "")
+
+const failedBy = (endpoint: Endpoint, cause: unknown): DialFailed => {
+  // Where a name has several addresses, Node tells of all the attempts.
+  const one: unknown = cause instanceof AggregateError ? (cause.errors[0] ?? cause) : cause
+  const code = codeOf(one)
+  return failed(endpoint, isAboutCertificates(code) ? "rejected" : (reasons[code ?? ""] ?? "failed"), wordsFor(one))
+}
+
+/** What an attempt tells: once, how it ended. The attempt is taken back by what it returns. */
+type Attempt = (done: (connection: Connection) => void, fail: (error: DialFailed) => void) => () => void
+
+const socketAttempt =
+  (endpoint: Exclude<Endpoint, WebSocketEndpoint>, core: CoreOptions, secure: TlsDialOptions): Attempt =>
+  (done, fail) => {
+    const at = "path" in endpoint ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }
+    const isTls = endpoint.kind === "tls"
+    const socket = isTls
+      ? tls.connect({ ...namedAfter(endpoint.host), ...clientSettings(secure), ...at })
+      : net.connect(at)
+    const onError = (cause: Error): void => fail(failedBy(endpoint, cause))
+    socket.on("error", onError)
+    socket.once(isTls ? "secureConnect" : "connect", () => {
+      socket.off("error", onError)
+      done(new SocketConnection(endpoint.kind, socket, core))
+    })
+    return () => socket.destroy()
+  }
+
+/** The name that a server is asked for: an address is none. */
+const namedAfter = (host: string): { readonly servername?: string } =>
+  net.isIP(host) === 0 ? { servername: host } : {}
+
+const webSocketAttempt =
+  (endpoint: WebSocketEndpoint, core: CoreOptions, secure: TlsDialOptions, messageBytesMax: number): Attempt =>
+  (done, fail) => {
+    const webSocket = new WebSocket(format(endpoint), {
+      ...webSocketOptions(messageBytesMax, core.closeWithinMillis),
+      ...(endpoint.kind === "wss" ? clientSettings(secure) : {}),
+    })
+    let socket: net.Socket | undefined
+    const onError = (cause: Error): void => fail(failedBy(endpoint, cause))
+    webSocket.on("error", onError)
+    webSocket.once("upgrade", (response: IncomingMessage) => {
+      socket = response.socket
+    })
+    webSocket.once("unexpected-response", (_, { statusCode, statusMessage }) => {
+      fail(failed(endpoint, "rejected", `the answer was ${statusCode} ${statusMessage}, and no WebSocket`))
+      webSocket.terminate()
+    })
+    webSocket.once("open", () => {
+      webSocket.off("error", onError)
+      done(new WebSocketConnection(endpoint.kind, webSocket, socket!, core))
+    })
+    // An attempt that is taken back tells of it as an error, which is nobody's any more.
+    return () => webSocket.terminate()
+  }
+
+const attempt = (endpoint: Endpoint, options: DialOptions): Attempt => {
+  const core = { closeWithinMillis: Duration.toMillis(options.closeWithin ?? dialDefaults.closeWithin) }
+  return isWebSocket(endpoint)
+    ? webSocketAttempt(endpoint, core, options.tls ?? {}, options.messageBytesMax ?? dialDefaults.messageBytesMax)
+    : socketAttempt(endpoint, core, options.tls ?? {})
+}
+
+/** Connects to an endpoint, and ends the connection when the scope is closed. */
+export const dial = Effect.fnUntraced(function* (
+  endpoint: Endpoint,
+  options: DialOptions = {},
+): Effect.fn.Return<Connection, DialFailed, Scope.Scope> {
+  const tooLong = endpoint.kind === "unix" ? problem(endpoint.path, "dial") : undefined
+  if (tooLong !== undefined) return yield* failed(endpoint, "path too long", tooLong)
+
+  let connection: Connection | undefined
+  // Whoever waits may be gone in the moment that there is a connection: it is ended all the same.
+  const end = Effect.suspend(() => {
+    if (connection === undefined) return Effect.void
+    connection.end()
+    // How it ends is told to its reader.
+    return Effect.ignore(connection.closed)
+  })
+  yield* Effect.addFinalizer(() => end)
+
+  const connected = Effect.callback<Connection, DialFailed>((resume) => {
+    const giveUp = attempt(endpoint, options)(
+      (made) => {
+        connection = made
+        resume(Effect.succeed(made))
+      },
+      (error) => resume(Effect.fail(error)),
+    )
+    return Effect.sync(giveUp)
+  })
+  const connectWithin = Duration.fromInputUnsafe(options.connectWithin ?? dialDefaults.connectWithin)
+  return yield* Effect.onError(
+    Effect.timeoutOrElse(connected, {
+      duration: connectWithin,
+      orElse: () =>
+        Effect.fail(failed(endpoint, "timed out", `there is no connection after ${Duration.format(connectWithin)}`)),
+    }),
+    () => end,
+  )
+})

@@ -1,0 +1,127 @@
+/** An endpoint of each kind to listen at, and connections between two sides of it. */
+import { join } from "node:path"
+import { Effect, Fiber, Stream } from "effect"
+import * as Transport from "../../src/transport/index.ts"
+import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { certificate } from "./certificates.ts"
+
+export type Endpoint = Transport.Endpoint.Endpoint
+
+const makers = {
+  unix: Effect.map(temporaryDirectory, (directory): Endpoint => ({ kind: "unix", path: join(directory, "a.sock") })),
+  tcp: Effect.succeed<Endpoint>({ kind: "tcp", host: "127.0.0.1", port: 0 }),
+  tls: Effect.succeed<Endpoint>({ kind: "tls", host: "127.0.0.1", port: 0 }),
+  ws: Effect.succeed<Endpoint>({ kind: "ws", host: "127.0.0.1", port: 0, path: "/" }),
+  wss: Effect.succeed<Endpoint>({ kind: "wss", host: "127.0.0.1", port: 0, path: "/bus" }),
+}
+
+export type Kind = keyof typeof makers
+
+/** The kinds that can be had here. */
+export const kinds = (Object.keys(makers) as ReadonlyArray<Kind>).filter(
+  (kind) => certificate !== undefined || (kind !== "tls" && kind !== "wss"),
+)
+
+/** Where to listen, for each kind; port 0 where there is a port. */
+export const endpointOf = (kind: Kind) => makers[kind]
+
+const tls = certificate === undefined ? {} : { tls: certificate }
+const trust = certificate === undefined ? {} : { tls: { ca: certificate.cert } }
+
+export const listen = (endpoint: Endpoint, options: Transport.ListenOptions = {}) =>
+  Transport.listen(endpoint, { ...tls, ...options })
+
+export const dial = (endpoint: Endpoint, options: Transport.DialOptions = {}) =>
+  Transport.dial(endpoint, { ...trust, ...options })
+
+export const dialOptions = trust
+
+/** The next connection of a listener. */
+export const accept = (listener: Transport.Listener) =>
+  Effect.flatMap(Stream.runHead(listener.connections), Effect.fromOption)
+
+/** A connection from both sides, `near` the one that was dialed. */
+export const pair = (listener: Transport.Listener, options: { readonly dial?: Transport.DialOptions } = {}) =>
+  Effect.gen(function* () {
+    const accepted = yield* Effect.forkChild(accept(listener), { startImmediately: true })
+    const near = yield* dial(listener.endpoint, options.dial)
+    return { near, far: yield* Fiber.join(accepted) }
+  })
+
+/** What came to a reader, and how it ended. */
+export interface Witness {
+  readonly reader: Transport.Reader
+  readonly bytes: () => Buffer
+  readonly drains: () => number
+  readonly ends: ReadonlyArray<Transport.ConnectionLost | undefined>
+  /** Succeeds when so many bytes have come. */
+  readonly has: (count: number) => Effect.Effect<Buffer>
+  /** Succeeds when the end was told. */
+  readonly ended: Effect.Effect<Transport.ConnectionLost | undefined>
+  readonly drained: Effect.Effect<void>
+}
+
+export const makeWitness = (): Witness => {
+  const chunks: Array<Uint8Array> = []
+  const ends: Array<Transport.ConnectionLost | undefined> = []
+  const waiting = new Set<() => void>()
+  let count = 0
+  let drains = 0
+  const wake = () => {
+    for (const look of waiting) look()
+  }
+  const until = <A>(when: () => boolean, give: () => A) =>
+    Effect.callback<A>((resume) => {
+      const look = () => {
+        if (!when()) return
+        waiting.delete(look)
+        resume(Effect.sync(give))
+      }
+      waiting.add(look)
+      look()
+      return Effect.sync(() => waiting.delete(look))
+    })
+  return {
+    reader: {
+      onChunk: (chunk) => {
+        chunks.push(chunk)
+        count += chunk.length
+        wake()
+      },
+      onDrain: () => {
+        drains += 1
+        wake()
+      },
+      onClose: (error) => {
+        ends.push(error)
+        wake()
+      },
+    },
+    bytes: () => Buffer.concat(chunks),
+    drains: () => drains,
+    ends,
+    has: (wanted) =>
+      until(
+        () => count >= wanted,
+        () => Buffer.concat(chunks),
+      ),
+    ended: until(
+      () => ends.length > 0,
+      () => ends[0],
+    ),
+    get drained() {
+      const before = drains
+      return until(
+        () => drains > before,
+        () => undefined,
+      )
+    },
+  }
+}
+
+/** A witness that reads a connection from now on. */
+export const witness = (connection: Transport.Connection): Witness => {
+  const made = makeWitness()
+  connection.attach(made.reader)
+  return made
+}
