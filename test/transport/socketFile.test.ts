@@ -50,22 +50,24 @@ const canConnect = (path: string) =>
 const modeOf = (path: string) => (lstatSync(path).mode & 0o777).toString(8)
 
 describe("a socket file", () => {
-  it.live("is its owner's alone, whatever the process allows, and is gone with everything around it when it is closed", () =>
-    Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
-      const path = join(directory, "a.sock")
-      // Anybody may go into the directory, and the process would let anybody use its files.
-      chmodSync(directory, 0o755)
-      const before = process.umask(0)
-      const listener = yield* closable(Transport.listen(unix(path))).pipe(
-        Effect.ensuring(Effect.sync(() => process.umask(before))),
-      )
-      expect(modeOf(path)).toBe("600")
-      expect(readdirSync(directory)).toEqual(["a.sock"])
-      expect(yield* canConnect(path)).toBe(true)
-      yield* listener.close
-      expect(readdirSync(directory)).toEqual([])
-    }),
+  it.live(
+    "is its owner's alone, whatever the process allows, and is gone with everything around it when it is closed",
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* temporaryDirectory
+        const path = join(directory, "a.sock")
+        // Anybody may go into the directory, and the process would let anybody use its files.
+        chmodSync(directory, 0o755)
+        const before = process.umask(0)
+        const listener = yield* closable(Transport.listen(unix(path))).pipe(
+          Effect.ensuring(Effect.sync(() => process.umask(before))),
+        )
+        expect(modeOf(path)).toBe("600")
+        expect(readdirSync(directory)).toEqual(["a.sock"])
+        expect(yield* canConnect(path)).toBe(true)
+        yield* listener.close
+        expect(readdirSync(directory)).toEqual([])
+      }),
   )
 
   it.live("has other permissions where they are asked for", () =>
