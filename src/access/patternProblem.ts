@@ -62,17 +62,15 @@ export const patternProblem = (kind: ObjectKind, pattern: string): string | unde
   }
 }
 
-const whole = (separator: string, one: string, rest: string): string => {
-  const part = `(?:\\${one}|[^\\${one}\\${rest}\\${separator}]*)`
-  return `^(?:${part}\\${separator})*(?:${part}|\\${rest})$`
-}
+const path = "^(?:(?:\\+|[^+#/]*)/)*(?:\\+|#|[^+#/]*)$"
+const dotted = "^(?:(?:\\?|[^?*.]*)\\.)*(?:\\?|\\*|[^?*.]*)$"
 
 /** The same for other programs, as far as a regular expression can say it. */
 export const expressions: Readonly<Record<ObjectKind, string | undefined>> = {
-  name: whole(".", "?", "*"),
-  mask: whole(".", "?", "*"),
-  topic: whole("/", "+", "#"),
-  filter: whole("/", "+", "#"),
-  queue: whole("/", "+", "#"),
+  name: dotted,
+  mask: dotted,
+  topic: path,
+  filter: path,
+  queue: path,
   operation: `^(?:${adminOperations.join("|")})$`,
 }

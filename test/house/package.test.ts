@@ -87,7 +87,7 @@ describe("the package", () => {
 
   it("holds only what its users need", () => {
     const needed =
-      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/millrace\.js|proto\/.+\.proto|dist\/.+\.(js|d\.ts))$/
+      /^(package\.json|README\.md|LICENSE|CHANGELOG\.md|bin\/millrace\.js|proto\/.+\.proto|schema\/.+\.json|dist\/.+\.(js|d\.ts))$/
     expect(packed.filter((path) => !needed.test(path))).toEqual([])
   })
 
