@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type { InvalidArgument } from "../domain/errors.ts"
 import * as EndpointsFile from "../node/EndpointsFile.ts"
 import { layerQueues, layerStats, layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
@@ -27,6 +28,12 @@ export const findUrl = (flag: Option.Option<string>): string => {
   return Option.getOrElse(published, () => defaultUrl)
 }
 
+/** What the command shows to the node, which may let in only who it knows. Never a flag: others can read a command line. */
+export const findToken = (): Redacted.Redacted | undefined => {
+  const token = process.env["MILLRACE_TOKEN"]
+  return token === undefined || token === "" ? undefined : Redacted.make(token)
+}
+
 const tellReconnect = (event: ReconnectEvent): Effect.Effect<void> => {
   switch (event._tag) {
     case "Lost":
@@ -43,12 +50,12 @@ const tellReconnect = (event: ReconnectEvent): Effect.Effect<void> => {
  * here: `publish --lines` does it where it can tell.
  */
 export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidArgument> =>
-  layerTopics({ url: findUrl(url), onReconnect: tellReconnect, repeatFor: 0 })
+  layerTopics({ url: findUrl(url), token: findToken(), onReconnect: tellReconnect, repeatFor: 0 })
 
 /** The queues of the node at the URL. */
 export const layerOfQueues = (url: Option.Option<string>): Layer.Layer<Queues, InvalidArgument> =>
-  layerQueues({ url: findUrl(url), onReconnect: tellReconnect })
+  layerQueues({ url: findUrl(url), token: findToken(), onReconnect: tellReconnect })
 
 /** The figures of the node at the URL. */
 export const layerOfStats = (url: Option.Option<string>): Layer.Layer<Stats, InvalidArgument> =>
-  layerStats({ url: findUrl(url) })
+  layerStats({ url: findUrl(url), token: findToken() })

@@ -9,6 +9,7 @@ import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type {
+  AccessDenied,
   InvalidArgument,
   MessageTooLarge,
   NotPermitted,
@@ -66,10 +67,16 @@ export interface TakeOptions {
 }
 
 /** Why a queue cannot be read. */
-export type QueueReadError = InvalidArgument | StorageFailed | Unavailable
+export type QueueReadError = AccessDenied | InvalidArgument | StorageFailed | Unavailable
 
 /** Why a queue cannot be written. */
-export type QueueWriteError = InvalidArgument | StorageFailed | StorageFull | OutcomeUnknown | Unavailable
+export type QueueWriteError =
+  | AccessDenied
+  | InvalidArgument
+  | StorageFailed
+  | StorageFull
+  | OutcomeUnknown
+  | Unavailable
 
 /** Why an item cannot be enqueued. */
 export type EnqueueError = QueueWriteError | NotPermitted | MessageTooLarge
@@ -113,6 +120,6 @@ export class Queues extends Context.Service<
     ) => Effect.Effect<never, QueueWriteError | QueueTaken, R>
 
     /** All queues that anything was ever enqueued to, sorted by name. */
-    readonly queues: Effect.Effect<ReadonlyArray<QueueState>, StorageFailed | Unavailable>
+    readonly queues: Effect.Effect<ReadonlyArray<QueueState>, AccessDenied | StorageFailed | Unavailable>
   }
 >()("millrace/queues/Queues") {}

@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Unavailable } from "../domain/errors.ts"
+import type { AccessDenied, Unavailable } from "../domain/errors.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 
 /** How often something took how long. */
@@ -92,6 +92,6 @@ export class Stats extends Context.Service<
   Stats,
   {
     /** The figures now. What the store does not tell in time is as it was before. */
-    readonly current: Effect.Effect<StatsSnapshot, Unavailable>
+    readonly current: Effect.Effect<StatsSnapshot, AccessDenied | Unavailable>
   }
 >()("millrace/stats/Stats") {}

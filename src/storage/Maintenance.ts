@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Stream from "effect/Stream"
-import type { StorageFailed, Unavailable } from "../domain/errors.ts"
+import type { AccessDenied, StorageFailed, Unavailable } from "../domain/errors.ts"
 import type { ExaminationEvent } from "./Examination.ts"
 
 /** A part of a backup; they come in order. */
@@ -18,12 +18,12 @@ export class Maintenance extends Context.Service<
   Maintenance,
   {
     /** Looks at all that is stored, as it is at one moment. Ends with `Examined`. */
-    readonly examine: Stream.Stream<ExaminationEvent, StorageFailed | Unavailable>
+    readonly examine: Stream.Stream<ExaminationEvent, AccessDenied | StorageFailed | Unavailable>
 
     /**
      * The bytes of a file that holds all that was acknowledged before: a store of its own, with a new incarnation as soon
      * as it is opened. Write them to a file with `writeBackup`.
      */
-    readonly backup: Stream.Stream<BackupPiece, StorageFailed | Unavailable>
+    readonly backup: Stream.Stream<BackupPiece, AccessDenied | StorageFailed | Unavailable>
   }
 >()("millrace/storage/Maintenance") {}

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Cursor } from "../domain/Cursor.ts"
 import type {
+  AccessDenied,
   CursorInvalid,
   CursorLost,
   CursorMismatch,
@@ -124,6 +125,7 @@ export interface NodeInfo {
 }
 
 export type PublishError =
+  | AccessDenied
   | InvalidArgument
   | NotPermitted
   | MessageTooLarge
@@ -132,12 +134,25 @@ export type PublishError =
   | StorageFull
   | OutcomeUnknown
   | Unavailable
-export type ReadError = InvalidArgument | StorageFailed | Unavailable
-export type DeleteError = InvalidArgument | NotPermitted | StorageFailed | StorageFull | OutcomeUnknown | Unavailable
-export type SubscribeError = InvalidArgument | CursorInvalid | StorageFailed | Unavailable
+export type ReadError = AccessDenied | InvalidArgument | StorageFailed | Unavailable
+export type DeleteError =
+  | AccessDenied
+  | InvalidArgument
+  | NotPermitted
+  | StorageFailed
+  | StorageFull
+  | OutcomeUnknown
+  | Unavailable
+export type SubscribeError = AccessDenied | InvalidArgument | CursorInvalid | StorageFailed | Unavailable
 
 /** Why a cursor cannot be moved. */
-export type CursorWriteError = InvalidArgument | StorageFailed | StorageFull | OutcomeUnknown | Unavailable
+export type CursorWriteError =
+  | AccessDenied
+  | InvalidArgument
+  | StorageFailed
+  | StorageFull
+  | OutcomeUnknown
+  | Unavailable
 export type ConsumeError = SubscribeError | CursorWriteError | CursorMismatch | CursorTaken | CursorLost
 /** Why a cursor cannot be reset or deleted. */
 export type CursorChangeError = CursorWriteError | CursorUnknown
@@ -230,6 +245,6 @@ export class Topics extends Context.Service<
     readonly info: Effect.Effect<NodeInfo, ReadError>
 
     /** Succeeds where the node can read and write now. */
-    readonly check: Effect.Effect<void, StorageFailed | StorageFull | Unavailable>
+    readonly check: Effect.Effect<void, AccessDenied | StorageFailed | StorageFull | Unavailable>
   }
 >()("millrace/topics/Topics") {}

@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { writeBackup } from "../../storage/parts/BackupFile.ts"
 import { Maintenance } from "../../storage/Maintenance.ts"
+import { findToken } from "../Connection.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import * as units from "../io/units.ts"
@@ -64,7 +65,7 @@ const ofNode = (url: string, { force, to }: BackupInput) =>
           { to, force },
         ),
       ),
-      layerMaintenance({ url }),
+      layerMaintenance({ url, token: findToken() }),
     )
   }).pipe(Effect.scoped)
 

@@ -10,6 +10,7 @@ import * as Stream from "effect/Stream"
 import * as NodeId from "../../domain/NodeId.ts"
 import type { ExaminationEvent, ExaminationSummary, Finding } from "../../storage/Examination.ts"
 import { Maintenance } from "../../storage/Maintenance.ts"
+import { findToken } from "../Connection.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import { bytes } from "../io/units.ts"
@@ -77,7 +78,7 @@ const examine = (source: Source.Source): Stream.Stream<ExaminationEvent, unknown
           Effect.promise(() => import("../../protocol/grpc/index.ts")),
           (Grpc) =>
             Stream.unwrap(Effect.map(Maintenance, (maintenance) => maintenance.examine)).pipe(
-              Stream.provide(Grpc.layerMaintenance({ url: source.url })),
+              Stream.provide(Grpc.layerMaintenance({ url: source.url, token: findToken() })),
             ),
         ),
       )

@@ -2,15 +2,14 @@
  * A client's calls as spans, where anybody collects them, and the trace context in their metadata, so that the node's
  * spans are children of these.
  */
-import { Metadata } from "@grpc/grpc-js"
+import type { Metadata } from "@grpc/grpc-js"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import * as TraceContext from "../../../domain/TraceContext.ts"
 
-const metadataOf = (span: Tracer.AnySpan | undefined): Metadata => {
-  const metadata = new Metadata()
+const addSpan = (metadata: Metadata, span: Tracer.AnySpan | undefined): Metadata => {
   if (span === undefined) return metadata
   const { traceparent, tracestate } = TraceContext.write(span)
   metadata.set(TraceContext.traceparent, traceparent)
@@ -25,16 +24,17 @@ export interface CallSpans {
   readonly metadataOfCaller: () => Metadata
 }
 
-export const make = (services: Context.Context<never>): CallSpans => {
+/** @param metadata makes what goes along with every call */
+export const make = (services: Context.Context<never>, metadata: () => Metadata): CallSpans => {
   if (TraceContext.tracerOf(services) === undefined) {
-    return { calling: (_, call) => call(new Metadata()), metadataOfCaller: () => new Metadata() }
+    return { calling: (_, call) => call(metadata()), metadataOfCaller: metadata }
   }
   return {
     calling: (path, call) => {
       const [, service, method] = path.split("/")
       const attributes = { "rpc.system": "grpc", "rpc.service": service, "rpc.method": method }
-      return Effect.useSpan(path.slice(1), { kind: "client", attributes }, (span) => call(metadataOf(span)))
+      return Effect.useSpan(path.slice(1), { kind: "client", attributes }, (span) => call(addSpan(metadata(), span)))
     },
-    metadataOfCaller: () => metadataOf(Fiber.getCurrent()?.cache.span),
+    metadataOfCaller: () => addSpan(metadata(), Fiber.getCurrent()?.cache.span),
   }
 }

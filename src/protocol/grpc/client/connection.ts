@@ -16,11 +16,13 @@ import {
   type Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  Metadata,
   type ServiceError,
   status,
 } from "@grpc/grpc-js"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../../domain/errors.ts"
 import * as CallSpan from "./callSpan.ts"
@@ -61,12 +63,25 @@ export const noAnswer = (url: string, { code, details }: ServiceError): string =
   return `no node answers at ${url}: ${reason(details)}`
 }
 
+/** How a token is shown. It travels as it is: keep it to this machine, or to a connection that is encrypted. */
+const bearer = (token: Redacted.Redacted): Effect.Effect<string, InvalidArgument> =>
+  Effect.suspend(() =>
+    /^[!-~]+$/.test(Redacted.value(token))
+      ? Effect.succeed(`Bearer ${Redacted.value(token)}`)
+      : new InvalidArgument({
+          argument: "token",
+          message: "a token is made of letters, digits and signs of ASCII, without spaces",
+        }),
+  )
+
 export interface ConnectionOptions {
   readonly url: string
   /** The largest message to take from the node, in bytes. */
   readonly receiveBytesMax: number
   /** Milliseconds that a call may take. */
   readonly timeoutMillis: number
+  /** Shown with every call, so that the node's access rules know who calls. */
+  readonly token?: Redacted.Redacted | undefined
   /** See `LineOptions`; by default 20 seconds. */
   readonly keepAlive?: Duration.Input | undefined
 }
@@ -113,15 +128,21 @@ export const make = Effect.fnUntraced(function* ({
   url,
   receiveBytesMax,
   timeoutMillis,
+  token,
   keepAlive = "20 seconds",
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
   const address = yield* target(url)
+  const authorization = token === undefined ? undefined : yield* bearer(token)
   const lines = yield* Effect.acquireRelease(
     Effect.sync(() => new Lines(address, { receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) })),
     (lines) => Effect.sync(() => lines.close()),
   )
 
-  const { calling, metadataOfCaller } = CallSpan.make(yield* Effect.context<never>())
+  const { calling, metadataOfCaller } = CallSpan.make(yield* Effect.context<never>(), () => {
+    const metadata = new Metadata()
+    if (authorization !== undefined) metadata.set("authorization", authorization)
+    return metadata
+  })
 
   const callOptions = (): CallOptions => ({
     deadline: deadlineIn(timeoutMillis),

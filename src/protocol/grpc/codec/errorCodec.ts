@@ -7,6 +7,7 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf"
 import { Metadata, type ServiceError, status } from "@grpc/grpc-js"
 import {
+  AccessDenied,
   CursorInvalid,
   CursorLost,
   CursorMismatch,
@@ -26,6 +27,7 @@ import { type Error as ErrorMessage, ErrorSchema } from "../gen/millrace/v1/topi
 
 /** Every error that the services `Topics` and `Queues` can fail with. */
 export type BusError =
+  | AccessDenied
   | InvalidArgument
   | NotPermitted
   | MessageTooLarge
@@ -56,8 +58,20 @@ export class QueueEmpty {
   }
 }
 
+/** Nobody knows who calls. It travels as `AccessDenied`, with a status that says more. */
+export class Unauthenticated {
+  readonly _tag = "Unauthenticated"
+  /** Who it would be, if that is known. */
+  readonly principal: string
+  readonly message: string
+  constructor(principal: string, message: string) {
+    this.principal = principal
+    this.message = message
+  }
+}
+
 /** Every error that a call is answered with. */
-export type ServedError = BusError | NoRoom | QueueEmpty
+export type ServedError = BusError | NoRoom | QueueEmpty | Unauthenticated
 
 /** The trailing metadata entry that carries an error. */
 export const errorKey = "millrace-error-bin"
@@ -75,8 +89,11 @@ export const statusCode = (error: ServedError): status => {
   switch (error._tag) {
     case "InvalidArgument":
       return status.INVALID_ARGUMENT
+    case "AccessDenied":
     case "NotPermitted":
       return status.PERMISSION_DENIED
+    case "Unauthenticated":
+      return status.UNAUTHENTICATED
     case "MessageTooLarge":
     case "StorageFull":
     case "NoRoom":
@@ -106,6 +123,23 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
       return {
         case: "invalidArgument",
         value: { $typeName: "millrace.v1.InvalidArgument", argument: sentence(error.argument) },
+      }
+    case "AccessDenied": {
+      const { object, principal, verb } = error
+      return {
+        case: "accessDenied",
+        value: {
+          $typeName: "millrace.v1.AccessDenied",
+          verb,
+          object: sentence(object),
+          principal: sentence(principal),
+        },
+      }
+    }
+    case "Unauthenticated":
+      return {
+        case: "accessDenied",
+        value: { $typeName: "millrace.v1.AccessDenied", verb: "connect", object: "", principal: error.principal },
       }
     case "NotPermitted":
       return { case: "notPermitted", value: { $typeName: "millrace.v1.NotPermitted" } }
@@ -181,6 +215,10 @@ export const decode = ({ message, kind }: ErrorMessage): BusError | undefined =>
   switch (kind.case) {
     case "invalidArgument":
       return new InvalidArgument({ argument: kind.value.argument, message })
+    case "accessDenied": {
+      const { object, principal, verb } = kind.value
+      return new AccessDenied({ verb, object, principal, message })
+    }
     case "notPermitted":
       return new NotPermitted({ message })
     case "messageTooLarge":

@@ -20,7 +20,7 @@ import type {
   ConsumeStart,
 } from "../gen/millrace/v1/cursors_pb.ts"
 import { messageBatches } from "../codec/messageBatches.ts"
-import { closing, type Received, type Sessions, unreadable } from "../server/session.ts"
+import { type EndCall, type Received, type Sessions, unreadable } from "../server/session.ts"
 import { Window } from "./Window.ts"
 import { type Answer, malformed } from "../codec/wire.ts"
 
@@ -40,7 +40,7 @@ const live = event({ case: "live", value: { $typeName: "millrace.v1.SubscribeLiv
 export const serve = (
   call: ServerDuplexStream<Received<typeof ConsumeRequestSchema>, Answer<typeof ConsumeResponseSchema>>,
   { sessions, topics }: ConsumeSessionOptions,
-): (() => void) => {
+): EndCall => {
   const window = new Window()
   let consuming: Fiber.Fiber<unknown, unknown> | undefined
   let held: HeldCursor | undefined
@@ -128,5 +128,5 @@ export const serve = (
   })
   call.on("end", () => end())
   call.on("cancelled", () => end())
-  return () => end(closing)
+  return (reason) => end(reason)
 }

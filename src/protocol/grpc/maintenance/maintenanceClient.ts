@@ -6,8 +6,9 @@ import type { DescMessage, DescMethodServerStreaming, MessageShape } from "@bufb
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
-import { type InvalidArgument, StorageFailed, Unavailable } from "../../../domain/errors.ts"
+import { AccessDenied, type InvalidArgument, StorageFailed, Unavailable } from "../../../domain/errors.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
 import * as Connection from "../client/connection.ts"
 import { fromStatus } from "../codec/errorCodec.ts"
@@ -18,23 +19,25 @@ import { nextOf } from "../client/nextAnswer.ts"
 export interface GrpcMaintenanceOptions {
   /** `grpc://HOST:PORT` */
   readonly url: string
+  /** Shown with every call, so that the node's access rules know who calls. */
+  readonly token?: Redacted.Redacted | undefined
 }
 
 const receiveBytesMax = 4 * 1024 * 1024
 
 /** The store of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
-export const layerMaintenance = ({ url }: GrpcMaintenanceOptions): Layer.Layer<Maintenance, InvalidArgument> =>
+export const layerMaintenance = ({ token, url }: GrpcMaintenanceOptions): Layer.Layer<Maintenance, InvalidArgument> =>
   Layer.effect(
     Maintenance,
     Effect.gen(function* () {
       const { method } = MaintenanceService
-      const connection = yield* Connection.make({ url, receiveBytesMax, timeoutMillis: 30_000 })
+      const connection = yield* Connection.make({ url, token, receiveBytesMax, timeoutMillis: 30_000 })
 
       /** All answers of a call, which is read no faster than they are taken. */
       const answersOf = <I extends DescMessage, O extends DescMessage>(
         method: DescMethodServerStreaming<I, O>,
         request: MessageShape<I>,
-      ): Stream.Stream<MessageShape<O>, StorageFailed | Unavailable> =>
+      ): Stream.Stream<MessageShape<O>, AccessDenied | StorageFailed | Unavailable> =>
         Stream.unwrap(
           Effect.gen(function* () {
             const { call } = yield* Effect.acquireRelease(
@@ -50,7 +53,9 @@ export const layerMaintenance = ({ url }: GrpcMaintenanceOptions): Layer.Layer<M
                 const { failure } = answered
                 if (failure === undefined) return undefined
                 const error = fromStatus(failure)
-                if (error instanceof StorageFailed || error instanceof Unavailable) return yield* error
+                if (error instanceof StorageFailed || error instanceof Unavailable || error instanceof AccessDenied) {
+                  return yield* error
+                }
                 return yield* new Unavailable({ message: error?.message ?? Connection.noAnswer(url, failure) })
               }),
             )

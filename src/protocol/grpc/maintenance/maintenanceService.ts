@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { check } from "../../../access/denied.ts"
 import { StorageFailed } from "../../../domain/errors.ts"
 import type { Maintenance } from "../../../storage/Maintenance.ts"
 import { MaintenanceService } from "../gen/millrace/v1/maintenance_pb.ts"
@@ -27,7 +28,8 @@ export const register = (sessions: Sessions, maintenance: Option.Option<Maintena
   sessions.serverStream(
     method.examine,
     { weigh: () => eventBytes, endless: true },
-    Effect.fnUntraced(function* (_, outlet) {
+    Effect.fnUntraced(function* (_, outlet, permissions) {
+      yield* check(permissions, "admin", "examine")
       const { examine } = yield* maintenanceFor("examine")
       yield* Stream.runForEachArray(examine, (events) => outlet.send(events.map(examineResponse)))
     }),
@@ -36,7 +38,8 @@ export const register = (sessions: Sessions, maintenance: Option.Option<Maintena
   sessions.serverStream(
     method.backup,
     { weigh: ({ bytes }) => bytes.byteLength + eventBytes, endless: true },
-    Effect.fnUntraced(function* (_, outlet) {
+    Effect.fnUntraced(function* (_, outlet, permissions) {
+      yield* check(permissions, "admin", "backup")
       const { backup } = yield* maintenanceFor("backup")
       yield* Stream.runForEachArray(backup, (pieces) =>
         outlet.send(

@@ -15,7 +15,7 @@ import type { Admission } from "../server/Admission.ts"
 import * as codec from "../codec/codec.ts"
 import { QueueEmpty } from "../codec/errorCodec.ts"
 import { type FifoMessage, MsgbusService } from "../gen/msgbus/v1/msgbus_pb.ts"
-import type { Sessions } from "../server/session.ts"
+import type { ForCaller, Sessions } from "../server/session.ts"
 
 const noNode = { tenant: "", line: "", device: "" }
 
@@ -34,18 +34,18 @@ const fifoMessage = (item: QueueItem): FifoMessage => ({
 })
 
 export interface MsgbusQueuesOptions {
-  readonly queues: Queues["Service"]
+  readonly queuesOf: ForCaller<Queues["Service"]>
   /** Whose service it is. */
   readonly node: NodeId.NodeId
   readonly admission: Admission
 }
 
-export const register = (sessions: Sessions, { admission, node, queues }: MsgbusQueuesOptions): void => {
+export const register = (sessions: Sessions, { admission, node, queuesOf }: MsgbusQueuesOptions): void => {
   const { method } = MsgbusService
 
   sessions.unary(
     method.enqueueFifo,
-    Effect.fnUntraced(function* ({ headers, payload, queue, source, target, topic }, { remainingMillis }) {
+    Effect.fnUntraced(function* ({ headers, payload, queue, source, target, topic }, { permissions, remainingMillis }) {
       const named = yield* codec.msgbusNamed("source", source)
       if (named !== undefined && !NodeId.equals(named, node)) {
         return yield* new NotPermitted({
@@ -57,26 +57,30 @@ export const register = (sessions: Sessions, { admission, node, queues }: Msgbus
       }
       const options = { topic, headers, target: yield* codec.msgbusNamed("target", target) }
       const bytes = contentBytes(topic, payload, headers)
-      const item = yield* admission.within(bytes, remainingMillis(), queues.enqueue(queue, payload, options))
+      const enqueue = queuesOf(permissions).enqueue(queue, payload, options)
+      const item = yield* admission.within(bytes, remainingMillis(), enqueue)
       return { $typeName: "msgbus.v1.EnqueueFifoResponse", message: fifoMessage(item) } as const
     }),
   )
 
   sessions.unary(
     method.peekFifo,
-    Effect.fnUntraced(function* ({ queue }) {
-      const front = yield* queues.peek(queue)
+    Effect.fnUntraced(function* ({ queue }, { permissions }) {
+      const front = yield* queuesOf(permissions).peek(queue)
       if (Option.isNone(front)) return yield* Effect.fail(new QueueEmpty(queue))
       return { $typeName: "msgbus.v1.PeekFifoResponse", message: fifoMessage(front.value) } as const
     }),
   )
 
-  sessions.unary(method.ackFifo, ({ messageId, queue }) =>
-    Effect.map(queues.ack(queue, messageId), (accepted) => ({ $typeName: "msgbus.v1.AckFifoResponse", accepted })),
+  sessions.unary(method.ackFifo, ({ messageId, queue }, { permissions }) =>
+    Effect.map(queuesOf(permissions).ack(queue, messageId), (accepted) => ({
+      $typeName: "msgbus.v1.AckFifoResponse",
+      accepted,
+    })),
   )
 
-  sessions.unary(method.rejectFifo, ({ messageId, queue }) =>
-    Effect.map(queues.reject(queue, messageId), ({ accepted }) => ({
+  sessions.unary(method.rejectFifo, ({ messageId, queue }, { permissions }) =>
+    Effect.map(queuesOf(permissions).reject(queue, messageId), ({ accepted }) => ({
       $typeName: "msgbus.v1.RejectFifoResponse",
       accepted,
     })),

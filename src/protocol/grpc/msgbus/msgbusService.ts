@@ -8,6 +8,7 @@ import { status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { check } from "../../../access/denied.ts"
 import { InvalidArgument, NotPermitted } from "../../../domain/errors.ts"
 import { contentBytes, type Message } from "../../../domain/Message.ts"
 import * as NodeId from "../../../domain/NodeId.ts"
@@ -17,7 +18,7 @@ import type { Admission } from "../server/Admission.ts"
 import * as codec from "../codec/codec.ts"
 import { statusCode, type ServedError } from "../codec/errorCodec.ts"
 import { type MessageEnvelope, MsgbusService, type NodeId as NodeMessage } from "../gen/msgbus/v1/msgbus_pb.ts"
-import type { Sessions } from "../server/session.ts"
+import type { ForCaller, Sessions } from "../server/session.ts"
 
 /** Messages that a Fetch gives at most, and where it asks for no number. */
 const fetchLimitMax = 10_000
@@ -36,13 +37,13 @@ const checkTopic = (topic: string): Effect.Effect<void, InvalidArgument> => {
 }
 
 export interface MsgbusServiceOptions {
-  readonly topics: Topics["Service"]
+  readonly topicsOf: ForCaller<Topics["Service"]>
   /** Whose service it is. */
   readonly node: NodeId.NodeId
   readonly admission: Admission
 }
 
-export const register = (sessions: Sessions, { topics, node, admission }: MsgbusServiceOptions): void => {
+export const register = (sessions: Sessions, { topicsOf, node, admission }: MsgbusServiceOptions): void => {
   const { method } = MsgbusService
 
   /** Whose log is meant: by default the node's own. */
@@ -62,10 +63,10 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
 
   sessions.unary(
     method.publish,
-    Effect.fnUntraced(function* ({ topic, origin, payload, headers }, { remainingMillis }) {
+    Effect.fnUntraced(function* ({ topic, origin, payload, headers }, { permissions, remainingMillis }) {
       yield* checkWrite("publish", origin, topic)
       const bytes = contentBytes(topic, payload, headers)
-      const publish = topics.publish(topic, payload, { headers })
+      const publish = topicsOf(permissions).publish(topic, payload, { headers })
       const message = yield* admission.within(bytes, remainingMillis(), publish)
       return { $typeName: "msgbus.v1.PublishResponse", message: codec.envelope(message) } as const
     }),
@@ -74,8 +75,9 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
   sessions.serverStream(
     method.fetch,
     { weigh: envelopeWeight, endless: false },
-    Effect.fnUntraced(function* (request, outlet) {
+    Effect.fnUntraced(function* (request, outlet, permissions) {
       const { topic } = request
+      const topics = topicsOf(permissions)
       const origin = yield* originOf(request.origin)
       yield* checkTopic(topic)
       const first = (yield* codec.integer("from_head_id", request.fromHeadId)) || 1
@@ -98,11 +100,11 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
   sessions.serverStream(
     method.subscribe,
     { weigh: envelopeWeight, endless: true, codeOf: subscriptionCode },
-    Effect.fnUntraced(function* ({ topic, origin, fromHeadId }, outlet) {
+    Effect.fnUntraced(function* ({ topic, origin, fromHeadId }, outlet, permissions) {
       const named = yield* originOf(origin)
       yield* checkTopic(topic)
       const from = (yield* codec.integer("from_head_id", fromHeadId)) || 1
-      yield* Stream.runForEachArray(topics.subscribe(topic, { origin: named, from }), (messages) =>
+      yield* Stream.runForEachArray(topicsOf(permissions).subscribe(topic, { origin: named, from }), (messages) =>
         outlet.send(
           messages.map((message) => ({ $typeName: "msgbus.v1.SubscribeResponse", message: codec.envelope(message) })),
         ),
@@ -112,10 +114,10 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
 
   sessions.unary(
     method.getHead,
-    Effect.fnUntraced(function* ({ topic, origin }) {
+    Effect.fnUntraced(function* ({ topic, origin }, { permissions }) {
       const named = yield* originOf(origin)
       yield* checkTopic(topic)
-      const head = yield* topics.head(topic, named)
+      const head = yield* topicsOf(permissions).head(topic, named)
       return {
         $typeName: "msgbus.v1.GetHeadResponse",
         headId: BigInt(Option.getOrElse(head, () => 0)),
@@ -124,8 +126,8 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
     }),
   )
 
-  sessions.unary(method.listHeads, () =>
-    Effect.map(topics.heads, (heads) => ({
+  sessions.unary(method.listHeads, (_, { permissions }) =>
+    Effect.map(topicsOf(permissions).heads, (heads) => ({
       $typeName: "msgbus.v1.ListHeadsResponse",
       heads: heads.map(({ topic, origin, offset }) => ({
         $typeName: "msgbus.v1.TopicHead",
@@ -137,47 +139,57 @@ export const register = (sessions: Sessions, { topics, node, admission }: Msgbus
   )
 
   // Without peers there is nothing to list.
-  sessions.unary(method.listPeerSyncStates, () =>
-    Effect.succeed({ $typeName: "msgbus.v1.ListPeerSyncStatesResponse", states: [] } as const),
+  sessions.unary(method.listPeerSyncStates, (_, { permissions }) =>
+    Effect.as(check(permissions, "admin", "peers"), {
+      $typeName: "msgbus.v1.ListPeerSyncStatesResponse",
+      states: [],
+    } as const),
   )
 
   sessions.unary(
     method.deleteRange,
-    Effect.fnUntraced(function* ({ topic, origin, fromHeadId, toHeadId }) {
+    Effect.fnUntraced(function* ({ topic, origin, fromHeadId, toHeadId }, { permissions }) {
       yield* checkWrite("delete", origin, topic)
       const from = yield* codec.integer("from_head_id", fromHeadId)
       const to = yield* codec.integer("to_head_id", toHeadId)
-      const deleted = yield* topics.deleteRange(topic, from, to)
+      const deleted = yield* topicsOf(permissions).deleteRange(topic, from, to)
       return { $typeName: "msgbus.v1.DeleteRangeResponse", deletedCount: BigInt(deleted) } as const
     }),
   )
 
-  sessions.unary(method.health, () =>
-    Effect.succeed({
-      $typeName: "msgbus.v1.HealthResponse",
-      status: "SERVING",
-      node: codec.msgbusNode(node),
-    } as const),
+  // Whether there is a node, and whether it is ready, everybody may ask.
+  sessions.unary(
+    method.health,
+    () =>
+      Effect.succeed({
+        $typeName: "msgbus.v1.HealthResponse",
+        status: "SERVING",
+        node: codec.msgbusNode(node),
+      } as const),
+    { isOpen: true },
   )
 
-  sessions.unary(method.ready, () =>
-    Effect.match(topics.check, {
-      onSuccess: () =>
-        ({
-          $typeName: "msgbus.v1.ReadyResponse",
-          ready: true,
-          status: "READY",
-          error: "",
-          node: codec.msgbusNode(node),
-        }) as const,
-      onFailure: (error) =>
-        ({
-          $typeName: "msgbus.v1.ReadyResponse",
-          ready: false,
-          status: "NOT_READY",
-          error: error.message,
-          node: codec.msgbusNode(node),
-        }) as const,
-    }),
+  sessions.unary(
+    method.ready,
+    (_, { permissions }) =>
+      Effect.match(topicsOf(permissions).check, {
+        onSuccess: () =>
+          ({
+            $typeName: "msgbus.v1.ReadyResponse",
+            ready: true,
+            status: "READY",
+            error: "",
+            node: codec.msgbusNode(node),
+          }) as const,
+        onFailure: (error) =>
+          ({
+            $typeName: "msgbus.v1.ReadyResponse",
+            ready: false,
+            status: "NOT_READY",
+            error: error.message,
+            node: codec.msgbusNode(node),
+          }) as const,
+      }),
+    { isOpen: true },
   )
 }

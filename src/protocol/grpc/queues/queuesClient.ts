@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import { InvalidArgument, Unavailable } from "../../../domain/errors.ts"
 import * as Message from "../../../domain/Message.ts"
 import { attemptsMaxDefault } from "../../../queues/taking.ts"
@@ -25,6 +26,8 @@ import * as Taking from "./taking.ts"
 export interface GrpcQueuesOptions {
   /** `grpc://HOST:PORT` */
   readonly url: string
+  /** Shown with every call, so that the node's access rules know who calls. */
+  readonly token?: Redacted.Redacted | undefined
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** How long a taker tries to come back after its connection was lost; by default for ever. 0 for not at all. */
@@ -65,6 +68,7 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
       const { method } = QueuesService
       const connection = yield* Connection.make({
         url: options.url,
+        token: options.token,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
         keepAlive: options.keepAlive,

@@ -18,7 +18,7 @@ import type { Queues } from "../../../queues/Queues.ts"
 import { toStatus } from "../codec/errorCodec.ts"
 import type { TakeRequest, TakeRequestSchema, TakeResponse, TakeStart } from "../gen/millrace/v1/queues_pb.ts"
 import { itemMessage } from "./queueCodec.ts"
-import { closing, type Received, type Sessions, unreadable } from "../server/session.ts"
+import { type EndCall, type Received, type Sessions, unreadable } from "../server/session.ts"
 import { malformed } from "../codec/wire.ts"
 
 export interface TakeSessionOptions {
@@ -43,7 +43,7 @@ const bytesOf = ({ headers, payload, topic }: QueueItem): number => contentBytes
 export const serve = (
   call: ServerDuplexStream<Received<typeof TakeRequestSchema>, TakeResponse>,
   { queues, sessions }: TakeSessionOptions,
-): (() => void) => {
+): EndCall => {
   let queue = ""
   let aheadItems = 1
   let aheadBytes = 1
@@ -226,5 +226,5 @@ export const serve = (
   })
   call.on("end", leave)
   call.on("cancelled", () => end())
-  return () => end(closing)
+  return (reason) => end(reason)
 }

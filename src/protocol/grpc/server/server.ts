@@ -12,12 +12,17 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as net from "node:net"
+import type { Permissions } from "../../../access/Permissions.ts"
+import { Access, open } from "../../../access/Access.ts"
+import { guarded as guardedQueues } from "../../../queues/guarded.ts"
 import { Queues } from "../../../queues/Queues.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
+import { guarded as guardedTopics } from "../../../topics/guarded.ts"
 import { Topics } from "../../../topics/Topics.ts"
 import { TopicsSettings } from "../../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
+import * as Callers from "./callers.ts"
 import * as CallWatch from "./CallWatch.ts"
 import * as CursorsService from "../cursors/cursorsService.ts"
 import * as MaintenanceService from "../maintenance/maintenanceService.ts"
@@ -103,6 +108,16 @@ const probe = (address: string, { host, port }: GrpcServerOptions): Effect.Effec
     socket.listen({ host: host.replace(/^\[|\]$/g, ""), port }, () => socket.close(() => resume(Effect.void)))
   })
 
+/** Makes a service for each caller's permissions once. */
+const forCaller = <Service>(make: Session.ForCaller<Service>): Session.ForCaller<Service> => {
+  const made = new WeakMap<Permissions, Service>()
+  return (permissions) => {
+    let service = made.get(permissions)
+    if (service === undefined) made.set(permissions, (service = make(permissions)))
+    return service
+  }
+}
+
 const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
   const address = `${hostInUrl(options.host)}:${options.port}`
   const { maxConnections = limitDefaults.maxConnections } = options
@@ -120,7 +135,7 @@ const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<numbe
 /**
  * Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with, and over the queues where
  * they are provided: without them, the methods for queues are UNIMPLEMENTED. So with the node's figures (`Stats`).
- * `Maintenance` is taken where it is provided.
+ * `Maintenance` is taken where it is provided, and so are access rules (`Access`): without them everybody may do everything.
  */
 export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer, GrpcListenFailed, Topics> =>
   Layer.effect(
@@ -148,20 +163,24 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       })
       const tellRefusal = Refusals.make(context)
       const watch = CallWatch.make(context, tellRefusal)
-      const sessions = Session.make(server, Effect.runForkWith(context), watch, onDefect)
+      const access = Option.getOrElse(yield* Effect.serviceOption(Access), open)
+      const sessions = Session.make(server, Effect.runForkWith(context), watch, Callers.make(access), onDefect)
+      yield* access.onRevoked(sessions.revoke)
       const admission = new Admission()
       yield* ServerGauges.watch(server, admission, context)
-      MsgbusService.register(sessions, { topics, node, admission })
+      const topicsOf = forCaller((permissions) => guardedTopics(topics, permissions))
+      MsgbusService.register(sessions, { topicsOf, node, admission })
       const queues = yield* Effect.serviceOption(Queues)
       if (Option.isSome(queues)) {
-        MsgbusQueues.register(sessions, { queues: queues.value, node, admission })
-        QueuesService.register(sessions, { queues: queues.value, admission })
+        const queuesOf = forCaller((permissions) => guardedQueues(queues.value, permissions))
+        MsgbusQueues.register(sessions, { queuesOf, node, admission })
+        QueuesService.register(sessions, { queuesOf, admission })
       }
       const stats = yield* Effect.serviceOption(Stats)
       if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
-      CursorsService.register(sessions, topics)
+      CursorsService.register(sessions, topicsOf)
       MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
-      MillraceService.register(sessions, { topics, node, admission, messageBytesMax, requestBytesMax })
+      MillraceService.register(sessions, { topicsOf, node, admission, messageBytesMax, requestBytesMax })
       const health = yield* Health.register(
         server,
         contracts.services.map(({ typeName }) => typeName),

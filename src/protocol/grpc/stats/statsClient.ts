@@ -4,6 +4,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Redacted from "effect/Redacted"
 import type { InvalidArgument } from "../../../domain/errors.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { only } from "../server/answers.ts"
@@ -14,6 +15,8 @@ import { plainStats } from "./statsCodec.ts"
 export interface GrpcStatsOptions {
   /** `grpc://HOST:PORT` */
   readonly url: string
+  /** Shown with every call, so that the node's access rules know who calls. */
+  readonly token?: Redacted.Redacted | undefined
   /** How long an answer may take; by default 5 seconds. */
   readonly timeout?: Duration.Input | undefined
 }
@@ -25,12 +28,13 @@ export const layerStats = (options: GrpcStatsOptions): Layer.Layer<Stats, Invali
     Effect.gen(function* () {
       const connection = yield* Connection.make({
         url: options.url,
+        token: options.token,
         receiveBytesMax: 4 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "5 seconds"),
       })
       const answer = connection.read(StatsService.method.getStats, { $typeName: "millrace.v1.GetStatsRequest" })
-      return Stats.of({ current: Effect.map(onlyUnavailable(answer), plainStats) })
+      return Stats.of({ current: Effect.map(always(answer), plainStats) })
     }),
   )
 
-const onlyUnavailable = only<never>()
+const always = only<never>()

@@ -70,6 +70,7 @@ const storedMessage = (draft: Draft, outcome: PublishOutcome, origin: NodeId): M
 })
 
 const publishErrors: ReadonlySet<string> = new Set<PublishError["_tag"]>([
+  "AccessDenied",
   "InvalidArgument",
   "NotPermitted",
   "MessageTooLarge",

@@ -10,7 +10,7 @@ import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Result from "effect/Result"
-import { InvalidArgument, OutcomeUnknown } from "../../../domain/errors.ts"
+import { InvalidArgument, OutcomeUnknown, type Unavailable } from "../../../domain/errors.ts"
 import type { Message } from "../../../domain/Message.ts"
 import type { NodeId } from "../../../domain/NodeId.ts"
 import type { PublishDraft, PublishError, Topics } from "../../../topics/Topics.ts"
@@ -24,7 +24,7 @@ import type {
   PublishRequestSchema,
   PublishResponse,
 } from "../gen/millrace/v1/topics_pb.ts"
-import { closing, type Received, type Sessions, unreadable } from "../server/session.ts"
+import { type EndCall, type Received, type Sessions, unreadable } from "../server/session.ts"
 import { malformed } from "../codec/wire.ts"
 
 /** Work of one stream that may wait, in drafts and in bytes, before the stream is not read from. */
@@ -96,13 +96,14 @@ export interface PublishSessionOptions {
 export const serve = (
   call: ServerDuplexStream<Received<typeof PublishRequestSchema>, PublishResponse>,
   { topics, sessions, messageBytesMax, requestBytesMax, node, admission }: PublishSessionOptions,
-): (() => void) => {
+): EndCall => {
   const waiting: Array<Work> = []
   let waitingDrafts = 0
   let waitingBytes = 0
   let lastNumber = 0n
   let hasEnded = false
-  let isClosing = false
+  /** Why the node ends the stream. */
+  let closingFor: Unavailable | undefined
   let isFinished = false
   /** Set while a request waits for room: gives the place in that line up. */
   let takeBack: (() => void) | undefined
@@ -116,9 +117,9 @@ export const serve = (
   const finish = (): void => {
     if (waiting.length > 0 || isFinished) return
     isFinished = true
-    if (isClosing) {
+    if (closingFor !== undefined) {
       respond({ case: "closing", value: { $typeName: "millrace.v1.PublishClosing", lastNumber } })
-      call.emit("error", toStatus(closing))
+      call.emit("error", toStatus(closingFor))
     } else {
       call.end()
     }
@@ -141,7 +142,7 @@ export const serve = (
     }
     if (takeBack === undefined && call.isPaused() && waitingDrafts < waitingDraftsMax && waitingBytes < waitingBytesMax)
       call.resume()
-    if (hasEnded || isClosing) finish()
+    if (hasEnded || closingFor !== undefined) finish()
   }
 
   const enqueue = (number: bigint, missing: number, drafts: number, bytes: number): Work => {
@@ -204,7 +205,7 @@ export const serve = (
   }
 
   call.on("data", (request: Received<typeof PublishRequestSchema>) => {
-    if (isClosing || hasEnded) return
+    if (closingFor !== undefined || hasEnded) return
     if (request === malformed) {
       hasEnded = true
       isFinished = true
@@ -239,8 +240,8 @@ export const serve = (
       node: nodeMessage(node),
     },
   })
-  return () => {
-    isClosing = true
+  return (reason) => {
+    closingFor = reason
     takeBack?.()
     takeBack = undefined
     dropAtomic()

@@ -11,7 +11,7 @@
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { OutcomeUnknown, Unavailable } from "../../../domain/errors.ts"
+import { type AccessDenied, OutcomeUnknown, Unavailable } from "../../../domain/errors.ts"
 import type { Message } from "../../../domain/Message.ts"
 import type { NodeId } from "../../../domain/NodeId.ts"
 import type { PublishError } from "../../../topics/Topics.ts"
@@ -162,9 +162,9 @@ class Pipeline {
   }
 
   /** Nothing has changed. */
-  #refuse(entry: Entry, message: string): void {
+  #refuse(entry: Entry, message: string, error: PublishError = new Unavailable({ message })): void {
     if (entry.isInDoubt) this.#lose(entry, message)
-    else this.#settle(entry, Effect.fail(new Unavailable({ message })))
+    else this.#settle(entry, Effect.fail(error))
   }
 
   /** Nobody knows. */
@@ -270,7 +270,11 @@ class Pipeline {
       if (call !== this.#call) return
       // A connection that had died since it was last used: nothing was sent, and a new one is tried at once.
       if (isProven && this.#node === undefined && failure.code === status.UNAVAILABLE) return this.#open()
-      this.#lost(fromStatus(failure)?.message ?? noAnswer(this.#connection.url, failure))
+      const word = fromStatus(failure)
+      this.#lost(
+        word?.message ?? noAnswer(this.#connection.url, failure),
+        word?._tag === "AccessDenied" ? word : undefined,
+      )
     })
     call.on("end", () => {
       // An error, where there is one, follows the end at once.
@@ -299,8 +303,11 @@ class Pipeline {
     else if (this.#sent.length === 0) this.#stopSweeping()
   }
 
-  /** The connection is gone: what was sent is unknown, or goes again where that is safe. */
-  #lost(why: string): void {
+  /**
+   * The connection is gone: what was sent is unknown, or goes again where that is safe. Who was turned away does not come
+   * again.
+   */
+  #lost(why: string, denied?: AccessDenied): void {
     // Whoever is told may publish again at once: that belongs to the next connection.
     const sent = this.#sent
     const waiting = this.#waiting
@@ -317,8 +324,8 @@ class Pipeline {
         entry.isDeadlineExtended = true
         entry.deadline = now + this.#repeatMillis
       }
-      if (mayKeep && entry.deadline > now) kept.push(entry)
-      else this.#refuse(entry, why)
+      if (mayKeep && entry.deadline > now && denied === undefined) kept.push(entry)
+      else this.#refuse(entry, why, denied)
     }
     for (const { number, entries } of sent) {
       const wasSeen = this.#lastNumberSeen === undefined || number <= this.#lastNumberSeen

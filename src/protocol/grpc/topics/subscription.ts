@@ -80,6 +80,7 @@ export const subscribe = (
           next = undefined
           const word = failure === undefined ? undefined : fromStatus(failure)
           switch (word?._tag) {
+            case "AccessDenied":
             case "InvalidArgument":
             case "CursorInvalid":
             case "StorageFailed":

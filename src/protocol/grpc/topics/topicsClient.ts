@@ -8,6 +8,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { InvalidArgument, Unavailable } from "../../../domain/errors.ts"
 import type { Message } from "../../../domain/Message.ts"
@@ -33,6 +34,8 @@ import * as Subscription from "./subscription.ts"
 export interface GrpcTopicsOptions {
   /** `grpc://HOST:PORT` */
   readonly url: string
+  /** Shown with every call, so that the node's access rules know who calls. */
+  readonly token?: Redacted.Redacted | undefined
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
   /**
@@ -83,6 +86,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
       const { method } = TopicsService
       const connection = yield* Connection.make({
         url: options.url,
+        token: options.token,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
         keepAlive: options.keepAlive,

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { check } from "../../../access/denied.ts"
 import type { Cursor } from "../../../domain/Cursor.ts"
 import type { NodeId } from "../../../domain/NodeId.ts"
 import type { SubscribeOptions, Topics } from "../../../topics/Topics.ts"
@@ -12,7 +13,7 @@ import * as codec from "../codec/codec.ts"
 import { messageBatches } from "../codec/messageBatches.ts"
 import { type SubscribeRequest, type SubscribeResponse, TopicsService } from "../gen/millrace/v1/topics_pb.ts"
 import * as PublishSession from "./publishSession.ts"
-import type { Sessions } from "../server/session.ts"
+import type { ForCaller, Sessions } from "../server/session.ts"
 
 /** About how many bytes an answer takes that is no batch. */
 const weigh = (): number => 64
@@ -32,7 +33,7 @@ const event = (event: SubscribeResponse["event"]): SubscribeResponse => ({
 const live = event({ case: "live", value: { $typeName: "millrace.v1.SubscribeLive" } })
 
 export interface TopicsServiceOptions {
-  readonly topics: Topics["Service"]
+  readonly topicsOf: ForCaller<Topics["Service"]>
   readonly messageBytesMax: number
   readonly requestBytesMax: number
   /** Whose service it is. */
@@ -41,10 +42,10 @@ export interface TopicsServiceOptions {
 }
 
 export const register = (sessions: Sessions, options: TopicsServiceOptions): void => {
-  const { topics } = options
+  const { topicsOf } = options
   const { method } = TopicsService
 
-  const beginning = Effect.fnUntraced(function* ({ from }: SubscribeRequest) {
+  const beginning = Effect.fnUntraced(function* ({ from }: SubscribeRequest, topics: Topics["Service"]) {
     const { incarnation } = yield* topics.info
     switch (from.case) {
       case "start":
@@ -68,14 +69,19 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
     }
   })
 
-  sessions.bidirectional(method.publish, (call) => PublishSession.serve(call, { ...options, sessions }))
+  sessions.bidirectional(method.publish, (call, permissions) =>
+    PublishSession.serve(call, { ...options, topics: topicsOf(permissions), sessions }),
+  )
 
   sessions.serverStream(
     method.subscribe,
     { weigh, endless: true },
-    Effect.fnUntraced(function* (request, outlet) {
+    Effect.fnUntraced(function* (request, outlet, permissions) {
+      const topics = topicsOf(permissions)
+      // Nothing is said, not even where the journal is, before it is known that there is something to read.
+      yield* check(permissions, "subscribe", request.filter)
       const origin = yield* codec.optionalNode(request.origin)
-      const { from, incarnation, position } = yield* beginning(request)
+      const { from, incarnation, position } = yield* beginning(request, topics)
       yield* outlet.send([
         event({
           case: "begin",
@@ -96,18 +102,18 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
   sessions.serverStream(
     method.fetch,
     { weigh, endless: false },
-    Effect.fnUntraced(function* (request, outlet) {
+    Effect.fnUntraced(function* (request, outlet, permissions) {
       const origin = yield* codec.optionalNode(request.origin)
       const from = request.from === undefined ? undefined : yield* codec.integer("from", request.from)
-      const messages = yield* topics.fetch(request.topic, { origin, from, limit: request.limit })
+      const messages = yield* topicsOf(permissions).fetch(request.topic, { origin, from, limit: request.limit })
       yield* outlet.send(messageBatches("fetch", messages))
     }),
   )
 
   sessions.unary(
     method.head,
-    Effect.fnUntraced(function* ({ topic, origin }) {
-      const head = yield* topics.head(topic, yield* codec.optionalNode(origin))
+    Effect.fnUntraced(function* ({ topic, origin }, { permissions }) {
+      const head = yield* topicsOf(permissions).head(topic, yield* codec.optionalNode(origin))
       return {
         $typeName: "millrace.v1.HeadResponse",
         ...(Option.isSome(head) ? { offset: BigInt(head.value) } : {}),
@@ -115,8 +121,8 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
     }),
   )
 
-  sessions.unary(method.listHeads, () =>
-    Effect.map(topics.heads, (heads) => ({
+  sessions.unary(method.listHeads, (_, { permissions }) =>
+    Effect.map(topicsOf(permissions).heads, (heads) => ({
       $typeName: "millrace.v1.ListHeadsResponse",
       heads: heads.map(({ topic, origin, offset }) => ({
         $typeName: "millrace.v1.LogHead",
@@ -128,8 +134,8 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
 
   sessions.unary(
     method.deleteRange,
-    Effect.fnUntraced(function* ({ topic, from, to }) {
-      const deleted = yield* topics.deleteRange(
+    Effect.fnUntraced(function* ({ topic, from, to }, { permissions }) {
+      const deleted = yield* topicsOf(permissions).deleteRange(
         topic,
         yield* codec.integer("from", from),
         yield* codec.integer("to", to),
@@ -138,20 +144,28 @@ export const register = (sessions: Sessions, options: TopicsServiceOptions): voi
     }),
   )
 
-  sessions.unary(method.cursor, () =>
-    Effect.map(topics.cursor, ({ incarnation, position }) => ({
+  sessions.unary(method.cursor, (_, { permissions }) =>
+    Effect.map(topicsOf(permissions).cursor, ({ incarnation, position }) => ({
       $typeName: "millrace.v1.CursorResponse",
       cursor: { $typeName: "millrace.v1.Place", incarnation, position: BigInt(position) },
     })),
   )
 
-  sessions.unary(method.info, () =>
-    Effect.map(topics.info, ({ node, incarnation }) => ({
-      $typeName: "millrace.v1.InfoResponse",
-      node: codec.nodeMessage(node),
-      incarnation,
-    })),
+  // Who serves the topics, and whether they can, everybody may ask.
+  sessions.unary(
+    method.info,
+    (_, { permissions }) =>
+      Effect.map(topicsOf(permissions).info, ({ node, incarnation }) => ({
+        $typeName: "millrace.v1.InfoResponse",
+        node: codec.nodeMessage(node),
+        incarnation,
+      })),
+    { isOpen: true },
   )
 
-  sessions.unary(method.check, () => Effect.as(topics.check, { $typeName: "millrace.v1.CheckResponse" } as const))
+  sessions.unary(
+    method.check,
+    (_, { permissions }) => Effect.as(topicsOf(permissions).check, { $typeName: "millrace.v1.CheckResponse" } as const),
+    { isOpen: true },
+  )
 }

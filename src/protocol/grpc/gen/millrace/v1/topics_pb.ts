@@ -16,7 +16,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/topics.proto.
  */
 export const file_millrace_v1_topics: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS90b3BpY3MucHJvdG8SC21pbGxyYWNlLnYxIjYKBk5vZGVJZBIOCgZ0ZW5hbnQYASABKAkSDAoEbGluZRgCIAEoCRIOCgZkZXZpY2UYAyABKAkiOQoDTG9nEg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCLhAQoHTWVzc2FnZRILCgNsb2cYASABKA0SDgoGb2Zmc2V0GAIgASgEEhAKCHBvc2l0aW9uGAMgASgEEgoKAmlkGAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAQSDwoHcGF5bG9hZBgGIAEoDBIyCgdoZWFkZXJzGAcgAygLMiEubWlsbHJhY2UudjEuTWVzc2FnZS5IZWFkZXJzRW50cnkSDwoHZGVsZXRlZBgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCgxNZXNzYWdlQmF0Y2gSHgoEbG9ncxgBIAMoCzIQLm1pbGxyYWNlLnYxLkxvZxImCghtZXNzYWdlcxgCIAMoCzIULm1pbGxyYWNlLnYxLk1lc3NhZ2UiowEKBURyYWZ0Eg0KBXRvcGljGAEgASgJEg8KB3BheWxvYWQYAiABKAwSMAoHaGVhZGVycxgDIAMoCzIfLm1pbGxyYWNlLnYxLkRyYWZ0LkhlYWRlcnNFbnRyeRIQCgNrZXkYBCABKAlIAIgBARouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfa2V5ImIKDlB1Ymxpc2hSZXF1ZXN0Eg4KBm51bWJlchgBIAEoBBIiCgZkcmFmdHMYAiADKAsyEi5taWxscmFjZS52MS5EcmFmdBIOCgZhdG9taWMYAyABKAgSDAoEbW9yZRgEIAEoCCKlAQoPUHVibGlzaFJlc3BvbnNlEioKBWhlbGxvGAEgASgLMhkubWlsbHJhY2UudjEuUHVibGlzaEhlbGxvSAASLAoGcmVzdWx0GAIgASgLMhoubWlsbHJhY2UudjEuUHVibGlzaFJlc3VsdEgAEi4KB2Nsb3NpbmcYAyABKAsyGy5taWxscmFjZS52MS5QdWJsaXNoQ2xvc2luZ0gAQggKBmFuc3dlciJnCgxQdWJsaXNoSGVsbG8SGQoRbWVzc2FnZV9ieXRlc19tYXgYASABKAQSGQoRcmVxdWVzdF9ieXRlc19tYXgYAiABKAQSIQoEbm9kZRgDIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCJOCg1QdWJsaXNoUmVzdWx0Eg4KBm51bWJlchgBIAEoBBItCghvdXRjb21lcxgCIAMoCzIbLm1pbGxyYWNlLnYxLlB1Ymxpc2hPdXRjb21lIokBCg5QdWJsaXNoT3V0Y29tZRIOCgZvZmZzZXQYASABKAQSEAoIcG9zaXRpb24YAiABKAQSCgoCaWQYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoBBIPCgdkZWxldGVkGAUgASgIEiEKBWVycm9yGAYgASgLMhIubWlsbHJhY2UudjEuRXJyb3IiJQoOUHVibGlzaENsb3NpbmcSEwoLbGFzdF9udW1iZXIYASABKAQiLgoFUGxhY2USEwoLaW5jYXJuYXRpb24YASABKAkSEAoIcG9zaXRpb24YAiABKAQiEAoOU3RhcnRPZkpvdXJuYWwiDgoMRW5kT2ZKb3VybmFsIt8BChBTdWJzY3JpYmVSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSLAoFc3RhcnQYAyABKAsyGy5taWxscmFjZS52MS5TdGFydE9mSm91cm5hbEgAEigKA2VuZBgEIAEoCzIZLm1pbGxyYWNlLnYxLkVuZE9mSm91cm5hbEgAEhAKBm9mZnNldBgFIAEoBEgAEiQKBmN1cnNvchgGIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlSABCBgoEZnJvbSKkAQoRU3Vic2NyaWJlUmVzcG9uc2USLAoFYmVnaW4YASABKAsyGy5taWxscmFjZS52MS5TdWJzY3JpYmVCZWdpbkgAEiwKBWJhdGNoGAIgASgLMhsubWlsbHJhY2UudjEuU3Vic2NyaWJlQmF0Y2hIABIqCgRsaXZlGAMgASgLMhoubWlsbHJhY2UudjEuU3Vic2NyaWJlTGl2ZUgAQgcKBWV2ZW50IkkKDlN1YnNjcmliZUJlZ2luEhMKC2luY2FybmF0aW9uGAEgASgJEhUKCHBvc2l0aW9uGAIgASgESACIAQFCCwoJX3Bvc2l0aW9uIk8KDlN1YnNjcmliZUJhdGNoEisKCG1lc3NhZ2VzGAEgASgLMhkubWlsbHJhY2UudjEuTWVzc2FnZUJhdGNoEhAKCHBvc2l0aW9uGAIgASgEIg8KDVN1YnNjcmliZUxpdmUifAoMRmV0Y2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIRCgRmcm9tGAMgASgESACIAQESEgoFbGltaXQYBCABKA1IAYgBAUIHCgVfZnJvbUIICgZfbGltaXQiPAoNRmV0Y2hSZXNwb25zZRIrCghtZXNzYWdlcxgBIAEoCzIZLm1pbGxyYWNlLnYxLk1lc3NhZ2VCYXRjaCJBCgtIZWFkUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQiLgoMSGVhZFJlc3BvbnNlEhMKBm9mZnNldBgBIAEoBEgAiAEBQgkKB19vZmZzZXQiEgoQTGlzdEhlYWRzUmVxdWVzdCI4CgdMb2dIZWFkEh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIOCgZvZmZzZXQYAiABKAQiOAoRTGlzdEhlYWRzUmVzcG9uc2USIwoFaGVhZHMYASADKAsyFC5taWxscmFjZS52MS5Mb2dIZWFkIj0KEkRlbGV0ZVJhbmdlUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEIiwKE0RlbGV0ZVJhbmdlUmVzcG9uc2USFQoNZGVsZXRlZF9jb3VudBgBIAEoBCIPCg1DdXJzb3JSZXF1ZXN0IjQKDkN1cnNvclJlc3BvbnNlEiIKBmN1cnNvchgBIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlIg0KC0luZm9SZXF1ZXN0IkYKDEluZm9SZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIg4KDENoZWNrUmVxdWVzdCIPCg1DaGVja1Jlc3BvbnNlIoIGCgVFcnJvchIPCgdtZXNzYWdlGAEgASgJEjgKEGludmFsaWRfYXJndW1lbnQYAiABKAsyHC5taWxscmFjZS52MS5JbnZhbGlkQXJndW1lbnRIABIyCg1ub3RfcGVybWl0dGVkGAMgASgLMhkubWlsbHJhY2UudjEuTm90UGVybWl0dGVkSAASOQoRbWVzc2FnZV90b29fbGFyZ2UYBCABKAsyHC5taWxscmFjZS52MS5NZXNzYWdlVG9vTGFyZ2VIABIwCgxrZXlfY29uZmxpY3QYBSABKAsyGC5taWxscmFjZS52MS5LZXlDb25mbGljdEgAEjQKDmN1cnNvcl9pbnZhbGlkGAYgASgLMhoubWlsbHJhY2UudjEuQ3Vyc29ySW52YWxpZEgAEjQKDnN0b3JhZ2VfZmFpbGVkGAcgASgLMhoubWlsbHJhY2UudjEuU3RvcmFnZUZhaWxlZEgAEjYKD291dGNvbWVfdW5rbm93bhgIIAEoCzIbLm1pbGxyYWNlLnYxLk91dGNvbWVVbmtub3duSAASLwoLdW5hdmFpbGFibGUYCSABKAsyGC5taWxscmFjZS52MS5VbmF2YWlsYWJsZUgAEi4KC3F1ZXVlX3Rha2VuGAogASgLMhcubWlsbHJhY2UudjEuUXVldWVUYWtlbkgAEjAKDHN0b3JhZ2VfZnVsbBgLIAEoCzIYLm1pbGxyYWNlLnYxLlN0b3JhZ2VGdWxsSAASNgoPY3Vyc29yX21pc21hdGNoGAwgASgLMhsubWlsbHJhY2UudjEuQ3Vyc29yTWlzbWF0Y2hIABIwCgxjdXJzb3JfdGFrZW4YDSABKAsyGC5taWxscmFjZS52MS5DdXJzb3JUYWtlbkgAEi4KC2N1cnNvcl9sb3N0GA4gASgLMhcubWlsbHJhY2UudjEuQ3Vyc29yTG9zdEgAEjQKDmN1cnNvcl91bmtub3duGA8gASgLMhoubWlsbHJhY2UudjEuQ3Vyc29yVW5rbm93bkgAQgYKBGtpbmQiIwoPSW52YWxpZEFyZ3VtZW50EhAKCGFyZ3VtZW50GAEgASgJIg4KDE5vdFBlcm1pdHRlZCIzCg9NZXNzYWdlVG9vTGFyZ2USDQoFYnl0ZXMYASABKAQSEQoJYnl0ZXNfbWF4GAIgASgEIjkKC0tleUNvbmZsaWN0Eg0KBXRvcGljGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvZmZzZXQYAyABKAQiDwoNQ3Vyc29ySW52YWxpZCIiCg1TdG9yYWdlRmFpbGVkEhEKCW9wZXJhdGlvbhgBIAEoCSIgCgtTdG9yYWdlRnVsbBIRCglvcGVyYXRpb24YASABKAkiIwoOT3V0Y29tZVVua25vd24SEQoJb3BlcmF0aW9uGAEgASgJIg0KC1VuYXZhaWxhYmxlIhsKClF1ZXVlVGFrZW4SDQoFcXVldWUYASABKAkiIAoOQ3Vyc29yTWlzbWF0Y2gSDgoGY3Vyc29yGAEgASgJIh0KC0N1cnNvclRha2VuEg4KBmN1cnNvchgBIAEoCSIcCgpDdXJzb3JMb3N0Eg4KBmN1cnNvchgBIAEoCSIfCg1DdXJzb3JVbmtub3duEg4KBmN1cnNvchgBIAEoCTKEBQoNVG9waWNzU2VydmljZRJICgdQdWJsaXNoEhsubWlsbHJhY2UudjEuUHVibGlzaFJlcXVlc3QaHC5taWxscmFjZS52MS5QdWJsaXNoUmVzcG9uc2UoATABEkwKCVN1YnNjcmliZRIdLm1pbGxyYWNlLnYxLlN1YnNjcmliZVJlcXVlc3QaHi5taWxscmFjZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEkAKBUZldGNoEhkubWlsbHJhY2UudjEuRmV0Y2hSZXF1ZXN0GhoubWlsbHJhY2UudjEuRmV0Y2hSZXNwb25zZTABEjsKBEhlYWQSGC5taWxscmFjZS52MS5IZWFkUmVxdWVzdBoZLm1pbGxyYWNlLnYxLkhlYWRSZXNwb25zZRJKCglMaXN0SGVhZHMSHS5taWxscmFjZS52MS5MaXN0SGVhZHNSZXF1ZXN0Gh4ubWlsbHJhY2UudjEuTGlzdEhlYWRzUmVzcG9uc2USUAoLRGVsZXRlUmFuZ2USHy5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlcXVlc3QaIC5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlc3BvbnNlEkEKBkN1cnNvchIaLm1pbGxyYWNlLnYxLkN1cnNvclJlcXVlc3QaGy5taWxscmFjZS52MS5DdXJzb3JSZXNwb25zZRI7CgRJbmZvEhgubWlsbHJhY2UudjEuSW5mb1JlcXVlc3QaGS5taWxscmFjZS52MS5JbmZvUmVzcG9uc2USPgoFQ2hlY2sSGS5taWxscmFjZS52MS5DaGVja1JlcXVlc3QaGi5taWxscmFjZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChhtaWxscmFjZS92MS90b3BpY3MucHJvdG8SC21pbGxyYWNlLnYxIjYKBk5vZGVJZBIOCgZ0ZW5hbnQYASABKAkSDAoEbGluZRgCIAEoCRIOCgZkZXZpY2UYAyABKAkiOQoDTG9nEg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCLhAQoHTWVzc2FnZRILCgNsb2cYASABKA0SDgoGb2Zmc2V0GAIgASgEEhAKCHBvc2l0aW9uGAMgASgEEgoKAmlkGAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAQSDwoHcGF5bG9hZBgGIAEoDBIyCgdoZWFkZXJzGAcgAygLMiEubWlsbHJhY2UudjEuTWVzc2FnZS5IZWFkZXJzRW50cnkSDwoHZGVsZXRlZBgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCgxNZXNzYWdlQmF0Y2gSHgoEbG9ncxgBIAMoCzIQLm1pbGxyYWNlLnYxLkxvZxImCghtZXNzYWdlcxgCIAMoCzIULm1pbGxyYWNlLnYxLk1lc3NhZ2UiowEKBURyYWZ0Eg0KBXRvcGljGAEgASgJEg8KB3BheWxvYWQYAiABKAwSMAoHaGVhZGVycxgDIAMoCzIfLm1pbGxyYWNlLnYxLkRyYWZ0LkhlYWRlcnNFbnRyeRIQCgNrZXkYBCABKAlIAIgBARouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfa2V5ImIKDlB1Ymxpc2hSZXF1ZXN0Eg4KBm51bWJlchgBIAEoBBIiCgZkcmFmdHMYAiADKAsyEi5taWxscmFjZS52MS5EcmFmdBIOCgZhdG9taWMYAyABKAgSDAoEbW9yZRgEIAEoCCKlAQoPUHVibGlzaFJlc3BvbnNlEioKBWhlbGxvGAEgASgLMhkubWlsbHJhY2UudjEuUHVibGlzaEhlbGxvSAASLAoGcmVzdWx0GAIgASgLMhoubWlsbHJhY2UudjEuUHVibGlzaFJlc3VsdEgAEi4KB2Nsb3NpbmcYAyABKAsyGy5taWxscmFjZS52MS5QdWJsaXNoQ2xvc2luZ0gAQggKBmFuc3dlciJnCgxQdWJsaXNoSGVsbG8SGQoRbWVzc2FnZV9ieXRlc19tYXgYASABKAQSGQoRcmVxdWVzdF9ieXRlc19tYXgYAiABKAQSIQoEbm9kZRgDIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCJOCg1QdWJsaXNoUmVzdWx0Eg4KBm51bWJlchgBIAEoBBItCghvdXRjb21lcxgCIAMoCzIbLm1pbGxyYWNlLnYxLlB1Ymxpc2hPdXRjb21lIokBCg5QdWJsaXNoT3V0Y29tZRIOCgZvZmZzZXQYASABKAQSEAoIcG9zaXRpb24YAiABKAQSCgoCaWQYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoBBIPCgdkZWxldGVkGAUgASgIEiEKBWVycm9yGAYgASgLMhIubWlsbHJhY2UudjEuRXJyb3IiJQoOUHVibGlzaENsb3NpbmcSEwoLbGFzdF9udW1iZXIYASABKAQiLgoFUGxhY2USEwoLaW5jYXJuYXRpb24YASABKAkSEAoIcG9zaXRpb24YAiABKAQiEAoOU3RhcnRPZkpvdXJuYWwiDgoMRW5kT2ZKb3VybmFsIt8BChBTdWJzY3JpYmVSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSLAoFc3RhcnQYAyABKAsyGy5taWxscmFjZS52MS5TdGFydE9mSm91cm5hbEgAEigKA2VuZBgEIAEoCzIZLm1pbGxyYWNlLnYxLkVuZE9mSm91cm5hbEgAEhAKBm9mZnNldBgFIAEoBEgAEiQKBmN1cnNvchgGIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlSABCBgoEZnJvbSKkAQoRU3Vic2NyaWJlUmVzcG9uc2USLAoFYmVnaW4YASABKAsyGy5taWxscmFjZS52MS5TdWJzY3JpYmVCZWdpbkgAEiwKBWJhdGNoGAIgASgLMhsubWlsbHJhY2UudjEuU3Vic2NyaWJlQmF0Y2hIABIqCgRsaXZlGAMgASgLMhoubWlsbHJhY2UudjEuU3Vic2NyaWJlTGl2ZUgAQgcKBWV2ZW50IkkKDlN1YnNjcmliZUJlZ2luEhMKC2luY2FybmF0aW9uGAEgASgJEhUKCHBvc2l0aW9uGAIgASgESACIAQFCCwoJX3Bvc2l0aW9uIk8KDlN1YnNjcmliZUJhdGNoEisKCG1lc3NhZ2VzGAEgASgLMhkubWlsbHJhY2UudjEuTWVzc2FnZUJhdGNoEhAKCHBvc2l0aW9uGAIgASgEIg8KDVN1YnNjcmliZUxpdmUifAoMRmV0Y2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIRCgRmcm9tGAMgASgESACIAQESEgoFbGltaXQYBCABKA1IAYgBAUIHCgVfZnJvbUIICgZfbGltaXQiPAoNRmV0Y2hSZXNwb25zZRIrCghtZXNzYWdlcxgBIAEoCzIZLm1pbGxyYWNlLnYxLk1lc3NhZ2VCYXRjaCJBCgtIZWFkUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQiLgoMSGVhZFJlc3BvbnNlEhMKBm9mZnNldBgBIAEoBEgAiAEBQgkKB19vZmZzZXQiEgoQTGlzdEhlYWRzUmVxdWVzdCI4CgdMb2dIZWFkEh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIOCgZvZmZzZXQYAiABKAQiOAoRTGlzdEhlYWRzUmVzcG9uc2USIwoFaGVhZHMYASADKAsyFC5taWxscmFjZS52MS5Mb2dIZWFkIj0KEkRlbGV0ZVJhbmdlUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEIiwKE0RlbGV0ZVJhbmdlUmVzcG9uc2USFQoNZGVsZXRlZF9jb3VudBgBIAEoBCIPCg1DdXJzb3JSZXF1ZXN0IjQKDkN1cnNvclJlc3BvbnNlEiIKBmN1cnNvchgBIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlIg0KC0luZm9SZXF1ZXN0IkYKDEluZm9SZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIg4KDENoZWNrUmVxdWVzdCIPCg1DaGVja1Jlc3BvbnNlIrYGCgVFcnJvchIPCgdtZXNzYWdlGAEgASgJEjgKEGludmFsaWRfYXJndW1lbnQYAiABKAsyHC5taWxscmFjZS52MS5JbnZhbGlkQXJndW1lbnRIABIyCg1ub3RfcGVybWl0dGVkGAMgASgLMhkubWlsbHJhY2UudjEuTm90UGVybWl0dGVkSAASOQoRbWVzc2FnZV90b29fbGFyZ2UYBCABKAsyHC5taWxscmFjZS52MS5NZXNzYWdlVG9vTGFyZ2VIABIwCgxrZXlfY29uZmxpY3QYBSABKAsyGC5taWxscmFjZS52MS5LZXlDb25mbGljdEgAEjQKDmN1cnNvcl9pbnZhbGlkGAYgASgLMhoubWlsbHJhY2UudjEuQ3Vyc29ySW52YWxpZEgAEjQKDnN0b3JhZ2VfZmFpbGVkGAcgASgLMhoubWlsbHJhY2UudjEuU3RvcmFnZUZhaWxlZEgAEjYKD291dGNvbWVfdW5rbm93bhgIIAEoCzIbLm1pbGxyYWNlLnYxLk91dGNvbWVVbmtub3duSAASLwoLdW5hdmFpbGFibGUYCSABKAsyGC5taWxscmFjZS52MS5VbmF2YWlsYWJsZUgAEi4KC3F1ZXVlX3Rha2VuGAogASgLMhcubWlsbHJhY2UudjEuUXVldWVUYWtlbkgAEjAKDHN0b3JhZ2VfZnVsbBgLIAEoCzIYLm1pbGxyYWNlLnYxLlN0b3JhZ2VGdWxsSAASNgoPY3Vyc29yX21pc21hdGNoGAwgASgLMhsubWlsbHJhY2UudjEuQ3Vyc29yTWlzbWF0Y2hIABIwCgxjdXJzb3JfdGFrZW4YDSABKAsyGC5taWxscmFjZS52MS5DdXJzb3JUYWtlbkgAEi4KC2N1cnNvcl9sb3N0GA4gASgLMhcubWlsbHJhY2UudjEuQ3Vyc29yTG9zdEgAEjQKDmN1cnNvcl91bmtub3duGA8gASgLMhoubWlsbHJhY2UudjEuQ3Vyc29yVW5rbm93bkgAEjIKDWFjY2Vzc19kZW5pZWQYECABKAsyGS5taWxscmFjZS52MS5BY2Nlc3NEZW5pZWRIAEIGCgRraW5kIiMKD0ludmFsaWRBcmd1bWVudBIQCghhcmd1bWVudBgBIAEoCSIOCgxOb3RQZXJtaXR0ZWQiPwoMQWNjZXNzRGVuaWVkEgwKBHZlcmIYASABKAkSDgoGb2JqZWN0GAIgASgJEhEKCXByaW5jaXBhbBgDIAEoCSIzCg9NZXNzYWdlVG9vTGFyZ2USDQoFYnl0ZXMYASABKAQSEQoJYnl0ZXNfbWF4GAIgASgEIjkKC0tleUNvbmZsaWN0Eg0KBXRvcGljGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvZmZzZXQYAyABKAQiDwoNQ3Vyc29ySW52YWxpZCIiCg1TdG9yYWdlRmFpbGVkEhEKCW9wZXJhdGlvbhgBIAEoCSIgCgtTdG9yYWdlRnVsbBIRCglvcGVyYXRpb24YASABKAkiIwoOT3V0Y29tZVVua25vd24SEQoJb3BlcmF0aW9uGAEgASgJIg0KC1VuYXZhaWxhYmxlIhsKClF1ZXVlVGFrZW4SDQoFcXVldWUYASABKAkiIAoOQ3Vyc29yTWlzbWF0Y2gSDgoGY3Vyc29yGAEgASgJIh0KC0N1cnNvclRha2VuEg4KBmN1cnNvchgBIAEoCSIcCgpDdXJzb3JMb3N0Eg4KBmN1cnNvchgBIAEoCSIfCg1DdXJzb3JVbmtub3duEg4KBmN1cnNvchgBIAEoCTKEBQoNVG9waWNzU2VydmljZRJICgdQdWJsaXNoEhsubWlsbHJhY2UudjEuUHVibGlzaFJlcXVlc3QaHC5taWxscmFjZS52MS5QdWJsaXNoUmVzcG9uc2UoATABEkwKCVN1YnNjcmliZRIdLm1pbGxyYWNlLnYxLlN1YnNjcmliZVJlcXVlc3QaHi5taWxscmFjZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEkAKBUZldGNoEhkubWlsbHJhY2UudjEuRmV0Y2hSZXF1ZXN0GhoubWlsbHJhY2UudjEuRmV0Y2hSZXNwb25zZTABEjsKBEhlYWQSGC5taWxscmFjZS52MS5IZWFkUmVxdWVzdBoZLm1pbGxyYWNlLnYxLkhlYWRSZXNwb25zZRJKCglMaXN0SGVhZHMSHS5taWxscmFjZS52MS5MaXN0SGVhZHNSZXF1ZXN0Gh4ubWlsbHJhY2UudjEuTGlzdEhlYWRzUmVzcG9uc2USUAoLRGVsZXRlUmFuZ2USHy5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlcXVlc3QaIC5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlc3BvbnNlEkEKBkN1cnNvchIaLm1pbGxyYWNlLnYxLkN1cnNvclJlcXVlc3QaGy5taWxscmFjZS52MS5DdXJzb3JSZXNwb25zZRI7CgRJbmZvEhgubWlsbHJhY2UudjEuSW5mb1JlcXVlc3QaGS5taWxscmFjZS52MS5JbmZvUmVzcG9uc2USPgoFQ2hlY2sSGS5taWxscmFjZS52MS5DaGVja1JlcXVlc3QaGi5taWxscmFjZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * The identity of a node.
@@ -982,6 +982,12 @@ export type Error = Message$1<"millrace.v1.Error"> & {
      */
     value: CursorUnknown;
     case: "cursorUnknown";
+  } | {
+    /**
+     * @generated from field: millrace.v1.AccessDenied access_denied = 16;
+     */
+    value: AccessDenied;
+    case: "accessDenied";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1027,6 +1033,35 @@ export const NotPermittedSchema: GenMessage<NotPermitted> = /*@__PURE__*/
   messageDesc(file_millrace_v1_topics, 36);
 
 /**
+ * Access rules do not let the principal do this: a verb of the rules, or "connect".
+ *
+ * @generated from message millrace.v1.AccessDenied
+ */
+export type AccessDenied = Message$1<"millrace.v1.AccessDenied"> & {
+  /**
+   * @generated from field: string verb = 1;
+   */
+  verb: string;
+
+  /**
+   * @generated from field: string object = 2;
+   */
+  object: string;
+
+  /**
+   * @generated from field: string principal = 3;
+   */
+  principal: string;
+};
+
+/**
+ * Describes the message millrace.v1.AccessDenied.
+ * Use `create(AccessDeniedSchema)` to create a new message.
+ */
+export const AccessDeniedSchema: GenMessage<AccessDenied> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 37);
+
+/**
  * @generated from message millrace.v1.MessageTooLarge
  */
 export type MessageTooLarge = Message$1<"millrace.v1.MessageTooLarge"> & {
@@ -1046,7 +1081,7 @@ export type MessageTooLarge = Message$1<"millrace.v1.MessageTooLarge"> & {
  * Use `create(MessageTooLargeSchema)` to create a new message.
  */
 export const MessageTooLargeSchema: GenMessage<MessageTooLarge> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 37);
+  messageDesc(file_millrace_v1_topics, 38);
 
 /**
  * The key was used before for other content, which is stored at `offset`.
@@ -1075,7 +1110,7 @@ export type KeyConflict = Message$1<"millrace.v1.KeyConflict"> & {
  * Use `create(KeyConflictSchema)` to create a new message.
  */
 export const KeyConflictSchema: GenMessage<KeyConflict> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 38);
+  messageDesc(file_millrace_v1_topics, 39);
 
 /**
  * The cursor belongs to another store, or to a place that this one does not have.
@@ -1090,7 +1125,7 @@ export type CursorInvalid = Message$1<"millrace.v1.CursorInvalid"> & {
  * Use `create(CursorInvalidSchema)` to create a new message.
  */
 export const CursorInvalidSchema: GenMessage<CursorInvalid> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 39);
+  messageDesc(file_millrace_v1_topics, 40);
 
 /**
  * The store could not do it; nothing has changed.
@@ -1109,7 +1144,7 @@ export type StorageFailed = Message$1<"millrace.v1.StorageFailed"> & {
  * Use `create(StorageFailedSchema)` to create a new message.
  */
 export const StorageFailedSchema: GenMessage<StorageFailed> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 40);
+  messageDesc(file_millrace_v1_topics, 41);
 
 /**
  * There is no room on the node's disk for anything new; nothing has changed.
@@ -1128,7 +1163,7 @@ export type StorageFull = Message$1<"millrace.v1.StorageFull"> & {
  * Use `create(StorageFullSchema)` to create a new message.
  */
 export const StorageFullSchema: GenMessage<StorageFull> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 41);
+  messageDesc(file_millrace_v1_topics, 42);
 
 /**
  * The write may have happened or not.
@@ -1147,7 +1182,7 @@ export type OutcomeUnknown = Message$1<"millrace.v1.OutcomeUnknown"> & {
  * Use `create(OutcomeUnknownSchema)` to create a new message.
  */
 export const OutcomeUnknownSchema: GenMessage<OutcomeUnknown> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 42);
+  messageDesc(file_millrace_v1_topics, 43);
 
 /**
  * The node is closing, or had no room in time; nothing has changed.
@@ -1162,7 +1197,7 @@ export type Unavailable = Message$1<"millrace.v1.Unavailable"> & {
  * Use `create(UnavailableSchema)` to create a new message.
  */
 export const UnavailableSchema: GenMessage<Unavailable> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 43);
+  messageDesc(file_millrace_v1_topics, 44);
 
 /**
  * The queue has a taker already.
@@ -1181,7 +1216,7 @@ export type QueueTaken = Message$1<"millrace.v1.QueueTaken"> & {
  * Use `create(QueueTakenSchema)` to create a new message.
  */
 export const QueueTakenSchema: GenMessage<QueueTaken> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 44);
+  messageDesc(file_millrace_v1_topics, 45);
 
 /**
  * The named cursor was made for another topic, filter or origin.
@@ -1200,7 +1235,7 @@ export type CursorMismatch = Message$1<"millrace.v1.CursorMismatch"> & {
  * Use `create(CursorMismatchSchema)` to create a new message.
  */
 export const CursorMismatchSchema: GenMessage<CursorMismatch> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 45);
+  messageDesc(file_millrace_v1_topics, 46);
 
 /**
  * The named cursor has a holder already.
@@ -1219,7 +1254,7 @@ export type CursorTaken = Message$1<"millrace.v1.CursorTaken"> & {
  * Use `create(CursorTakenSchema)` to create a new message.
  */
 export const CursorTakenSchema: GenMessage<CursorTaken> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 46);
+  messageDesc(file_millrace_v1_topics, 47);
 
 /**
  * The named cursor was taken over, reset or deleted.
@@ -1238,7 +1273,7 @@ export type CursorLost = Message$1<"millrace.v1.CursorLost"> & {
  * Use `create(CursorLostSchema)` to create a new message.
  */
 export const CursorLostSchema: GenMessage<CursorLost> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 47);
+  messageDesc(file_millrace_v1_topics, 48);
 
 /**
  * There is no cursor of this name.
@@ -1257,7 +1292,7 @@ export type CursorUnknown = Message$1<"millrace.v1.CursorUnknown"> & {
  * Use `create(CursorUnknownSchema)` to create a new message.
  */
 export const CursorUnknownSchema: GenMessage<CursorUnknown> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_topics, 48);
+  messageDesc(file_millrace_v1_topics, 49);
 
 /**
  * @generated from service millrace.v1.TopicsService

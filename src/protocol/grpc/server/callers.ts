@@ -1,0 +1,54 @@
+/**
+ * Who calls, and what it may do: told from the token that a call brings along, `authorization: Bearer …`, and from where
+ * it comes.
+ */
+import type { Metadata } from "@grpc/grpc-js"
+import { anonymous } from "../../../access/AccessRules.ts"
+import type { Access } from "../../../access/Access.ts"
+import type { Permissions } from "../../../access/Permissions.ts"
+import { Unauthenticated } from "../codec/errorCodec.ts"
+
+/** What is looked at of a call. */
+export interface IncomingCall {
+  readonly metadata: Metadata
+  /** `ADDRESS:PORT` */
+  readonly getPeer: () => string
+}
+
+/** The address of `ADDRESS:PORT`; what is none, as it is, and no network holds it. */
+const addressOf = (peer: string): string => peer.replace(/:\d+$/, "")
+
+/** What is said to be a token; undefined where nothing is said. */
+const credentials = ({ metadata }: IncomingCall): { readonly token: string | undefined } | undefined => {
+  const [value, ...more] = metadata.get("authorization")
+  if (value === undefined) return undefined
+  const found = more.length === 0 && typeof value === "string" ? /^Bearer +(\S+)$/i.exec(value) : null
+  return { token: found?.[1] }
+}
+
+const unknown = (principal: string, message: string): Unauthenticated => new Unauthenticated(principal, message)
+
+/** The permissions of a call, or why it is turned away. */
+export type IdentifyCaller = (call: IncomingCall) => Permissions | Unauthenticated
+
+export const make = (access: Access["Service"]): IdentifyCaller => {
+  const everybody = access.hasRules ? undefined : access.permissionsOf(anonymous)
+  return (call) => {
+    if (everybody !== undefined) return everybody
+    const source = addressOf(call.getPeer())
+    const given = credentials(call)
+    if (given === undefined) {
+      return (
+        access.permissionsOf(anonymous, source) ??
+        unknown(anonymous, "access rules let nobody in without a token: show one that they know")
+      )
+    }
+    if (given.token === undefined) {
+      return unknown("", 'a token is shown as "Bearer" and the token, in one entry "authorization"')
+    }
+    return (
+      access.permissionsOfToken(given.token, source) ??
+      unknown("", `access rules do not know this token, or not from ${source}`)
+    )
+  }
+}
