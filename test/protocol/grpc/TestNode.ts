@@ -2,6 +2,7 @@
  * A node for tests: topics over a memory disk that outlives it, served on a port, to be stopped and started again.
  */
 import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Access } from "../../../src/access/index.ts"
 import type { NodeId } from "../../../src/domain/NodeId.ts"
 import {
   GrpcServer,
@@ -20,6 +21,8 @@ export interface TestNodeOptions extends Partial<GrpcServerOptions> {
   readonly disk?: Memory.MemoryDisk
   readonly node?: NodeId
   readonly readiness?: Readiness["Service"]
+  /** By default everybody may do everything. */
+  readonly access?: Access["Service"]
   /** Stands between the server and the topics. */
   readonly decorate?: (topics: Topics["Service"]) => Topics["Service"]
 }
@@ -43,6 +46,7 @@ export const layerNode = (options: TestNodeOptions = {}) => {
   const server = layerServer({ host: "127.0.0.1", port: 0, ...options }).pipe(
     Layer.provideMerge(queues),
     Layer.provideMerge(decorated),
+    Layer.provide(options.access === undefined ? Layer.empty : Layer.succeed(Access, options.access)),
   )
   return options.readiness === undefined ? server : Layer.provide(server, Layer.succeed(Readiness, options.readiness))
 }

@@ -20,13 +20,11 @@ const addressOf = (peer: string): string => peer.replace(/:\d+$/, "")
 
 /** What is said to be a token; undefined where nothing is said. */
 const credentials = ({ metadata }: IncomingCall): { readonly token: string | undefined } | undefined => {
-  const [value, ...more] = metadata.get("authorization")
+  const [value] = metadata.get("authorization")
   if (value === undefined) return undefined
-  const found = more.length === 0 && typeof value === "string" ? /^Bearer +(\S+)$/i.exec(value) : null
+  const found = typeof value === "string" ? /^Bearer +(\S+)$/i.exec(value) : null
   return { token: found?.[1] }
 }
-
-const unknown = (principal: string, message: string): Unauthenticated => new Unauthenticated(principal, message)
 
 /** The permissions of a call, or why it is turned away. */
 export type IdentifyCaller = (call: IncomingCall) => Permissions | Unauthenticated
@@ -40,15 +38,15 @@ export const make = (access: Access["Service"]): IdentifyCaller => {
     if (given === undefined) {
       return (
         access.permissionsOf(anonymous, source) ??
-        unknown(anonymous, "access rules let nobody in without a token: show one that they know")
+        new Unauthenticated(anonymous, "access rules let nobody in without a token: show one that they know")
       )
     }
     if (given.token === undefined) {
-      return unknown("", 'a token is shown as "Bearer" and the token, in one entry "authorization"')
+      return new Unauthenticated("", 'a token is shown as "Bearer" and the token')
     }
     return (
       access.permissionsOfToken(given.token, source) ??
-      unknown("", `access rules do not know this token, or not from ${source}`)
+      new Unauthenticated("", `access rules do not know this token, or not from ${source}`)
     )
   }
 }
