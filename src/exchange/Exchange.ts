@@ -24,6 +24,7 @@ export interface Received {
   /** Of a publication; empty otherwise. */
   readonly topic: string
   readonly isRealtime: boolean
+  /** It may be a view of the memory in which it came together with others: copy what is kept for long. */
   readonly payload: Uint8Array
 }
 
@@ -56,7 +57,7 @@ export interface ExchangeClient {
    */
   readonly inbox: Stream.Stream<Received, Disconnected>
   readonly send: (target: string, payload: Uint8Array | string, options?: SendOptions) => Effect.Effect<void, SendError>
-  /** In order. Fails at the first that is not delivered, and sends no more. */
+  /** In order. Fails with the first that is not delivered; over a connection, those after it may be sent all the same. */
   readonly sendAll: (
     target: string,
     payloads: ReadonlyArray<Uint8Array | string>,

@@ -21,6 +21,16 @@ export type LeaveReason =
   /** The exchange is closed. */
   | "shutdown"
 
+export const leaveWords: Readonly<Record<LeaveReason, string>> = {
+  left: "it left",
+  overflow: "its buffer was full, for it did not read what came",
+  replaced: "another client took its name by force",
+  primaryGone: "its primary client is gone",
+  revoked: "its access was revoked",
+  silent: "nothing was heard of it for too long",
+  shutdown: "the exchange is closed",
+}
+
 export interface Outlet {
   /** Takes a frame, or says that there is no room. What is lent in it has been copied when this returns. */
   readonly offer: (frame: LiveFrame) => boolean

@@ -1,11 +1,12 @@
 /** The live plane: named clients that send each other messages, broadcasts and publications. */
 export * from "./Exchange.ts"
-export { clientsOf, connectWith, layer } from "./layer.ts"
+export { clientsOf, connectWith, inboxBytesMaxDefault, inboxFramesMaxDefault, layer } from "./layer.ts"
 export * from "./LiveFrame.ts"
 export * from "./Member.ts"
 export * from "./outcomes.ts"
 export * from "./Outlet.ts"
 export * from "./Patience.ts"
+export { ReceivedQueue } from "./ReceivedQueue.ts"
 export * from "./registration.ts"
 export { Router } from "./Router.ts"
 export * from "./RoutingCore.ts"
