@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { announcer } from "./departures.ts"
 import { RoutingCore, type RoutingSettings } from "./RoutingCore.ts"
 import * as metrics from "./internal/metrics.ts"
 
@@ -13,7 +14,11 @@ export class Router extends Context.Service<Router, RoutingCore>()("millrace/exc
     Layer.effect(
       Router,
       Effect.acquireRelease(
-        Effect.sync(() => new RoutingCore(settings)),
+        Effect.sync(() => {
+          const core = new RoutingCore(settings)
+          core.watch(announcer(core))
+          return core
+        }),
         (core) => Effect.sync(() => core.close()),
       ).pipe(Effect.tap(metrics.watch)),
     )

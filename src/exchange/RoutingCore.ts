@@ -12,6 +12,7 @@
  * Outlets take frames at once and hand them on at `flush`, so that a chunk of frames costs a recipient one write. Who
  * drives the core calls `flush` after each chunk, and looks at `isCrowded` after each frame.
  */
+import { maySubscribe } from "./departures.ts"
 import { Routes } from "./internal/Routes.ts"
 import { LiveFrame } from "./LiveFrame.ts"
 import { Member, type MemberOptions } from "./Member.ts"
@@ -160,7 +161,7 @@ export class RoutingCore {
 
   /** Subscribes, and is `denied` or `tooMany` where it cannot. The filter obeys the rules of `LiveTopic`. */
   subscribe(member: Member, filter: string): Outcome {
-    if (!member.grants.allows("subscribe", filter)) return "denied"
+    if (!maySubscribe(member.grants, filter)) return "denied"
     return !member.isOpen || this.#routes.subscribe(member, filter) ? "ok" : "tooMany"
   }
 

@@ -1,0 +1,58 @@
+/**
+ * Who has left is announced, so that whoever waits for an answer waits no longer.
+ *
+ * When a client leaves, a primary or a secondary, the exchange publishes its name, in the name of `.broker`, on
+ * `.broker/gone/NAME`. A client's announcement comes after all that it has sent. Whoever may send to a client may
+ * subscribe to its topic. A name that cannot stand for itself at the end of a topic, for its length or its wildcards, is
+ * announced on `.broker/gone` itself.
+ */
+import * as ClientName from "../domain/ClientName.ts"
+import * as LiveTopic from "../domain/LiveTopic.ts"
+import type { Grants } from "./Member.ts"
+import type { RoutingCore, Watcher } from "./RoutingCore.ts"
+
+/** Where clients are announced whose names are no topics. */
+export const departuresTopic = ".broker/gone"
+
+const prefix = `${departuresTopic}/`
+
+/** Where it is announced that the client has left. */
+export const departureTopic = (name: string): string => {
+  const topic = `${prefix}${name}`
+  return LiveTopic.filterProblem(topic) === undefined && !LiveTopic.hasWildcard(topic) ? topic : departuresTopic
+}
+
+/** The client whose departure is announced on the topic; undefined where that is not one. */
+export const departureOf = (topic: string): string | undefined =>
+  topic.startsWith(prefix) ? topic.slice(prefix.length) : undefined
+
+const encoder = new TextEncoder()
+
+/** Whether a client may subscribe to what has this filter. */
+export const maySubscribe = (grants: Grants, filter: string): boolean => {
+  if (grants.allows("subscribe", filter)) return true
+  const name = departureOf(filter)
+  return name !== undefined && !LiveTopic.hasWildcard(filter) && grants.allows("send", name)
+}
+
+/** Announces who leaves: before anybody can take its name, so that none is taken for another. */
+export const announcer = (core: RoutingCore): Watcher => {
+  /** Whoever leaves because of an announcement, with a full buffer, is announced after it and not within it. */
+  const leaving: Array<string> = []
+  let isAnnouncing = false
+  const announce = (name: string): void => {
+    const topic = departureTopic(name)
+    if (core.hasSubscribers(topic)) core.deliver(ClientName.broker, topic, encoder.encode(name), false, false)
+  }
+  return {
+    joined: () => {},
+    left: ({ name }) => {
+      leaving.push(name)
+      if (isAnnouncing) return
+      isAnnouncing = true
+      for (let next = leaving.shift(); next !== undefined; next = leaving.shift()) announce(next)
+      isAnnouncing = false
+      core.flushSoon()
+    },
+  }
+}
