@@ -6,7 +6,8 @@ import * as Layer from "effect/Layer"
 import * as TestClock from "effect/testing/TestClock"
 import * as Exchange from "../../src/exchange/index.ts"
 import * as Rpc from "../../src/rpc/index.ts"
-import { joined, rpcSuite, text, bytes, within } from "./suite.ts"
+import { bytes, joined, text, within } from "./clients.ts"
+import { rpcSuite } from "./suite.ts"
 
 const layer = () => Layer.provide(Exchange.layer, Exchange.Router.layer())
 
