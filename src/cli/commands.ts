@@ -40,6 +40,7 @@ const serve = Command.make(
     otlp: setting("otlp"),
     log: setting("log"),
     "log-level": setting("log-level"),
+    access: setting("access"),
     insecure: settingSwitch("insecure"),
     json: settingSwitch("json"),
     config: text("config", "FILE", "JSON file of settings, under the names of the flags"),

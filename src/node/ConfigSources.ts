@@ -12,6 +12,7 @@ import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
+import { exposureProblem } from "./Exposure.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
 import { reasonOf } from "./StartFailed.ts"
 import * as StorageSetting from "./StorageSetting.ts"
@@ -125,14 +126,14 @@ const refuseExposure = (
 ): Effect.Effect<NodeConfig, ConfigInvalid> => {
   for (const name of ["grpc", "admin"] as const) {
     const address = config[name]
-    if (address !== "off" && !Address.isLoopback(address) && !config.insecure) {
-      return Effect.fail(
-        new ConfigInvalid({
-          setting: sourceOf(name),
-          message: `${sourceOf(name)} ${Address.format(address)} can be reached from other machines and has no TLS: use 127.0.0.1, or add --insecure`,
-        }),
-      )
-    }
+    if (address === "off" || config.insecure) continue
+    const problem = exposureProblem({
+      written: `${sourceOf(name)} ${Address.format(address)}`,
+      isExposed: !Address.isLoopback(address),
+      hasTls: false,
+      knowsClients: config.access !== "off",
+    })
+    if (problem !== undefined) return Effect.fail(refuse(sourceOf(name), problem))
   }
   return Effect.succeed(config)
 }

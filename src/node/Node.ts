@@ -7,6 +7,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Access } from "../access/Access.ts"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
@@ -14,6 +15,8 @@ import * as Queues from "../queues/index.ts"
 import * as Readiness from "../readiness/index.ts"
 import * as Topics from "../topics/index.ts"
 import { AdminServer } from "./AdminServer.ts"
+import * as AccessFile from "./AccessFile.ts"
+import type { ConfigInvalid } from "./ConfigInvalid.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import * as EndpointsFile from "./EndpointsFile.ts"
 import * as NodeStats from "./NodeStats.ts"
@@ -24,7 +27,7 @@ import * as Storage from "./Storage.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
 /** Why a node does not start. Each has a message of one sentence. */
-export type NodeError = StoreUnusable | StorageFailed | StartFailed | GrpcListenFailed
+export type NodeError = StoreUnusable | StorageFailed | StartFailed | ConfigInvalid | GrpcListenFailed
 
 /** The topics again, whose `check` says what the node says of itself; it is starting now. */
 const topicsOfNode = Layer.effect(
@@ -109,14 +112,16 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
 /** A running node, and its topics and queues for use in the same process. */
 export const layer = (
   config: NodeConfig,
-): Layer.Layer<RunningNode | Topics.Topics | Queues.Queues | Readiness.Readiness, NodeError> =>
+): Layer.Layer<RunningNode | Access | Topics.Topics | Queues.Queues | Readiness.Readiness, NodeError> =>
   Layer.unwrap(
-    Effect.map(DataDirectory.prepare(config.data), (directory) => {
+    // Rules that cannot be used are told before anything is made.
+    Effect.map(Effect.zip(AccessFile.read(config.access), DataDirectory.prepare(config.data)), ([rules, directory]) => {
       const place = StorageSetting.place(config.storage, directory)
       const storage = Storage.make(place, config)
       return Layer.effect(RunningNode, start(config, directory, place)).pipe(
         Layer.provide(AdminServer.layer(config.admin)),
         Layer.provide(storage.maintenance ?? Layer.empty),
+        Layer.provideMerge(AccessFile.layer(rules)),
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),

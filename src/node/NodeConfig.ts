@@ -192,7 +192,14 @@ export const settings = {
   }),
   log: oneOf("how the log is written to stderr", ["pretty", "json"]),
   "log-level": oneOf("from which level on the log is written", ["info", "trace", "debug", "warn", "error", "none"]),
-  insecure: flag("listen beyond this machine without TLS"),
+  access: setting(Schema.NonEmptyString, {
+    about: "file of access rules, on who may do what; who is not in it may do nothing",
+    takes: "a file, or off",
+    initial: "off",
+    parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
+    format: (text) => text,
+  }),
+  insecure: flag("listen beyond this machine without TLS, or for everybody"),
   json: flag("print the ready line as JSON"),
 } as const
 
@@ -216,6 +223,7 @@ export const NodeConfig = Schema.Struct({
   otlp: settings.otlp.schema,
   log: settings.log.schema,
   "log-level": settings["log-level"].schema,
+  access: settings.access.schema,
   insecure: settings.insecure.schema,
   json: settings.json.schema,
 })

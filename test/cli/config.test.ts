@@ -26,6 +26,7 @@ describe("serve --print-config", () => {
       otlp: "off",
       log: "pretty",
       "log-level": "info",
+      access: "off",
       insecure: "false",
       json: "false",
     })
