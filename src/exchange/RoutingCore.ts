@@ -43,6 +43,8 @@ export type Outcome =
 export interface Watcher {
   readonly joined: (member: Member) => void
   readonly left: (member: Member, reason: LeaveReason) => void
+  /** A client has a filter more or, perhaps because it has left, less. Told at once. */
+  readonly filtered?: ((filter: string, isMore: boolean) => void) | undefined
 }
 
 export interface RoutingSettings extends UnsettledSettings {
@@ -92,7 +94,9 @@ export class RoutingCore {
   constructor(settings: Partial<RoutingSettings> = {}) {
     this.#settings = { ...defaultRoutingSettings, ...settings }
     this.unsettled = new Unsettled(this.#settings)
-    this.#routes = new Routes(this.#members, this.#settings.subscriptionsMax)
+    this.#routes = new Routes(this.#members, this.#settings.subscriptionsMax, (filter, isMore) => {
+      for (const watcher of this.#watchers) watcher.filtered?.(filter, isMore)
+    })
   }
 
   get members(): Iterable<Member> {

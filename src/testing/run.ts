@@ -178,10 +178,10 @@ export const run = <E, R>(program: Program, world: World<E, R>): Effect.Effect<H
       }
       for (const { background } of places) yield* Fiber.awaitAll(background)
 
-      // What was interrupted may still be on its way to the store, where another node would not see it yet: a write that
+      // What was interrupted may still be on its way to the store, where what is read now would not show it: a write that
       // changes nothing, and so tells nobody where the journal ends, comes behind it.
       const settled = ({ session }: Place<E, R>) => Effect.ignore(session.topics.deleteRange(`${prefix}/none`, 1, 1))
-      if (places.length > 1) yield* Effect.forEach(places, settled, { discard: true })
+      yield* Effect.forEach(places, settled, { discard: true })
 
       const [final = [], ...others] = yield* Effect.forEach(places, ({ session }) => readAll(session.topics, prefix))
       yield* Effect.forEach(readers, (reader) => reader.finish(final), {

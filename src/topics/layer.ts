@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { InvalidArgument, NotPermitted } from "../domain/errors.ts"
 import type { LogId } from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
@@ -14,8 +15,10 @@ import type { Holders } from "../storage/Holders.ts"
 import { LogStore } from "../storage/LogStore.ts"
 import { type DraftError, isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
 import { consumers } from "./consuming.ts"
+import { Journal } from "./Journal.ts"
 import * as CursorKeeper from "./internal/CursorKeeper.ts"
 import { checkName, hold } from "./internal/holding.ts"
+import { JournalTap } from "./internal/JournalTap.ts"
 import { JournalWriter } from "./internal/JournalWriter.ts"
 import { LiveFeed } from "./internal/LiveFeed.ts"
 import * as metrics from "./internal/metrics.ts"
@@ -23,7 +26,7 @@ import * as sharedPages from "./internal/sharedPages.ts"
 import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
 import { Subscribers } from "./Subscribers.ts"
-import { type HoldCursor, type PublishError, Topics } from "./Topics.ts"
+import { type HoldCursor, type PublishDraft, type PublishError, Topics } from "./Topics.ts"
 import { traced } from "./tracing.ts"
 import { TopicsSettings } from "./TopicsSettings.ts"
 
@@ -61,22 +64,24 @@ const make = Effect.gen(function* () {
     return Effect.succeed({ topic, origin })
   }
 
+  const publishAll = (drafts: ReadonlyArray<PublishDraft>, named?: (ids: ReadonlyArray<string>) => void) =>
+    Effect.suspend((): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
+      const pending: Array<PendingDraft> = []
+      for (const { topic, payload, ...options } of drafts) {
+        const draft = makeDraft(topic, payload, options)
+        if (isDraftError(draft)) return refuse(draft)
+        pending.push(draft)
+      }
+      return pending.length === 0 ? Effect.succeed([]) : writer.append(pending, named)
+    })
+
   const topics = Topics.of({
     publish: (topic, payload, options) => {
       const draft = makeDraft(topic, payload, options)
       return isDraftError(draft) ? refuse(draft) : writer.appendOne(draft)
     },
 
-    publishAll: (drafts) =>
-      Effect.suspend((): Effect.Effect<ReadonlyArray<Message>, PublishError> => {
-        const pending: Array<PendingDraft> = []
-        for (const { topic, payload, ...options } of drafts) {
-          const draft = makeDraft(topic, payload, options)
-          if (isDraftError(draft)) return refuse(draft)
-          pending.push(draft)
-        }
-        return pending.length === 0 ? Effect.succeed([]) : writer.append(pending)
-      }),
+    publishAll: (drafts) => publishAll(drafts),
 
     fetch: Effect.fn("Topics.fetch")(function* (topic, options) {
       const log = yield* checkLog(topic, options?.origin)
@@ -146,7 +151,31 @@ const make = Effect.gen(function* () {
 
     check: store.check,
   })
+  const journal = Journal.of({
+    deposit: (topic, payload, depositor) => {
+      const draft = makeDraft(topic, payload, undefined)
+      if (!isDraftError(draft)) return writer.deposit(draft, depositor)
+      metrics.publishesFailed(services, draft._tag, 1)
+      depositor.failed(draft)
+    },
+
+    publishAll: (drafts, named) => publishAll(drafts, named),
+
+    follow: Effect.fnUntraced(function* (follower) {
+      const within = yield* Effect.context<Scope.Scope>()
+      const tap = new JournalTap(store, settings, follower, feed.position(), within)
+      const changed = yield* feed.tap(tap)
+      return {
+        changed: () => {
+          tap.changed()
+          changed()
+        },
+        position: () => tap.position,
+      }
+    }),
+  })
   return Context.make(Topics, traced(topics, services)).pipe(
+    Context.add(Journal, journal),
     Context.add(Subscribers, { list: () => subscribers.list() }),
   )
 })
@@ -158,7 +187,7 @@ const checkWhole = (argument: string, value: number): Effect.Effect<number, Inva
 
 /** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
 export const layerOver: Layer.Layer<
-  Topics | Subscribers,
+  Topics | Journal | Subscribers,
   never,
   LogStore | CursorStore | Holders | JournalWriter | LiveFeed
 > = Layer.effectContext(make)

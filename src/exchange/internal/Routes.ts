@@ -23,10 +23,17 @@ export class Routes {
   readonly #byTopic: Map<string, Route> = new Map()
   readonly #byMask: Map<string, Route> = new Map()
   readonly #filtersMax: number
+  readonly #filtered: (filter: string, isMore: boolean) => void
 
-  constructor(members: ReadonlyMap<string, Member>, filtersMax: number) {
+  /** @param filtered told of each filter that a client has more or less */
+  constructor(
+    members: ReadonlyMap<string, Member>,
+    filtersMax: number,
+    filtered: (filter: string, isMore: boolean) => void,
+  ) {
     this.#members = members
     this.#filtersMax = filtersMax
+    this.#filtered = filtered
   }
 
   /** Whether it is there now; false where the client has as many filters and exclusions as it may. */
@@ -37,6 +44,7 @@ export class Routes {
     member.filters.add(filter)
     this.#filters.add(filter, member)
     this.#byTopic.clear()
+    this.#filtered(filter, true)
     return true
   }
 
@@ -45,6 +53,7 @@ export class Routes {
     if (!member.filters.delete(filter)) return
     this.#filters.remove(filter, member)
     this.#byTopic.clear()
+    this.#filtered(filter, false)
   }
 
   /** As `subscribe`. */
@@ -77,10 +86,12 @@ export class Routes {
     for (const filter of member.filters) this.#filters.remove(filter, member)
     for (const filter of member.exclusions) this.#exclusions.remove(filter, member)
     this.#exclusionCount -= member.exclusions.size
+    const filters = [...member.filters]
     member.filters.clear()
     member.exclusions.clear()
     this.#byTopic.clear()
     this.#byMask.clear()
+    for (const filter of filters) this.#filtered(filter, false)
   }
 
   /** Who gets a publication: each once, however many of its filters match. */

@@ -39,6 +39,8 @@ export interface Coverage {
 export interface FollowingFeeds {
   readonly position: () => number
   readonly coverage: () => Coverage
+  /** Whether a feed would keep any of these messages. */
+  readonly isWanted: (messages: ReadonlyArray<Message>) => boolean
   /** Gives messages to the feeds that they cover, by default to all, and sends those opened later to storage. */
   readonly offer: (messages: ReadonlyArray<Message>, end: number, covered?: Coverage) => void
   /** See `LiveFeed.jump`. */
@@ -143,7 +145,7 @@ export const follow = Effect.fnUntraced(function* (
 
   return {
     offer,
-    wants: (messages) => feeds.coverage().filters.length > 0 && isNext(messages),
+    wants: (messages) => feeds.isWanted(messages) && isNext(messages),
     jump: (position) => {
       end = Math.max(end, position)
       feeds.jump(position)

@@ -32,7 +32,8 @@ import * as CommitSpan from "../../storage/parts/commitSpan.ts"
 import { failureOf } from "../../storage/parts/failure.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
-import { type AppendEntry, type AppendError, BatchEntry, CallEntry, type Entry, SingleEntry } from "./entries.ts"
+import { type AppendEntry, type AppendError, BatchEntry, CallEntry, DepositEntry } from "./entries.ts"
+import { type Depositor, type Entry, SingleEntry } from "./entries.ts"
 import type { PendingDraft } from "../draft.ts"
 import { LiveFeed } from "./LiveFeed.ts"
 import * as metrics from "./metrics.ts"
@@ -40,10 +41,18 @@ import * as metrics from "./metrics.ts"
 export class JournalWriter extends Context.Service<
   JournalWriter,
   {
-    /** Appends drafts as one request, all or none, and gives the stored messages in their order. */
-    readonly append: (drafts: ReadonlyArray<PendingDraft>) => Effect.Effect<ReadonlyArray<Message>, AppendError>
+    /**
+     * Appends drafts as one request, all or none, and gives the stored messages in their order. `named` is told the ids that
+     * they have, before anybody can see them.
+     */
+    readonly append: (
+      drafts: ReadonlyArray<PendingDraft>,
+      named?: (ids: ReadonlyArray<string>) => void,
+    ) => Effect.Effect<ReadonlyArray<Message>, AppendError>
     /** Appends one draft: `append` without the array, because it is the hot path. */
     readonly appendOne: (draft: PendingDraft) => Effect.Effect<Message, AppendError>
+    /** Appends one draft that no fiber waits for. */
+    readonly deposit: (draft: PendingDraft, depositor: Depositor) => void
     /** See `LogStore.accept`. */
     readonly accept: (
       log: LogId,
@@ -221,8 +230,9 @@ const make = Effect.fnUntraced(function* () {
   yield* metrics.watchWaiting(services, () => waiting.length - next)
 
   return JournalWriter.of({
-    append: (drafts) => Effect.callback((resume) => enqueue(new BatchEntry(drafts, resume))),
+    append: (drafts, named) => Effect.callback((resume) => enqueue(new BatchEntry(drafts, resume, named))),
     appendOne: (draft) => Effect.callback((resume) => enqueue(new SingleEntry(draft, resume))),
+    deposit: (draft, depositor) => enqueue(new DepositEntry(draft, depositor)),
     accept: (log, messages) =>
       call("accept", store.accept(log, messages), ({ accepted }) => {
         if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)

@@ -14,6 +14,8 @@
  *   jump marks.
  *
  * A subscriber that notices goes back to storage (see `handover`), so memory is bounded and nothing is lost.
+ *
+ * Beside the feeds there are *taps*: they are given commits as these are offered, and have no place where anything waits.
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -48,6 +50,18 @@ export interface FeedSubscription {
   readonly isBehind: (nextSeq: number) => boolean
 }
 
+/** Who gets commits at once (`JournalTap`). Must not throw, nor wait. */
+export interface Tap {
+  /** Whether it wants messages on a topic now. */
+  readonly wants: (topic: string) => boolean
+  /** What has to be read of the journal for it. */
+  readonly filters: () => ReadonlyArray<JournalFilter>
+  /** A commit, as far as it is wanted, and the journal's end after it. Payloads are lent. */
+  readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
+  /** Something has come up to the journal's end, and has to be read from storage. */
+  readonly jump: (end: number) => void
+}
+
 export class LiveFeed extends Context.Service<
   LiveFeed,
   {
@@ -67,6 +81,8 @@ export class LiveFeed extends Context.Service<
     /** What the feeds hold for subscribers that are behind, in bytes, about. */
     readonly heldBytes: () => number
     readonly subscribe: (filter: JournalFilter) => Effect.Effect<FeedSubscription, never, Scope.Scope>
+    /** Gives a tap all that is offered from now on. What it gives back is to be called whenever it wants other topics. */
+    readonly tap: (tap: Tap) => Effect.Effect<() => void, never, Scope.Scope>
   }
 >()("millrace/topics/LiveFeed") {
   static readonly layer = Layer.effect(
@@ -89,7 +105,7 @@ export type Feeds = Omit<LiveFeed["Service"], "offer" | "wants" | "end"> & Follo
 /** Of a store that nobody else writes to: all that is committed is offered, one commit after the other. */
 const alone = (feeds: Feeds): LiveFeed["Service"] => ({
   ...feeds,
-  wants: () => feeds.coverage().filters.length > 0,
+  wants: feeds.isWanted,
   end: feeds.position,
 })
 
@@ -129,11 +145,13 @@ export const makeFeeds = Effect.fnUntraced(function* (
   const feeds = new Map<string, Feed>()
   const trie = new TopicTrie<Feed>()
   const routes = new Map<string, ReadonlyArray<Feed>>()
+  /** Taps, with their number among all feeds and taps that were ever opened or have changed. */
+  const taps = new Map<Tap, number>()
   /** Batches with messages that somebody has still to read, oldest first. */
   const held = new Set<HeldBatch>()
   let heldBytes = 0
   let opened = 0
-  let filters: ReadonlyArray<JournalFilter> = []
+  let filters: ReadonlyArray<JournalFilter> | undefined
   let closed = false
   const context = yield* Effect.context()
 
@@ -171,8 +189,13 @@ export const makeFeeds = Effect.fnUntraced(function* (
     return found
   }
 
-  const offer: Feeds["offer"] = (messages, end, { opened: last } = coverage()): void => {
+  const offer: Feeds["offer"] = (messages, end, covered): void => {
+    const last = covered?.opened ?? opened
     position = end
+    for (const [tap, number] of taps) {
+      if (number > last) tap.jump(end)
+      else tap.offer(wantedBy(tap, messages), end)
+    }
     if (feeds.size === 0) return
     const matched = new Map<Feed, Array<Message.Message>>()
     let topic: string | undefined
@@ -191,19 +214,41 @@ export const makeFeeds = Effect.fnUntraced(function* (
     if (last < opened) for (const feed of feeds.values()) if (feed.number > last) mark(feed, end)
   }
 
+  const wantedBy = (tap: Tap, messages: ReadonlyArray<Message.Message>): ReadonlyArray<Message.Message> => {
+    let topic: string | undefined
+    let isWanted = false
+    return messages.filter((message) => {
+      if (message.topic !== topic) isWanted = tap.wants((topic = message.topic))
+      return isWanted
+    })
+  }
+
+  const isWanted: Feeds["isWanted"] = (messages) => {
+    if (feeds.size === 0) return false
+    let topic: string | undefined
+    return messages.some((message) => message.topic !== topic && route((topic = message.topic)).length > 0)
+  }
+
   /** Sends a feed's subscribers to storage. */
   const mark = (feed: Feed, end: number): void =>
     publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
 
   const jump = (end: number): void => {
     position = end
+    for (const tap of taps.keys()) tap.jump(end)
     for (const feed of feeds.values()) mark(feed, end)
   }
 
-  const coverage = (): Coverage => ({ filters, opened })
+  const coverage = (): Coverage => {
+    filters ??= [
+      ...[...feeds.values()].map(({ filter }) => filter),
+      ...[...taps.keys()].flatMap((tap) => tap.filters()),
+    ]
+    return { filters, opened }
+  }
   const changed = (): void => {
     routes.clear()
-    filters = [...feeds.values()].map(({ filter }) => filter)
+    filters = undefined
   }
 
   const open = Effect.fnUntraced(function* (filter: JournalFilter) {
@@ -258,6 +303,26 @@ export const makeFeeds = Effect.fnUntraced(function* (
     }
   })
 
+  const tap = (added: Tap): Effect.Effect<() => void, never, Scope.Scope> => {
+    const changed = (): void => {
+      if (!taps.has(added)) return
+      taps.set(added, ++opened)
+      filters = undefined
+    }
+    const remove = Effect.sync(() => {
+      taps.delete(added)
+      filters = undefined
+    })
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        taps.set(added, ++opened)
+        filters = undefined
+        return changed
+      }),
+      () => remove,
+    )
+  }
+
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       closed = true
@@ -269,5 +334,5 @@ export const makeFeeds = Effect.fnUntraced(function* (
 
   yield* metrics.watchHeldBytes(context, () => heldBytes)
 
-  return { offer, jump, position: () => position, coverage, heldBytes: () => heldBytes, subscribe }
+  return { offer, jump, position: () => position, coverage, isWanted, heldBytes: () => heldBytes, subscribe, tap }
 })

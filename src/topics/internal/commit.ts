@@ -75,7 +75,11 @@ export const prepare = (
   const ids = makeIds(count)
   let next = 0
   const toMessage = (draft: PendingDraft) => new PlaceableMessage(draft, origin, ids[next++]!, createdAt)
-  const messages = entries.map((entry) => entry.each(toMessage))
+  const messages = entries.map((entry) => {
+    const placeable = entry.each(toMessage)
+    entry.prepared(placeable)
+    return placeable
+  })
   return { messages, requests: hasKeys ? entries.map((entry, i) => withKeys(entry, messages[i]!, keyedAt)) : messages }
 }
 

@@ -34,6 +34,8 @@ export abstract class AppendEntry extends WriteEntry {
   /** Their content, in bytes. */
   abstract readonly bytes: number
   abstract readonly hasKeys: boolean
+  /** Told what its drafts have become, which have no places yet, right before they go to the store. */
+  prepared(_messages: ReadonlyArray<Message>): void {}
   /** What a function makes of each draft, in their order. */
   abstract each<A>(make: (draft: PendingDraft) => A): ReadonlyArray<A>
   abstract succeed(messages: ReadonlyArray<Message>): void
@@ -47,15 +49,24 @@ export class BatchEntry extends AppendEntry {
   readonly #resume: Resume<ReadonlyArray<Message>>
   readonly bytes: number
   readonly hasKeys: boolean
-  constructor(drafts: ReadonlyArray<PendingDraft>, resume: Resume<ReadonlyArray<Message>>) {
+  readonly #named: ((ids: ReadonlyArray<string>) => void) | undefined
+  constructor(
+    drafts: ReadonlyArray<PendingDraft>,
+    resume: Resume<ReadonlyArray<Message>>,
+    named?: (ids: ReadonlyArray<string>) => void,
+  ) {
     super()
     this.#drafts = drafts
     this.#resume = resume
+    this.#named = named
     this.bytes = drafts.reduce((sum, draft) => sum + draft.bytes, 0)
     this.hasKeys = drafts.some((draft) => draft.key !== undefined)
   }
   get count(): number {
     return this.#drafts.length
+  }
+  override prepared(messages: ReadonlyArray<Message>): void {
+    this.#named?.(messages.map(({ id }) => id))
   }
   override each<A>(make: (draft: PendingDraft) => A): ReadonlyArray<A> {
     return this.#drafts.map(make)
@@ -94,6 +105,50 @@ export class SingleEntry extends AppendEntry {
   }
   override fail(error: AppendError): void {
     this.#resume(Effect.fail(error))
+  }
+}
+
+/** What somebody wants to know of a message that is stored without a fiber of its own. Must not throw, nor wait. */
+export interface Depositor {
+  /** The id that the message has if it gets stored; called before anybody can see it. */
+  readonly named: (id: string) => void
+  readonly stored: (message: Message) => void
+  readonly failed: (error: AppendError) => void
+}
+
+/** One draft that nobody waits for in a fiber. */
+export class DepositEntry extends AppendEntry {
+  readonly #draft: PendingDraft
+  readonly #depositor: Depositor
+  constructor(draft: PendingDraft, depositor: Depositor) {
+    super()
+    this.#draft = draft
+    this.#depositor = depositor
+  }
+  /** Whichever fiber it came from, it is not that fiber that waits. */
+  override get isAbandoned(): boolean {
+    return false
+  }
+  get count(): number {
+    return 1
+  }
+  get bytes(): number {
+    return this.#draft.bytes
+  }
+  get hasKeys(): boolean {
+    return this.#draft.key !== undefined
+  }
+  override prepared(messages: ReadonlyArray<Message>): void {
+    this.#depositor.named(messages[0]!.id)
+  }
+  override each<A>(make: (draft: PendingDraft) => A): ReadonlyArray<A> {
+    return [this.#draft].map(make)
+  }
+  override succeed(messages: ReadonlyArray<Message>): void {
+    this.#depositor.stored(messages[0]!)
+  }
+  override fail(error: AppendError): void {
+    this.#depositor.failed(error)
   }
 }
 

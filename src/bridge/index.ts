@@ -1,0 +1,2 @@
+/** Where the durable and the live plane meet. */
+export * from "./layer.ts"
