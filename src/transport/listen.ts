@@ -148,11 +148,12 @@ export const listen = Effect.fnUntraced(function* (
   /** All sockets, also those that are not connections yet. */
   const sockets = new Set<net.Socket>()
   let isClosing = false
+  let name = format(endpoint)
 
   const onRefused = (why: Refusal, peer: Partial<net.Socket> | undefined): void => {
     traffic.refused[why] += 1
     const { remoteAddress = "", remotePort = "" } = peer ?? {}
-    const annotations = { listener: format(endpoint), peer: `${remoteAddress}:${remotePort}` }
+    const annotations = { listener: name, peer: `${remoteAddress}:${remotePort}` }
     tell({ kind: why, sentence: sentences[why], annotations })
   }
 
@@ -204,7 +205,8 @@ export const listen = Effect.fnUntraced(function* (
   // What goes wrong from here on concerns one who wanted to connect: there are no file handles left, most often.
   server.on("error", () => onRefused("system", undefined))
   const actual = endpointOf(server, endpoint)
-  yield* traffic.watch(services, format(actual))
+  name = format(actual)
+  yield* traffic.watch(services, name)
   const connections = Stream.fromQueue(queue)
   return { endpoint: actual, connections, run: runWith(connections) }
 })
