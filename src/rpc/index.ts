@@ -2,4 +2,6 @@
 export { ErrorCode, errorName, transportErrorCode } from "./codec/payload.ts"
 export * from "./errors.ts"
 export { handledMaxDefault, make, timeoutDefault } from "./make.ts"
+export * as MessagePack from "./MessagePack.ts"
 export * from "./Rpc.ts"
+export { callValue, valueHandler } from "./values.ts"
