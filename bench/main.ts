@@ -22,6 +22,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   queues: () => import("./suites/queues.ts"),
   grpc: () => import("./suites/grpc.ts"),
   storages: () => import("./suites/storages.ts"),
+  exchange: () => import("./suites/exchange.ts"),
 }
 
 const number = (value: number): string =>
