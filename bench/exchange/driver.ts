@@ -7,30 +7,7 @@ import { ClientHandshake, greeting, registration } from "../../src/protocol/busr
 import { ClientFrameWriter } from "../../src/protocol/busrt/codec/clientFrames.ts"
 import type { Qos } from "../../src/protocol/busrt/codec/qos.ts"
 import { Kind } from "../../src/protocol/busrt/codec/serverFrames.ts"
-
-export type Address = { readonly path: string } | { readonly host: string; readonly port: number }
-
-export type Frame =
-  | { readonly type: "message"; readonly target: string }
-  | { readonly type: "publish"; readonly topic: string }
-  | { readonly type: "call"; readonly target: string; readonly method: string }
-
-export type Command =
-  | { readonly do: "connect"; readonly address: Address; readonly name: string; readonly filter?: string }
-  /** Is answered with `done` when so many frames have come since the last command, acks aside. */
-  | { readonly do: "receive"; readonly count: number }
-  /** Is answered with `done` when all is written, or as many acks or replies have come as were asked for. */
-  | {
-      readonly do: "send"
-      readonly frame: Frame
-      readonly count: number
-      readonly payloadBytes: number
-      readonly qos: Qos
-      /** Frames that wait for their acks or replies, at most. */
-      readonly window: number
-    }
-  /** Answers every request with its parameters. */
-  | { readonly do: "answer" }
+import { type Address, type Command, type Frame, obey } from "./commands.ts"
 
 const headerBytes = 6
 
@@ -183,21 +160,16 @@ const answer = (): void => {
   }
 }
 
-const run = async (command: Command): Promise<void> => {
+obey(async (command, ready) => {
   switch (command.do) {
     case "connect":
       return connect(command.address, command.name, command.filter)
     case "receive":
-      process.send!("ready")
+      ready()
       return receive(command.count)
     case "send":
       return send(command)
     case "answer":
       return answer()
   }
-}
-
-process.on("message", (command: Command) => {
-  void run(command).then(() => process.send!("done"))
 })
-process.on("disconnect", () => process.exit(0))

@@ -1,11 +1,13 @@
 /**
  * The processes of a measurement: a broker or a relay, and drivers around it.
  */
-import { type ChildProcess, fork } from "node:child_process"
+import { type ChildProcess, fork, spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
+import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import type { Address, Command } from "./driver.ts"
+import type { Address, Command } from "./commands.ts"
 
 const start = (module: string): ChildProcess =>
   fork(new URL(module, import.meta.url), { stdio: ["ignore", "inherit", "inherit", "ipc"] })
@@ -20,9 +22,16 @@ const answerOf = <A>(child: ChildProcess): Promise<A> =>
     })
   })
 
+/** What a process speaks, and how: bare sockets, our client, or the client of NATS. */
+export type DriverModule = "./driver.ts" | "./millraceClient.ts" | "./natsClient.ts"
+
 /** One that sends or receives. */
 export class Driver {
-  readonly #child = start("./driver.ts")
+  readonly #child: ChildProcess
+
+  constructor(module: DriverModule = "./driver.ts") {
+    this.#child = start(module)
+  }
 
   /** Resolves when it is done. */
   async run(command: Command): Promise<void> {
@@ -68,5 +77,43 @@ export class Middle {
   stop(): void {
     this.#child.kill()
     rmSync(this.#directory, { recursive: true, force: true })
+  }
+}
+
+const freePort = async (): Promise<number> => {
+  const server = net.createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
+
+/** Debian's nats-server, with nothing of JetStream. */
+export class NatsServer {
+  readonly tcp: Address
+  readonly #child: ChildProcess
+
+  private constructor(child: ChildProcess, port: number) {
+    this.#child = child
+    this.tcp = { host: "127.0.0.1", port }
+  }
+
+  static async start(): Promise<NatsServer> {
+    const port = await freePort()
+    const child = spawn("nats-server", ["-a", "127.0.0.1", "-p", `${port}`], { stdio: ["ignore", "ignore", "pipe"] })
+    // It tells what it does on stderr.
+    await new Promise<void>((resolve, reject) => {
+      child.once("error", reject)
+      child.once("exit", (code) => reject(new Error(`nats-server ended with ${code}`)))
+      child.stderr!.on("data", (text: Buffer) => {
+        if (text.includes("Server is ready")) resolve()
+      })
+    })
+    return new NatsServer(child, port)
+  }
+
+  stop(): void {
+    this.#child.kill()
   }
 }

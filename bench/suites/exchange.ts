@@ -1,15 +1,26 @@
 /**
  * The live plane over sockets, 100-byte payloads: sender, broker and receivers are processes of their own.
+ *
+ * Against the bare relay, frames are encoded before the clock starts and counted by their headers, so that it is the
+ * broker that is measured. Against NATS both sides use their clients, as apps do.
  */
-import { type Command, type Frame } from "../exchange/driver.ts"
-import { Driver, Middle } from "../exchange/processes.ts"
+import { Qos } from "../../src/protocol/busrt/codec/qos.ts"
+import type { Address, Frame } from "../exchange/commands.ts"
+import { Driver, type DriverModule, Middle, NatsServer } from "../exchange/processes.ts"
 import type { SuiteOptions } from "../main.ts"
-import { comparePair, rate } from "../measure.ts"
+import { comparePair, measureAlone, rate } from "../measure.ts"
 
+const suite = "exchange"
 const payloadBytes = 100
-const toReceiver: Frame = { type: "message", target: "receiver" }
 
-/** A sender and its receivers at one broker, and how many frames a second come through. */
+interface Sending {
+  readonly frame: Frame
+  readonly count: number
+  readonly qos?: Qos
+  readonly window?: number
+}
+
+/** A sender and its receivers at one broker. */
 class Line {
   readonly #sender: Driver
   readonly #receivers: ReadonlyArray<Driver>
@@ -19,25 +30,34 @@ class Line {
     this.#receivers = receivers
   }
 
-  static async connect(middle: Middle, kind: "unix" | "tcp", receivers = 1, filter?: string): Promise<Line> {
-    const address = middle[kind]
-    const drivers = Array.from({ length: receivers }, () => new Driver())
-    const names = drivers.map((_, i) => (i === 0 ? "receiver" : `receiver${i}`))
+  static async connect(module: DriverModule, address: Address, receivers = 1, filter?: string): Promise<Line> {
+    const drivers = Array.from({ length: receivers }, () => new Driver(module))
     for (const [i, driver] of drivers.entries()) {
-      await driver.run({ do: "connect", address, name: names[i]!, ...(filter === undefined ? {} : { filter }) })
+      const name = i === 0 ? "receiver" : `receiver${i}`
+      await driver.run({ do: "connect", address, name, ...(filter === undefined ? {} : { filter }) })
     }
-    const sender = new Driver()
+    const sender = new Driver(module)
     await sender.run({ do: "connect", address, name: "sender" })
     return new Line(sender, drivers)
   }
 
   /** Frames received in a second, of all receivers together. */
-  async through(frame: Frame, count: number): Promise<number> {
+  async through({ frame, count, qos = Qos.no, window = 0 }: Sending): Promise<number> {
     const receiving = await Promise.all(this.#receivers.map((receiver) => receiver.begin({ do: "receive", count })))
-    const send: Command = { do: "send", frame, count, payloadBytes, qos: 0, window: 0 }
     return rate(count * receiving.length, async () => {
-      await Promise.all([this.#sender.run(send), ...receiving.map(({ done }) => done)])
+      const sent = this.#sender.run({ do: "send", frame, count, payloadBytes, qos, window })
+      await Promise.all([sent, ...receiving.map(({ done }) => done)])
     })
+  }
+
+  /** Acknowledged or answered in a second. */
+  answered({ frame, count, qos = Qos.no, window = 0 }: Sending): Promise<number> {
+    return rate(count, () => this.#sender.run({ do: "send", frame, count, payloadBytes, qos, window }))
+  }
+
+  /** From now on the receivers answer requests. */
+  async answer(): Promise<void> {
+    for (const receiver of this.#receivers) await receiver.run({ do: "answer" })
   }
 
   close(): void {
@@ -46,30 +66,85 @@ class Line {
   }
 }
 
+const message: Frame = { type: "message", target: "receiver" }
+const topic: Frame = { type: "publish", topic: "bench" }
+const echo: Frame = { type: "call", target: "receiver", method: "echo" }
+
 export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
   const times = full ? 9 : 5
-  const count = full ? 2_000_000 : 400_000
+  const scale = full ? 5 : 1
   const broker = await Middle.start("./broker.ts")
   const relay = await Middle.start("./relay.ts")
+  const nats = await NatsServer.start()
+
   for (const kind of ["unix", "tcp"] as const) {
-    const ours = await Line.connect(broker, kind)
-    const bare = await Line.connect(relay, kind)
+    const ours = await Line.connect("./driver.ts", broker[kind])
+    const bare = await Line.connect("./driver.ts", relay[kind])
+    const sending = { frame: message, count: 400_000 * scale }
     report(
       await comparePair(
-        "exchange",
+        suite,
         {
           name: `direct ${kind}`,
           unit: "messages/s",
           against: "bare relay that only copies frames",
-          ours: () => ours.through(toReceiver, count),
-          baseline: () => bare.through(toReceiver, count),
+          ours: () => ours.through(sending),
+          baseline: () => bare.through(sending),
+        },
+        times,
+      ),
+    )
+    if (kind === "unix") {
+      const processed = { frame: message, count: 200_000 * scale, qos: Qos.processed, window: 1024 }
+      const name = "direct unix, processed"
+      report(await measureAlone(suite, { name, unit: "messages/s", ours: () => ours.through(processed) }, times))
+    }
+    ours.close()
+    bare.close()
+  }
+
+  for (const subscribers of [1, 10]) {
+    const ours = await Line.connect("./millraceClient.ts", broker.tcp, subscribers, "bench")
+    const theirs = await Line.connect("./natsClient.ts", nats.tcp, subscribers, "bench")
+    const sending = { frame: topic, count: Math.round((200_000 * scale) / subscribers / 1000) * 1000 }
+    report(
+      await comparePair(
+        suite,
+        {
+          name: `publish to ${subscribers}`,
+          unit: "messages/s",
+          against: "NATS core, nats.js",
+          ours: () => ours.through(sending),
+          baseline: () => theirs.through(sending),
         },
         times,
       ),
     )
     ours.close()
-    bare.close()
+    theirs.close()
   }
+
+  const caller = await Line.connect("./millraceClient.ts", broker.tcp)
+  const requester = await Line.connect("./natsClient.ts", nats.tcp)
+  await caller.answer()
+  await requester.answer()
+  const calling = { frame: echo, count: 256 * 80 * scale, window: 256 }
+  report(
+    await comparePair(
+      suite,
+      {
+        name: "rpc.call and handle",
+        unit: "calls/s",
+        against: "NATS request and reply, nats.js",
+        ours: () => caller.answered(calling),
+        baseline: () => requester.answered(calling),
+      },
+      times,
+    ),
+  )
+  caller.close()
+  requester.close()
   broker.stop()
   relay.stop()
+  nats.stop()
 }

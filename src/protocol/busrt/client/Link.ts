@@ -214,6 +214,7 @@ export class Link {
   #flush(): void {
     if (this.#connection === undefined || this.#writer.bytes === 0) return
     if (!this.#connection.write(this.#writer.finish())) this.#isBlocked = true
+    else if (this.#connection.pendingBytes === 0) this.#writer.reuse()
   }
 
   #giveUp(reason: ConnectionLost["reason"], message: string): void {

@@ -1,11 +1,15 @@
 /**
  * Many frames in one buffer, so that a chunk of frames costs one system call. What is finished is the caller's: it is
  * not written over, and a socket may take its time with it. What comes next goes on behind it in the same memory as
- * long as there is room.
+ * long as there is room; once all that was finished has been used, the memory can be used again from its beginning.
  */
 import { nameBytesMax } from "./names.ts"
 
 const slabBytes = 64 * 1024
+/** Most writers write little: the first slabs are smaller. */
+const firstSlabBytes = 2 * 1024
+
+const nothing = Buffer.alloc(0)
 /** Short names are written by hand: that is faster than the way into the runtime's own code. */
 const shortName = 48
 
@@ -13,7 +17,7 @@ const shortName = 48
 export const nameRoom = (name: string): number => 3 * name.length + 1
 
 export class FrameWriter {
-  #slab: Buffer = Buffer.allocUnsafeSlow(slabBytes)
+  #slab: Buffer = nothing
   #start = 0
   #at = 0
   /** Where the frame begins that is being written. */
@@ -29,6 +33,13 @@ export class FrameWriter {
     const written = this.#slab.subarray(this.#start, this.#at)
     this.#start = this.#at
     return written
+  }
+
+  /** All that was finished has been used, and may be written over. What is written and not finished stays. */
+  reuse(): void {
+    if (this.#at > this.#start) return
+    this.#start = 0
+    this.#at = 0
   }
 
   /** Bytes as they are: frames that were encoded before. */
@@ -51,7 +62,8 @@ export class FrameWriter {
   private reserve(more: number): void {
     if (this.#at + more <= this.#slab.length) return
     const written = this.#at - this.#start
-    const larger = Buffer.allocUnsafeSlow(Math.max(slabBytes, written + more, 2 * written))
+    const usual = Math.min(slabBytes, Math.max(firstSlabBytes, 2 * this.#slab.length))
+    const larger = Buffer.allocUnsafeSlow(Math.max(usual, written + more, 2 * written))
     this.#slab.copy(larger, 0, this.#start, this.#at)
     this.#slab = larger
     this.#start = 0

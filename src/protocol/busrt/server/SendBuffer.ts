@@ -16,10 +16,12 @@ const pieceBytes = 64 * 1024
 /** What a frame adds to its payload and names, at most: header and separators. */
 const frameOverhead = 16
 
+/** Writes frames for several clients, from which they are copied. */
+const shared = new ServerFrameWriter()
+
 const encode = (frame: LiveFrame): Uint8Array => {
-  const writer = new ServerFrameWriter()
-  write(writer, frame)
-  return writer.finish()
+  write(shared, frame)
+  return shared.finish()
 }
 
 const write = (writer: ServerFrameWriter, frame: LiveFrame): void => {
@@ -111,7 +113,10 @@ export class SendBuffer {
     const handed = this.#frames
     this.#frames = 0
     this.#acks = 0
-    if (this.#connection.write(this.#writer.finish())) return
+    if (this.#connection.write(this.#writer.finish())) {
+      if (this.#connection.pendingBytes === 0) this.#writer.reuse()
+      return
+    }
     this.#isBlocked = true
     this.#handed = handed
   }
