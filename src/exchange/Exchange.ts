@@ -56,6 +56,11 @@ export interface ExchangeClient {
    * What waits here is bounded: a client that does not read is disconnected, or loses what is newest.
    */
   readonly inbox: Stream.Stream<Received, Disconnected>
+  /**
+   * Calls back whenever the connection was lost: a client of an exchange elsewhere connects again by itself, and what was
+   * on its way to it is gone. Gives how to take that back. Clients in the same process lose none.
+   */
+  readonly onLost: (callback: () => void) => () => void
   readonly send: (target: string, payload: Uint8Array | string, options?: SendOptions) => Effect.Effect<void, SendError>
   /** In order. Fails with the first that is not delivered; over a connection, those after it may be sent all the same. */
   readonly sendAll: (

@@ -11,11 +11,11 @@ import { InvalidArgument } from "../domain/errors.ts"
 import { Disconnected } from "../domain/liveErrors.ts"
 import type { ExchangeClient, Received } from "../exchange/Exchange.ts"
 import { inboxBytesMaxDefault, inboxFramesMaxDefault } from "../exchange/layer.ts"
+import { ReceivedQueue } from "../exchange/ReceivedQueue.ts"
 import * as Payload from "./codec/payload.ts"
 import { rpcError } from "./errors.ts"
 import { Calls, type Run } from "./internal/Calls.ts"
 import { Handling } from "./internal/Handling.ts"
-import { OtherFrames } from "./internal/OtherFrames.ts"
 import type { Rpc, RpcOptions } from "./Rpc.ts"
 
 export const handledMaxDefault = 1024
@@ -55,14 +55,21 @@ export const make = <R = never>(
       options.handledMax ?? handledMaxDefault,
       run,
     )
-    const others = new OtherFrames(
+    const others = new ReceivedQueue(
       options.inboxFramesMax ?? inboxFramesMaxDefault,
       options.inboxBytesMax ?? inboxBytesMaxDefault,
+      () => {},
     )
+    let dropped = 0
+    // Calls must go on, whether or not anybody reads what is no RPC.
+    const leave = (frame: Received): void => {
+      if (others.hasRoom(frame.payload.byteLength)) others.push(frame)
+      else dropped++
+    }
 
     const take = (frame: Received): void => {
       if (frame.kind !== "message") {
-        if (!calls.departure(frame)) others.offer(frame)
+        if (!calls.departure(frame)) leave(frame)
         return
       }
       const { sender } = frame
@@ -84,7 +91,7 @@ export const make = <R = never>(
           handling.refuse(sender, payload.callId, rpcError(payload.code, payload.reason))
           return
         case "foreign":
-          others.offer(frame)
+          leave(frame)
       }
     }
 
@@ -108,6 +115,10 @@ export const make = <R = never>(
         }),
       ),
       Effect.forkScoped({ startImmediately: true }),
+    )
+    yield* Effect.acquireRelease(
+      Effect.sync(() => client.onLost(() => calls.lost())),
+      (takeBack) => Effect.sync(takeBack),
     )
     yield* Effect.addFinalizer(() => calls.close)
 
@@ -137,7 +148,7 @@ export const make = <R = never>(
       figures: Effect.sync(() => ({
         calling: calls.size,
         handling: handling.handling,
-        dropped: others.dropped,
+        dropped,
         refused: handling.refused,
       })),
     }

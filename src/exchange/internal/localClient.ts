@@ -139,6 +139,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox,
   return {
     name,
     inbox: inbox.stream,
+    onLost: () => () => {},
     send: (target, payload, options) => sendAll(target, [payload], options),
     sendAll,
     broadcast: (mask, payload, { isProcessed = true, isRealtime = false }: SendOptions = {}) =>

@@ -89,8 +89,9 @@ export class Callees<C> {
     }
     this.#callees.clear()
     this.#idle.clear()
-    // Who is disconnected is subscribed to nothing.
-    return topics.size === 0 ? Effect.void : Effect.ignore(this.#client.unsubscribe(...topics))
+    if (topics.size === 0) return Effect.void
+    // Who is disconnected is subscribed to nothing, and who cannot say so now does not wait for it.
+    return Effect.ignore(Effect.timeout(this.#client.unsubscribe(...topics), "1 second"))
   })
 
   #forget(callee: Callee<C>): void {

@@ -6,7 +6,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import type { Disconnected } from "../../domain/liveErrors.ts"
+import { Disconnected } from "../../domain/liveErrors.ts"
 import type { ExchangeClient, Received, SendError } from "../../exchange/Exchange.ts"
 import * as Payload from "../codec/payload.ts"
 import { CalleeGone, rpcError, RpcTimeout } from "../errors.ts"
@@ -121,6 +121,14 @@ export class Calls {
     // What is not yet sent finds out for itself.
     for (const call of callee.calls) if (call.isSent) this.#end(call, Effect.fail(calleeGone(call)))
     return true
+  }
+
+  /** The connection was lost, and whatever was on its way with it. Requests that wait for the next one go on. */
+  lost(): void {
+    const name = this.#client.name
+    const message = `the connection of the client ${name} was lost before the answer came`
+    const error = new Disconnected({ name, reason: "connectionLost", message })
+    for (const call of this.#calls.values()) if (call.isSent) this.#end(call, Effect.fail(error))
   }
 
   /** The connection is over, and with it every call, now and later. */

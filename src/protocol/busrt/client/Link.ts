@@ -38,6 +38,7 @@ export class Link {
   #wasHeard = true
   #silentTicks = 0
   #waiting: Array<() => void> = []
+  readonly #lost: Set<() => void> = new Set()
 
   constructor(settings: ClientSettings, inbox: ReceivedQueue, onOverflow: () => void) {
     this.#settings = settings
@@ -77,12 +78,21 @@ export class Link {
     this.wake()
   }
 
+  /** Calls back whenever a connection is gone. Gives how to take that back. */
+  onLost(callback: () => void): () => void {
+    // Of its own, so that the same may be given twice.
+    const lost = (): void => callback()
+    this.#lost.add(lost)
+    return () => this.#lost.delete(lost)
+  }
+
   /** The connection is gone; who waits for an ack hears of it. */
   disconnected(): void {
     this.#connection = undefined
     const acks = [...this.#acks.values()]
     this.#acks.clear()
     for (const onAck of acks) onAck(undefined)
+    for (const lost of this.#lost) lost()
     this.wake()
   }
 

@@ -206,6 +206,7 @@ export const make = Effect.fnUntraced(function* (
   return {
     name,
     inbox: queue.stream,
+    onLost: (callback) => link.onLost(callback),
     send: (target, payload, sendOptions) => sendAll(target, [payload], sendOptions),
     sendAll,
     broadcast: (mask, payload, sendOptions) =>
