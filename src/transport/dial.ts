@@ -13,11 +13,11 @@ import type * as Scope from "effect/Scope"
 import { WebSocket } from "ws"
 import type { Connection } from "./Connection.ts"
 import { type Endpoint, format, isWebSocket, type WebSocketEndpoint } from "./Endpoint.ts"
-import { codeOf, DialFailed, wordsFor } from "./errors.ts"
+import { codeOf, type DialFailed, wordsFor } from "./errors.ts"
+import { type Attempt, connectDefaults, connecting, failed } from "./internal/connecting.ts"
 import type { CoreOptions } from "./internal/ConnectionCore.ts"
 import { SocketConnection } from "./internal/SocketConnection.ts"
-import { WebSocketConnection, webSocketOptions } from "./internal/WebSocketConnection.ts"
-import { listenDefaults } from "./listen.ts"
+import { messageBytesMaxDefault, WebSocketConnection, webSocketOptions } from "./internal/WebSocketConnection.ts"
 import { problem } from "./SocketPath.ts"
 import { clientSettings, type TlsDialOptions } from "./tls.ts"
 
@@ -32,11 +32,7 @@ export interface DialOptions {
   readonly messageBytesMax?: number | undefined
 }
 
-export const dialDefaults = {
-  connectWithin: "5 seconds",
-  closeWithin: listenDefaults.closeWithin,
-  messageBytesMax: listenDefaults.messageBytesMax,
-} as const
+export const dialDefaults = { ...connectDefaults, messageBytesMax: messageBytesMaxDefault } as const
 
 const reasons: Readonly<Record<string, DialFailed["reason"]>> = {
   EACCES: "not permitted",
@@ -51,9 +47,6 @@ const reasons: Readonly<Record<string, DialFailed["reason"]>> = {
   ETIMEDOUT: "timed out",
 }
 
-const failed = (endpoint: Endpoint, reason: DialFailed["reason"], why: string): DialFailed =>
-  new DialFailed({ endpoint: format(endpoint), reason, message: `cannot connect to ${format(endpoint)}: ${why}` })
-
 /** The other end's certificate, or ours as the other end sees it, is not as it should be. */
 const isAboutCertificates = (code: string | undefined): boolean => /CERT|SSL|TLS|ISSUER/.test(code ?? "")
 
@@ -61,11 +54,12 @@ const failedBy = (endpoint: Endpoint, cause: unknown): DialFailed => {
   // Where a name has several addresses, Node tells of all the attempts.
   const one: unknown = cause instanceof AggregateError ? (cause.errors[0] ?? cause) : cause
   const code = codeOf(one)
-  return failed(endpoint, isAboutCertificates(code) ? "rejected" : (reasons[code ?? ""] ?? "failed"), wordsFor(one))
+  return failed(
+    format(endpoint),
+    isAboutCertificates(code) ? "rejected" : (reasons[code ?? ""] ?? "failed"),
+    wordsFor(one),
+  )
 }
-
-/** What an attempt tells: once, how it ended. The attempt is taken back by what it returns. */
-type Attempt = (done: (connection: Connection) => void, fail: (error: DialFailed) => void) => () => void
 
 const socketAttempt =
   (endpoint: Exclude<Endpoint, WebSocketEndpoint>, core: CoreOptions, secure: TlsDialOptions): Attempt =>
@@ -102,7 +96,7 @@ const webSocketAttempt =
       socket = response.socket
     })
     webSocket.once("unexpected-response", (_, { statusCode, statusMessage }) => {
-      fail(failed(endpoint, "rejected", `the answer was ${statusCode} ${statusMessage}, and no WebSocket`))
+      fail(failed(format(endpoint), "rejected", `the answer was ${statusCode} ${statusMessage}, and no WebSocket`))
       webSocket.terminate()
     })
     webSocket.once("open", () => {
@@ -121,40 +115,13 @@ const attempt = (endpoint: Endpoint, options: DialOptions): Attempt => {
 }
 
 /** Connects to an endpoint, and ends the connection when the scope is closed. */
-export const dial = Effect.fnUntraced(function* (
+export const dial = (
   endpoint: Endpoint,
   options: DialOptions = {},
-): Effect.fn.Return<Connection, DialFailed, Scope.Scope> {
-  const tooLong = endpoint.kind === "unix" ? problem(endpoint.path, "dial") : undefined
-  if (tooLong !== undefined) return yield* failed(endpoint, "path too long", tooLong)
-
-  let connection: Connection | undefined
-  // Whoever waits may be gone in the moment that there is a connection: it is ended all the same.
-  const end = Effect.suspend(() => {
-    if (connection === undefined) return Effect.void
-    connection.end()
-    // How it ends is told to its reader.
-    return Effect.ignore(connection.closed)
+): Effect.Effect<Connection, DialFailed, Scope.Scope> =>
+  Effect.suspend(() => {
+    const name = format(endpoint)
+    const tooLong = endpoint.kind === "unix" ? problem(endpoint.path, "dial") : undefined
+    if (tooLong !== undefined) return failed(name, "path too long", tooLong)
+    return connecting(name, attempt(endpoint, options), options.connectWithin)
   })
-  yield* Effect.addFinalizer(() => end)
-
-  const connected = Effect.callback<Connection, DialFailed>((resume) => {
-    const giveUp = attempt(endpoint, options)(
-      (made) => {
-        connection = made
-        resume(Effect.succeed(made))
-      },
-      (error) => resume(Effect.fail(error)),
-    )
-    return Effect.sync(giveUp)
-  })
-  const connectWithin = Duration.fromInputUnsafe(options.connectWithin ?? dialDefaults.connectWithin)
-  return yield* Effect.onError(
-    Effect.timeoutOrElse(connected, {
-      duration: connectWithin,
-      orElse: () =>
-        Effect.fail(failed(endpoint, "timed out", `there is no connection after ${Duration.format(connectWithin)}`)),
-    }),
-    () => end,
-  )
-})

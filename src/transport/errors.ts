@@ -48,6 +48,8 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("millrace
     "violation",
     /** The peer did not do in time what it must. */
     "overdue",
+    /** More came than there is room for while nobody read it. */
+    "overflow",
     /** Whoever reads it failed in a way that nobody expected. */
     "defect",
   ]),

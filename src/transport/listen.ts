@@ -16,8 +16,10 @@ import type { Connection } from "./Connection.ts"
 import { type Endpoint, format, isFile, isSecure } from "./Endpoint.ts"
 import { codeOf, type ConnectionLost, ListenFailed, wordsFor } from "./errors.ts"
 import { makeServer } from "./internal/accepting.ts"
+import { connectDefaults } from "./internal/connecting.ts"
 import * as SocketFile from "./internal/SocketFile.ts"
 import { type Refusal, Traffic } from "./internal/Traffic.ts"
+import { messageBytesMaxDefault } from "./internal/WebSocketConnection.ts"
 import * as Refusals from "./refusals.ts"
 import type { TlsListenOptions } from "./tls.ts"
 
@@ -43,9 +45,9 @@ export interface ListenOptions {
 
 export const listenDefaults = {
   maxConnections: 1024,
-  closeWithin: "2 seconds",
+  closeWithin: connectDefaults.closeWithin,
   mode: 0o600,
-  messageBytesMax: 16 * 1024 * 1024 + 64 * 1024,
+  messageBytesMax: messageBytesMaxDefault,
   upgradeWithin: "2 seconds",
 } as const
 

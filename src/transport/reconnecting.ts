@@ -16,18 +16,16 @@ import * as Pull from "effect/Pull"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.ts"
-import { dial, type DialOptions } from "./dial.ts"
-import { type Endpoint, format } from "./Endpoint.ts"
 import { ConnectionLost, type DialFailed } from "./errors.ts"
 
-/** What happens to a connection that is kept. `endpoint` is its text. */
+/** What happens to a connection that is kept. */
 export type ReconnectEvent =
-  | { readonly _tag: "Connected"; readonly endpoint: string; readonly attempts: number }
+  /** A session is established, after so many attempts that failed. */
+  | { readonly _tag: "Connected"; readonly attempts: number }
   /** An established session is over. */
-  | { readonly _tag: "Lost"; readonly endpoint: string; readonly reason: string }
+  | { readonly _tag: "Lost"; readonly reason: string }
   | {
       readonly _tag: "Retrying"
-      readonly endpoint: string
       readonly attempt: number
       readonly delayMillis: number
       readonly reason: string
@@ -38,7 +36,7 @@ export const defaultSchedule: Schedule.Schedule<unknown> = Schedule.jittered(
   Schedule.min([Schedule.exponential("50 millis"), Schedule.spaced("2 seconds")]),
 )
 
-export interface ReconnectOptions<E> extends DialOptions {
+export interface ReconnectOptions<E> {
   readonly schedule?: Schedule.Schedule<unknown, E | DialFailed | ConnectionLost> | undefined
   /**
    * Whether to try again after a failure; by default after every one. `wasEstablished` tells whether any session was
@@ -49,25 +47,24 @@ export interface ReconnectOptions<E> extends DialOptions {
 }
 
 /** The peer has ended a session in order: there is to be another one. */
-const endedByPeer = (endpoint: Endpoint): ConnectionLost =>
-  new ConnectionLost({ reason: "broken", message: `${format(endpoint)} has closed the connection` })
+const endedByPeer = () => new ConnectionLost({ reason: "broken", message: "the peer has closed the connection" })
 
 /**
- * Keeps a connection to an endpoint: dials, runs a session, and again when the session is over, until a failure after
+ * Keeps a connection: dials, runs a session, and again when the session is over, until a failure after
  * which it does not try again, or the end of the schedule; then it fails with the last failure.
  *
+ * @param dial how a connection is made, wherever that is
  * @param session what is done with one connection, in a scope of its own that is closed before the next is dialed. It
  *   runs `established` when its handshake is done. It is interrupted when the connection is closed; when it is done by
  *   itself, so is everything.
  */
 export const reconnecting = <E, R>(
-  endpoint: Endpoint,
+  dial: Effect.Effect<Connection, DialFailed, Scope.Scope>,
   session: (connection: Connection, established: Effect.Effect<void>) => Effect.Effect<void, E, R>,
   options: ReconnectOptions<E> = {},
 ): Effect.Effect<void, E | DialFailed | ConnectionLost, Exclude<R, Scope.Scope>> =>
   Effect.gen(function* () {
     const { onEvent = () => Effect.void, retries = () => true, schedule = defaultSchedule } = options
-    const name = format(endpoint)
     const clock = yield* Clock.Clock
     const begin = Schedule.toStep(schedule)
     let step = yield* begin
@@ -79,11 +76,14 @@ export const reconnecting = <E, R>(
       if (isEstablished) return Effect.void
       isEstablished = true
       wasEstablished = true
-      return onEvent({ _tag: "Connected", endpoint: name, attempts })
+      return onEvent({ _tag: "Connected", attempts })
     })
     const one = Effect.gen(function* () {
-      const connection = yield* dial(endpoint, options)
-      const over = Effect.andThen(connection.closed, Effect.fail(endedByPeer(endpoint)))
+      const connection = yield* dial
+      const over = Effect.andThen(
+        connection.closed,
+        Effect.suspend(() => Effect.fail(endedByPeer())),
+      )
       return yield* Effect.raceFirst(session(connection, established), over)
     }).pipe(Effect.scoped)
 
@@ -98,7 +98,7 @@ export const reconnecting = <E, R>(
       if (isEstablished) {
         attempts = 0
         step = yield* begin
-        yield* onEvent({ _tag: "Lost", endpoint: name, reason })
+        yield* onEvent({ _tag: "Lost", reason })
       }
       if (!retries(failure, wasEstablished)) return yield* exit
       attempts += 1
@@ -109,7 +109,6 @@ export const reconnecting = <E, R>(
       })
       yield* onEvent({
         _tag: "Retrying",
-        endpoint: name,
         attempt: attempts,
         delayMillis: Duration.toMillis(delay),
         reason,

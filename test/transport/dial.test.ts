@@ -7,7 +7,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Scope } from 
 import * as Transport from "../../src/transport/index.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { certificate } from "./certificates.ts"
-import { dial, dialOptions, endpointOf, kinds, listen, witness } from "./places.ts"
+import { dial, endpointOf, kinds, listen, witness } from "./places.ts"
 
 const tcp = { kind: "tcp", host: "127.0.0.1", port: 0 } as const
 
@@ -177,7 +177,7 @@ describe.each(kinds)("a connection that is kept over %s", (kind) => {
       let open = 0
       const kept = yield* Effect.forkChild(
         Transport.reconnecting(
-          first.endpoint,
+          dial(first.endpoint),
           (connection, established) =>
             Effect.gen(function* () {
               sessions += 1
@@ -189,7 +189,7 @@ describe.each(kinds)("a connection that is kept over %s", (kind) => {
               yield* established
               return yield* Effect.never
             }),
-          { ...dialOptions, onEvent, schedule: Schedule.spaced("10 millis") },
+          { onEvent, schedule: Schedule.spaced("10 millis") },
         ),
       )
       expect(yield* next("Connected")).toMatchObject({ attempts: 0 })
@@ -217,7 +217,9 @@ describe("a connection that is kept", () => {
       const endpoint = yield* nobody
       const { events, onEvent } = yield* watch
       const schedule = Schedule.max([Schedule.spaced(0), Schedule.recurs(2)])
-      const ended = yield* Effect.flip(Transport.reconnecting(endpoint, () => Effect.never, { schedule, onEvent }))
+      const ended = yield* Effect.flip(
+        Transport.reconnecting(Transport.dial(endpoint), () => Effect.never, { schedule, onEvent }),
+      )
       expect(ended).toMatchObject({ _tag: "DialFailed", reason: "refused" })
       expect((yield* Queue.clear(events)).map(({ _tag }) => _tag)).toEqual(["Retrying", "Retrying"])
 
@@ -225,7 +227,7 @@ describe("a connection that is kept", () => {
       const listener = yield* Transport.listen(tcp)
       yield* Effect.forkChild(listener.run((connection) => connection.closed))
       const denied = yield* Effect.flip(
-        Transport.reconnecting(listener.endpoint, () => Effect.fail("denied" as const), {
+        Transport.reconnecting(Transport.dial(listener.endpoint), () => Effect.fail("denied" as const), {
           retries: (failure, wasEstablished) => {
             asked.push([String(failure), wasEstablished])
             return failure !== "denied"
@@ -241,7 +243,7 @@ describe("a connection that is kept", () => {
     Effect.gen(function* () {
       const listener = yield* Transport.listen(tcp)
       yield* Effect.forkChild(listener.run((connection) => connection.closed))
-      yield* Transport.reconnecting(listener.endpoint, (_, established) => established)
+      yield* Transport.reconnecting(Transport.dial(listener.endpoint), (_, established) => established)
     }),
   )
 
@@ -256,7 +258,7 @@ describe("a connection that is kept", () => {
       yield* Effect.forkChild(
         Effect.flip(
           Transport.reconnecting(
-            listener.endpoint,
+            Transport.dial(listener.endpoint),
             (connection, establish) => {
               connection.attach({ onChunk: () => undefined, onDrain: () => undefined, onClose: () => undefined })
               return ++established === 3 ? Effect.andThen(establish, Effect.never) : Effect.never

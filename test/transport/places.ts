@@ -1,6 +1,7 @@
 /** An endpoint of each kind to listen at, and connections between two sides of it. */
 import { join } from "node:path"
-import { Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, type Scope, Stream } from "effect"
+import * as Browser from "../../src/transport/browser.ts"
 import * as Transport from "../../src/transport/index.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { certificate } from "./certificates.ts"
@@ -34,17 +35,30 @@ export const listen = (endpoint: Endpoint, options: Transport.ListenOptions = {}
 export const dial = (endpoint: Endpoint, options: Transport.DialOptions = {}) =>
   Transport.dial(endpoint, { ...trust, ...options })
 
-export const dialOptions = trust
+/** How the near side of a pair is made. */
+export type Dial = (endpoint: Endpoint) => Effect.Effect<Transport.Connection, Transport.DialFailed, Scope.Scope>
+
+export const browsers = "a browser's WebSocket"
+
+/** Who connects to whom: each kind of endpoint, and the WebSocket that browsers and Node have. */
+export const ways: ReadonlyArray<{ readonly way: string; readonly kind: Kind; readonly dial: Dial }> = [
+  ...kinds.map((kind) => ({ way: kind, kind, dial })),
+  {
+    way: browsers,
+    kind: "ws",
+    dial: (endpoint) => Browser.dial(endpoint as Transport.Endpoint.WebSocketEndpoint),
+  },
+]
 
 /** The next connection of a listener. */
 export const accept = (listener: Transport.Listener) =>
   Effect.flatMap(Stream.runHead(listener.connections), Effect.fromOption)
 
 /** A connection from both sides, `near` the one that was dialed. */
-export const pair = (listener: Transport.Listener, options: { readonly dial?: Transport.DialOptions } = {}) =>
+export const pair = (listener: Transport.Listener, way: Dial = dial) =>
   Effect.gen(function* () {
     const accepted = yield* Effect.forkChild(accept(listener), { startImmediately: true })
-    const near = yield* dial(listener.endpoint, options.dial)
+    const near = yield* way(listener.endpoint)
     return { near, far: yield* Fiber.join(accepted) }
   })
 

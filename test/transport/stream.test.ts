@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import type { Connection } from "../../src/transport/index.ts"
-import { endpointOf, kinds, listen, makeWitness, pair, witness } from "./places.ts"
+import { endpointOf, listen, makeWitness, pair, ways, witness } from "./places.ts"
 
 const runs = 25
 
@@ -41,7 +41,7 @@ const send = (from: Connection, bytes: Buffer, drained: () => Effect.Effect<void
     return from.write(bytes) ? Effect.void : waiting
   })
 
-describe.each(kinds)("a connection over %s", (kind) => {
+describe.each(ways)("a connection over $way", ({ dial, kind }) => {
   it.live("is the stream of bytes that was written, in both directions, however it is cut and paused", () =>
     Effect.gen(function* () {
       const listener = yield* listen(yield* endpointOf(kind))
@@ -52,7 +52,7 @@ describe.each(kinds)("a connection over %s", (kind) => {
       })
       const property = fc.asyncProperty(program, ({ attachesFirst, isFromNear, steps }) =>
         Effect.gen(function* () {
-          const { far, near } = yield* pair(listener)
+          const { far, near } = yield* pair(listener, dial)
           const [from, to] = isFromNear ? [near, far] : [far, near]
           const writer = witness(from)
           const seen = makeWitness()
@@ -106,7 +106,7 @@ describe.each(kinds)("a connection over %s", (kind) => {
   it.live("tells its writer to wait while nobody reads, holds little meanwhile, and goes on when somebody does", () =>
     Effect.gen(function* () {
       const listener = yield* listen(yield* endpointOf(kind))
-      const { far, near } = yield* pair(listener)
+      const { far, near } = yield* pair(listener, dial)
       const writer = witness(near)
       const chunk = Buffer.alloc(64 * 1024, 7)
       // More than the kernel and both sides will take.
@@ -122,7 +122,8 @@ describe.each(kinds)("a connection over %s", (kind) => {
       }
       expect(isFull).toBe(true)
       expect(near.pendingBytes).toBeGreaterThan(0)
-      expect(near.pendingBytes).toBeLessThan(4 * chunk.length)
+      // A browser may hold a mebibyte before it says so.
+      expect(near.pendingBytes).toBeLessThan(1024 * 1024 + 4 * chunk.length)
 
       const drained = writer.drained
       const reader = witness(far)

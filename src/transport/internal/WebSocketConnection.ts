@@ -4,10 +4,14 @@
  */
 import type * as net from "node:net"
 import type { WebSocket } from "ws"
-import { ConnectionLost, wordsFor } from "../errors.ts"
+import { codeOf, ConnectionLost, wordsFor } from "../errors.ts"
 import type { Kind } from "../Endpoint.ts"
+import { lostBy, textRefused } from "./closeCodes.ts"
 import { ConnectionCore, type CoreOptions } from "./ConnectionCore.ts"
 import { sourceOf, tune } from "./SocketConnection.ts"
+
+/** The largest frame of BUS/RT and what is around it: its sender may put it into one message. */
+export const messageBytesMaxDefault = 16 * 1024 * 1024 + 64 * 1024
 
 /** How both sides speak: no compression, so that what a peer sends is what is allocated. */
 export const webSocketOptions = (messageBytesMax: number, closeWithinMillis: number) => ({
@@ -19,10 +23,6 @@ export const webSocketOptions = (messageBytesMax: number, closeWithinMillis: num
   closeTimeout: closeWithinMillis + 1000,
 })
 
-/** Ends of a WebSocket that are no failure: done, going away, and no code at all. */
-const inOrder = new Set([1000, 1001, 1005])
-/** The peer went without a word. */
-const abnormal = 1006
 const codeOfText = 1003
 
 export class WebSocketConnection extends ConnectionCore {
@@ -47,7 +47,7 @@ export class WebSocketConnection extends ConnectionCore {
     // Messages in several frames need not be copied together.
     webSocket.binaryType = "fragments"
     webSocket.on("message", (data, isBinary) => {
-      if (!isBinary) return this.#refuseText()
+      if (!isBinary) return this.endWith(textRefused())
       for (const piece of data as ReadonlyArray<Buffer>) this.arrived(piece)
     })
     webSocket.on("error", (error) => {
@@ -101,21 +101,9 @@ export class WebSocketConnection extends ConnectionCore {
     this.#webSocket.terminate()
   }
 
-  #refuseText(): void {
-    this.endWith(
-      new ConnectionLost({ reason: "violation", message: "the peer sent text, and a stream of bytes has none" }),
-    )
-  }
-
   #lost(code: number, reason: Buffer): ConnectionLost | undefined {
-    if (this.#error !== undefined) {
-      const isViolation = "code" in this.#error && String(this.#error.code).startsWith("WS_ERR")
-      return new ConnectionLost({ reason: isViolation ? "violation" : "broken", message: wordsFor(this.#error) })
-    }
-    if (inOrder.has(code)) return undefined
-    const word = reason.length > 0 ? `: ${reason.toString("utf8")}` : ""
-    const message =
-      code === abnormal ? "the peer broke the connection" : `the peer closed the connection with code ${code}${word}`
-    return new ConnectionLost({ reason: "broken", message })
+    if (this.#error === undefined) return lostBy(code, reason.toString("utf8"))
+    const isViolation = codeOf(this.#error)?.startsWith("WS_ERR") === true
+    return new ConnectionLost({ reason: isViolation ? "violation" : "broken", message: wordsFor(this.#error) })
   }
 }
