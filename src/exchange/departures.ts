@@ -14,6 +14,9 @@ import type { RoutingCore, Watcher } from "./RoutingCore.ts"
 /** Where clients are announced whose names are no topics. */
 export const departuresTopic = ".broker/gone"
 
+/** Where the broker warns that it shuts down. Everybody may hear of it. */
+export const warnTopic = ".broker/warn"
+
 const prefix = `${departuresTopic}/`
 
 /** Where it is announced that the client has left. */
@@ -30,7 +33,7 @@ const encoder = new TextEncoder()
 
 /** Whether a client may subscribe to what has this filter. */
 export const maySubscribe = (grants: Grants, filter: string): boolean => {
-  if (grants.allows("subscribe", filter)) return true
+  if (filter === warnTopic || grants.allows("subscribe", filter)) return true
   const name = departureOf(filter)
   return name !== undefined && !LiveTopic.hasWildcard(filter) && grants.allows("send", name)
 }

@@ -1,5 +1,5 @@
 /** The live plane: named clients that send each other messages, broadcasts and publications. */
-export { departureOf, departuresTopic, departureTopic } from "./departures.ts"
+export { departureOf, departuresTopic, departureTopic, warnTopic } from "./departures.ts"
 export * from "./Exchange.ts"
 export { clientsOf, connectWith, inboxBytesMaxDefault, inboxFramesMaxDefault, layer } from "./layer.ts"
 export * from "./LiveFrame.ts"

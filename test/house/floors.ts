@@ -10,7 +10,7 @@ export const floors: ReadonlyArray<ReadonlyArray<string>> = [
   ["cli"],
   ["node"],
   ["protocol/busrt", "protocol/grpc", "protocol/ipcbroker"],
-  ["bridge"],
+  ["bridge", "broker"],
   ["replication", "mesh"],
   ["rpc"],
   ["topics", "queues", "readiness", "stats", "exchange"],
