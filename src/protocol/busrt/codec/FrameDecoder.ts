@@ -9,6 +9,7 @@
  *   what was announced.
  * - A stream that cannot be understood any further is malformed for good: whoever reads it answers and closes.
  */
+import { allocate, view } from "./memory.ts"
 import { ResultCode, type Malformed } from "./results.ts"
 
 /** Bodies that are longer end the stream, unless it is configured otherwise. */
@@ -20,9 +21,9 @@ const firstBytesMax = 64 * 1024
 export interface FrameLayout<F> {
   readonly headerBytes: number
   /** The length of the body that follows the whole header at `at`, or why there is no telling. */
-  readonly bodyBytes: (bytes: Buffer, at: number) => number | Malformed
+  readonly bodyBytes: (bytes: Uint8Array, at: number) => number | Malformed
   /** The frame that is whole between two places. */
-  readonly read: (bytes: Buffer, at: number, end: number) => F
+  readonly read: (bytes: Uint8Array, at: number, end: number) => F
 }
 
 export interface Decoded<F> {
@@ -35,7 +36,7 @@ export class FrameDecoder<F> {
   readonly #layout: FrameLayout<F>
   readonly #frameBytesMax: number
   /** A frame that is begun: its first `#held` bytes are here. */
-  #begun: Buffer | undefined
+  #begun: Uint8Array | undefined
   #held = 0
   #malformed: Malformed | undefined
 
@@ -56,7 +57,7 @@ export class FrameDecoder<F> {
 
   /** The frames that the chunk completes. The chunk must not be changed afterwards: payloads are views of it. */
   push(chunk: Uint8Array): Decoded<F> {
-    const bytes = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const bytes = view(chunk, 0, chunk.byteLength)
     const frames: Array<F> = []
     let at = this.#held > 0 ? this.#resume(bytes, frames) : 0
     while (this.#malformed === undefined && at < bytes.length) {
@@ -72,7 +73,7 @@ export class FrameDecoder<F> {
   }
 
   /** The length of the frame at `at`; undefined where its header is not whole or makes no sense. */
-  #totalBytes(bytes: Buffer, at: number, end = bytes.length): number | undefined {
+  #totalBytes(bytes: Uint8Array, at: number, end = bytes.length): number | undefined {
     const { headerBytes, bodyBytes } = this.#layout
     if (end - at < headerBytes) return undefined
     const body = bodyBytes(bytes, at)
@@ -91,13 +92,13 @@ export class FrameDecoder<F> {
   }
 
   /** Keeps a frame that is begun at the end of a chunk. */
-  #keep(bytes: Buffer, at: number, total: number | undefined): void {
+  #keep(bytes: Uint8Array, at: number, total: number | undefined): void {
     this.#reserve(bytes.length - at, total)
     this.#take(bytes, at, bytes.length)
   }
 
   /** Goes on with the frame that is begun. Gives how much of the chunk was its. */
-  #resume(bytes: Buffer, frames: Array<F>): number {
+  #resume(bytes: Uint8Array, frames: Array<F>): number {
     const { headerBytes, read } = this.#layout
     const at = this.#held < headerBytes ? Math.min(headerBytes - this.#held, bytes.length) : 0
     if (at > 0) this.#take(bytes, 0, at)
@@ -122,13 +123,13 @@ export class FrameDecoder<F> {
     const begun = this.#begun
     if (begun !== undefined && begun.length >= needed) return
     const size = Math.min(total, Math.max(needed, firstBytesMax, 2 * (begun?.length ?? 0)))
-    const larger = Buffer.allocUnsafe(size)
-    begun?.copy(larger, 0, 0, this.#held)
+    const larger = allocate(size)
+    if (begun !== undefined) larger.set(view(begun, 0, this.#held))
     this.#begun = larger
   }
 
-  #take(bytes: Buffer, at: number, end: number): void {
-    bytes.copy(this.#begun!, this.#held, at, end)
+  #take(bytes: Uint8Array, at: number, end: number): void {
+    this.#begun!.set(view(bytes, at, end), this.#held)
     this.#held += end - at
   }
 

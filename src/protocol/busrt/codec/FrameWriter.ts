@@ -3,13 +3,15 @@
  * not written over, and a socket may take its time with it. What comes next goes on behind it in the same memory as
  * long as there is room; once all that was finished has been used, the memory can be used again from its beginning.
  */
+import { allocate, view, writeU32 } from "./memory.ts"
 import { nameBytesMax } from "./names.ts"
 
 const slabBytes = 64 * 1024
 /** Most writers write little: the first slabs are smaller. */
 const firstSlabBytes = 2 * 1024
 
-const nothing = Buffer.alloc(0)
+const encoder = new TextEncoder()
+const nothing = new Uint8Array()
 /** Short names are written by hand: that is faster than the way into the runtime's own code. */
 const shortName = 48
 
@@ -17,7 +19,7 @@ const shortName = 48
 export const nameRoom = (name: string): number => 3 * name.length + 1
 
 export class FrameWriter {
-  #slab: Buffer = nothing
+  #slab: Uint8Array = nothing
   #start = 0
   #at = 0
   /** Where the frame begins that is being written. */
@@ -29,8 +31,8 @@ export class FrameWriter {
   }
 
   /** All that was written since the last time. */
-  finish(): Buffer {
-    const written = this.#slab.subarray(this.#start, this.#at)
+  finish(): Uint8Array {
+    const written = view(this.#slab, this.#start, this.#at)
     this.#start = this.#at
     return written
   }
@@ -56,15 +58,15 @@ export class FrameWriter {
 
   /** Ends a frame, and writes the length of its body into its header. */
   protected end(headerBytes: number, lengthAt: number): void {
-    this.#slab.writeUInt32LE(this.#at - this.#frame - headerBytes, this.#frame + lengthAt)
+    writeU32(this.#slab, this.#frame + lengthAt, this.#at - this.#frame - headerBytes)
   }
 
   private reserve(more: number): void {
     if (this.#at + more <= this.#slab.length) return
     const written = this.#at - this.#start
     const usual = Math.min(slabBytes, Math.max(firstSlabBytes, 2 * this.#slab.length))
-    const larger = Buffer.allocUnsafeSlow(Math.max(usual, written + more, 2 * written))
-    this.#slab.copy(larger, 0, this.#start, this.#at)
+    const larger = allocate(Math.max(usual, written + more, 2 * written))
+    larger.set(view(this.#slab, this.#start, this.#at))
     this.#slab = larger
     this.#start = 0
     this.#at = written
@@ -81,17 +83,18 @@ export class FrameWriter {
 
   protected u32(value: number): void {
     if (value >>> 0 !== value) this.#refuse(`${value} is no number of 32 bits without a sign`)
-    this.#at = this.#slab.writeUInt32LE(value, this.#at)
+    writeU32(this.#slab, this.#at, value)
+    this.#at += 4
   }
 
   /** A name, without its NUL. Who sends checks names by their rules; that frames stay whole is checked here. */
   protected name(name: string): void {
     if (name.length <= shortName && this.#ascii(name)) return
-    const written = Buffer.byteLength(name)
+    const { written } = encoder.encodeInto(name, view(this.#slab, this.#at, this.#at + nameRoom(name)))
     if (written > nameBytesMax || name.includes("\0")) {
       this.#refuse(`a name in a frame is at most ${nameBytesMax} bytes long, without NUL: ${JSON.stringify(name)}`)
     }
-    this.#at += this.#slab.write(name, this.#at)
+    this.#at += written
   }
 
   /** Takes the frame back, so that those before it and after it stay whole. */

@@ -9,6 +9,7 @@
  */
 import { FrameDecoder, type FrameLayout } from "./FrameDecoder.ts"
 import { FrameWriter, nameRoom } from "./FrameWriter.ts"
+import { readU32, view } from "./memory.ts"
 import { nameBytesMax, nameEnd, readName } from "./names.ts"
 import { ofFlags, type Qos, toFlags } from "./qos.ts"
 import { ResultCode } from "./results.ts"
@@ -34,15 +35,15 @@ interface Asked {
 
 export type ClientFrame =
   | { readonly type: "ping" }
-  | (Asked & { readonly type: "publish"; readonly topic: string; readonly payload: Buffer })
+  | (Asked & { readonly type: "publish"; readonly topic: string; readonly payload: Uint8Array })
   | (Asked & {
       readonly type: "publishFor"
       readonly topic: string
       readonly receiver: string
-      readonly payload: Buffer
+      readonly payload: Uint8Array
     })
-  | (Asked & { readonly type: "message"; readonly target: string; readonly payload: Buffer })
-  | (Asked & { readonly type: "broadcast"; readonly mask: string; readonly payload: Buffer })
+  | (Asked & { readonly type: "message"; readonly target: string; readonly payload: Uint8Array })
+  | (Asked & { readonly type: "broadcast"; readonly mask: string; readonly payload: Uint8Array })
   | (Asked & { readonly type: TopicsOperation; readonly topics: ReadonlyArray<string> })
   | (Asked & { readonly type: "invalid"; readonly code: ResultCode; readonly reason: string })
 
@@ -68,7 +69,7 @@ const readTopics = (
   type: TopicsOperation,
   opId: number,
   qos: Qos,
-  bytes: Buffer,
+  bytes: Uint8Array,
   begin: number,
   end: number,
 ): ClientFrame => {
@@ -90,11 +91,11 @@ const readTopics = (
 
 const layout: FrameLayout<ClientFrame> = {
   headerBytes,
-  bodyBytes: (bytes, at) => (bytes[at + flagsAt] === 0 ? 0 : bytes.readUInt32LE(at + lengthAt)),
+  bodyBytes: (bytes, at) => (bytes[at + flagsAt] === 0 ? 0 : readU32(bytes, at + lengthAt)),
   read: (bytes, at, end) => {
     const flags = bytes[at + flagsAt]!
     if (flags === 0) return ping
-    const opId = bytes.readUInt32LE(at)
+    const opId = readU32(bytes, at)
     const qos = ofFlags(flags)
     const operation = flags & operationBits
     const body = at + headerBytes
@@ -119,7 +120,7 @@ const layout: FrameLayout<ClientFrame> = {
     const name = nul === -1 ? undefined : readName(bytes, body, nul)
     if (name === undefined) return invalid(opId, qos, "a frame begins with a name in UTF-8 that ends in NUL")
     if (operation !== Operation.publishFor) {
-      const payload = bytes.subarray(nul + 1, end)
+      const payload = view(bytes, nul + 1, end)
       if (operation === Operation.message) return { type: "message", opId, qos, target: name, payload }
       if (operation === Operation.broadcast) return { type: "broadcast", opId, qos, mask: name, payload }
       return { type: "publish", opId, qos, topic: name, payload }
@@ -127,7 +128,7 @@ const layout: FrameLayout<ClientFrame> = {
     const second = nameEnd(bytes, nul + 1, end)
     const receiver = second === -1 ? undefined : readName(bytes, nul + 1, second)
     if (receiver === undefined) return invalid(opId, qos, "the receiver is a name in UTF-8 that ends in NUL")
-    return { type: "publishFor", opId, qos, topic: name, receiver, payload: bytes.subarray(second + 1, end) }
+    return { type: "publishFor", opId, qos, topic: name, receiver, payload: view(bytes, second + 1, end) }
   },
 }
 

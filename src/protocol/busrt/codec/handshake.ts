@@ -10,10 +10,13 @@
  * Both readers take chunks as they come, and give what they complete; what follows the handshake in the same chunk is
  * given back as `rest`. Neither keeps more than a few bytes and one name.
  */
+import { readU16 } from "./memory.ts"
 import { readName } from "./names.ts"
 import { ResultCode, type Malformed } from "./results.ts"
 
 export const protocolVersion = 1
+
+const encoder = new TextEncoder()
 
 const magic = 0xeb
 const greetingBytes = 3
@@ -30,22 +33,23 @@ export const greeting: Uint8Array = Uint8Array.of(magic, protocolVersion & 0xff,
 export const resultByte = (code: ResultCode): Uint8Array => Uint8Array.of(code)
 
 /** How a client registers. Whether the name obeys the rules is for the broker to judge. */
-export const registration = (name: string): Buffer => {
-  const bytes = Buffer.from(name)
+export const registration = (name: string): Uint8Array => {
+  const bytes = encoder.encode(name)
   if (bytes.length > nameBytesMax) throw new RangeError(`a name in a handshake is at most ${nameBytesMax} bytes long`)
-  const written = Buffer.allocUnsafe(lengthBytes + bytes.length)
-  written.writeUInt16LE(bytes.length)
+  const written = new Uint8Array(lengthBytes + bytes.length)
+  written[0] = bytes.length
+  written[1] = bytes.length >>> 8
   written.set(bytes, lengthBytes)
   return written
 }
 
 /** Collects a known number of bytes from chunks. */
 class Piece {
-  readonly #bytes: Buffer
+  readonly #bytes: Uint8Array
   #held = 0
 
   constructor(bytes: number) {
-    this.#bytes = Buffer.allocUnsafe(bytes)
+    this.#bytes = new Uint8Array(bytes)
   }
 
   /** Takes what is missing from the chunk at `at`. Gives the place behind it. */
@@ -57,14 +61,14 @@ class Piece {
   }
 
   /** The bytes, once they are all there. */
-  get whole(): Buffer | undefined {
+  get whole(): Uint8Array | undefined {
     return this.#held === this.#bytes.length ? this.#bytes : undefined
   }
 }
 
-const greetingProblem = (bytes: Buffer): Malformed | undefined => {
+const greetingProblem = (bytes: Uint8Array): Malformed | undefined => {
   if (bytes[0] !== magic) return { code: ResultCode.notSupported, reason: "the greeting is not that of BUS/RT" }
-  const version = bytes.readUInt16LE(1)
+  const version = readU16(bytes, 1)
   return version === protocolVersion
     ? undefined
     : { code: ResultCode.notSupported, reason: `version ${version} of the protocol is not supported` }
@@ -104,7 +108,7 @@ export class ServerHandshake {
     }
   }
 
-  #step(bytes: Buffer, chunk: Uint8Array, at: number): ServerStep | undefined {
+  #step(bytes: Uint8Array, chunk: Uint8Array, at: number): ServerStep | undefined {
     if (this.#expects === "greeting") {
       const wrong = greetingProblem(bytes)
       if (wrong !== undefined) return { type: "malformed", ...wrong }
@@ -112,7 +116,7 @@ export class ServerHandshake {
       return { type: "greeted" }
     }
     if (this.#expects === "length") {
-      const length = bytes.readUInt16LE(0)
+      const length = readU16(bytes, 0)
       if (length > nameBytesMax) {
         const reason = `a name in a handshake is at most ${nameBytesMax} bytes long, this one has ${length}`
         return { type: "malformed", code: ResultCode.data, reason }
@@ -165,7 +169,7 @@ export class ClientHandshake {
     }
   }
 
-  #step(bytes: Buffer, chunk: Uint8Array, at: number): ClientStep {
+  #step(bytes: Uint8Array, chunk: Uint8Array, at: number): ClientStep {
     if (this.#expects === "greeting") {
       const wrong = greetingProblem(bytes)
       if (wrong !== undefined) return { type: "malformed", ...wrong }

@@ -1,22 +1,70 @@
 /**
  * Names within frames: bytes of UTF-8 that end at a NUL or with the frame. What they name, and whether they obey its
  * rules, is not the codec's to judge; that they are short and UTF-8 is, for they become strings here.
+ *
+ * The same few names come again and again, in one frame after the other. Bytes that were read lately are the string that
+ * was made of them then: to compare bytes is much faster than to make a string.
  */
-import { isUtf8 } from "node:buffer"
+import { view } from "./memory.ts"
 
 /** The longest name in a frame, in bytes: as long as the longest topic, filter, client name and mask. */
 export const nameBytesMax = 1024
 
 /** Where the name that begins at `at` ends: at its NUL; -1 where there is none before `end`, or the name is too long. */
-export const nameEnd = (bytes: Buffer, at: number, end: number): number => {
+export const nameEnd = (bytes: Uint8Array, at: number, end: number): number => {
   const last = Math.min(end, at + nameBytesMax + 1)
   for (let i = at; i < last; i++) if (bytes[i] === 0) return i
   return -1
 }
 
-/** The name between two places; undefined where the bytes are not UTF-8. */
-export const readName = (bytes: Buffer, at: number, end: number): string | undefined => {
-  const name = bytes.toString("utf8", at, end)
+interface Known {
+  readonly bytes: Uint8Array
+  readonly name: string
+}
+
+/** Longer names are not kept. With so many that are, all of them take about 256 KiB in a process. */
+const knownBytesMax = 128
+const knownMax = 1024
+
+/** By a hash of the bytes, for all connections: who sends by one is sent to by another. */
+const known: Array<Known | undefined> = Array.from({ length: knownMax }, () => undefined)
+
+/** A name takes the place of another one every so many times only: where there are very many, few are worth keeping. */
+const replaceEvery = 8
+let misses = 0
+
+const placeOf = (bytes: Uint8Array, at: number, end: number): number => {
+  let hash = 0
+  for (let i = at; i < end; i++) hash = (Math.imul(hash, 31) + bytes[i]!) | 0
+  return (hash ^ (hash >>> 10) ^ (hash >>> 20)) & (knownMax - 1)
+}
+
+const isAt = (name: Uint8Array, bytes: Uint8Array, at: number, end: number): boolean => {
+  const length = end - at
+  if (name.length !== length) return false
+  for (let i = 0; i < length; i++) if (name[i] !== bytes[at + i]) return false
+  return true
+}
+
+/** A byte order mark is a character like others here. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+const encoder = new TextEncoder()
+
+const decode = (bytes: Uint8Array): string | undefined => {
+  const name = decoder.decode(bytes)
   // Bytes that are not UTF-8 are read as replacement characters, which may also have been sent.
-  return name.includes("\ufffd") && !isUtf8(bytes.subarray(at, end)) ? undefined : name
+  return name.includes("\ufffd") && !isAt(encoder.encode(name), bytes, 0, bytes.length) ? undefined : name
+}
+
+/** The name between two places; undefined where the bytes are not UTF-8. */
+export const readName = (bytes: Uint8Array, at: number, end: number): string | undefined => {
+  if (end - at > knownBytesMax) return decode(view(bytes, at, end))
+  const place = placeOf(bytes, at, end)
+  const found = known[place]
+  if (found !== undefined && isAt(found.bytes, bytes, at, end)) return found.name
+  const name = decode(view(bytes, at, end))
+  if (name !== undefined && (found === undefined || ++misses % replaceEvery === 0)) {
+    known[place] = { bytes: new Uint8Array(view(bytes, at, end)), name }
+  }
+  return name
 }

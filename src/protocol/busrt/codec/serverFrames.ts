@@ -9,6 +9,7 @@
  */
 import { FrameDecoder, type FrameLayout } from "./FrameDecoder.ts"
 import { FrameWriter, nameRoom } from "./FrameWriter.ts"
+import { readU32, view } from "./memory.ts"
 import { nameEnd, readName } from "./names.ts"
 import { ResultCode } from "./results.ts"
 
@@ -29,14 +30,14 @@ export type ServerFrame =
       readonly type: "message" | "broadcast"
       readonly sender: string
       readonly realtime: boolean
-      readonly payload: Buffer
+      readonly payload: Uint8Array
     }
   | {
       readonly type: "publication"
       readonly sender: string
       readonly topic: string
       readonly realtime: boolean
-      readonly payload: Buffer
+      readonly payload: Uint8Array
     }
   | { readonly type: "invalid"; readonly code: ResultCode; readonly reason: string }
 
@@ -59,7 +60,7 @@ const layout: FrameLayout<ServerFrame> = {
       case Kind.message:
       case Kind.broadcast:
       case Kind.publication:
-        return bytes.readUInt32LE(at + numberAt)
+        return readU32(bytes, at + numberAt)
       default:
         return { code: ResultCode.notSupported, reason: `there is no kind of frame 0x${kind.toString(16)}` }
     }
@@ -68,7 +69,7 @@ const layout: FrameLayout<ServerFrame> = {
     const kind = bytes[at]!
     if (kind === Kind.nop) return nop
     const last = bytes[at + lastAt]!
-    if (kind === Kind.ack) return { type: "ack", opId: bytes.readUInt32LE(at + numberAt), result: last }
+    if (kind === Kind.ack) return { type: "ack", opId: readU32(bytes, at + numberAt), result: last }
     const realtime = last !== 0
     const body = at + headerBytes
     const nul = nameEnd(bytes, body, end)
@@ -76,12 +77,12 @@ const layout: FrameLayout<ServerFrame> = {
     if (sender === undefined) return invalid("a frame begins with its sender, a name in UTF-8 that ends in NUL")
     if (kind !== Kind.publication) {
       const type = kind === Kind.message ? "message" : "broadcast"
-      return { type, sender, realtime, payload: bytes.subarray(nul + 1, end) }
+      return { type, sender, realtime, payload: view(bytes, nul + 1, end) }
     }
     const second = nameEnd(bytes, nul + 1, end)
     const topic = second === -1 ? undefined : readName(bytes, nul + 1, second)
     if (topic === undefined) return invalid("the topic is a name in UTF-8 that ends in NUL")
-    return { type: "publication", sender, topic, realtime, payload: bytes.subarray(second + 1, end) }
+    return { type: "publication", sender, topic, realtime, payload: view(bytes, second + 1, end) }
   },
 }
 

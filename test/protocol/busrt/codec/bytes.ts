@@ -5,3 +5,6 @@ export const bytes = (text: string): Buffer =>
       quoted === undefined ? Buffer.from(hex!, "hex") : Buffer.from(quoted),
     ),
   )
+
+/** The same, as the codec gives it: without anything of Node's. */
+export const plain = (text: string): Uint8Array => new Uint8Array(bytes(text))

@@ -69,7 +69,7 @@ const decoded = <F>(decoder: FrameDecoder<F>, chunks: ReadonlyArray<Uint8Array>)
   return { frames: all.flatMap(({ frames }) => frames), malformed: all.at(-1)?.malformed }
 }
 
-const cut = (stream: Buffer, at: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
+const cut = (stream: Uint8Array, at: ReadonlyArray<number>): ReadonlyArray<Buffer> => {
   const places = [0, ...at.map((place) => place % (stream.length + 1)).toSorted((a, b) => a - b), stream.length]
   return places.slice(1).map((end, i) => Buffer.from(stream.subarray(places[i], end)))
 }
@@ -77,7 +77,7 @@ const cut = (stream: Buffer, at: ReadonlyArray<number>): ReadonlyArray<Buffer> =
 /** Equal, and quickly so where payloads are large. */
 const sameFrames = (actual: ReadonlyArray<object>, expected: ReadonlyArray<object>): void => {
   const comparable = (frame: object) =>
-    "payload" in frame ? { ...frame, payload: (frame.payload as Buffer).toString("latin1") } : frame
+    "payload" in frame ? { ...frame, payload: Buffer.from(frame.payload as Uint8Array).toString("latin1") } : frame
   expect(actual.map(comparable)).toEqual(expected.map(comparable))
 }
 
@@ -151,7 +151,7 @@ describe("a writer", () => {
       return writer.finish()
     })
     for (const [i, written] of finished.entries()) {
-      const payload = Buffer.alloc(i % 300, i)
+      const payload = new Uint8Array(i % 300).fill(i)
       expect(serverDecoder().push(written).frames).toMatchObject([{ sender: `client${i}`, payload }])
     }
     expect(writer.bytes).toBe(0)

@@ -27,7 +27,7 @@ const size = (frame: object): number =>
   Object.entries(frame).reduce((sum, [key, value]) => {
     if (key === "type" || key === "reason") return sum
     if (Array.isArray(value)) return sum + value.join("").length
-    return typeof value === "string" || Buffer.isBuffer(value) ? sum + value.length : sum
+    return typeof value === "string" || value instanceof Uint8Array ? sum + value.length : sum
   }, 0)
 
 const outcome = (decoder: FrameDecoder<object>, chunks: ReadonlyArray<Buffer>): string => {
@@ -51,7 +51,9 @@ const outcome = (decoder: FrameDecoder<object>, chunks: ReadonlyArray<Buffer>): 
 
 const describeFrame = (frame: object): string =>
   Object.entries(frame)
-    .map(([key, value]) => `${key}=${Buffer.isBuffer(value) ? value.toString("latin1") : String(value)}`)
+    .map(
+      ([key, value]) => `${key}=${value instanceof Uint8Array ? Buffer.from(value).toString("latin1") : String(value)}`,
+    )
     .join()
 
 const fromClient = bytes(
