@@ -2,12 +2,14 @@
  * What the routing core answers, as errors for whoever asked.
  */
 import * as ClientName from "../domain/ClientName.ts"
-import { AccessDenied, InvalidArgument } from "../domain/errors.ts"
+import { InvalidArgument } from "../domain/errors.ts"
 import { NameTaken, NotDelivered, NotRegistered, PrimaryMissing } from "../domain/liveErrors.ts"
 import type { Refusal } from "./registration.ts"
 
 export const invalid = (argument: string, message: string): InvalidArgument =>
   new InvalidArgument({ argument, message })
+
+export { denied } from "../access/denied.ts"
 
 /** The error for a name that was not given. */
 export const refused = (name: string, { reason, message }: Refusal): InvalidArgument | NameTaken | PrimaryMissing => {
@@ -20,9 +22,6 @@ export const refused = (name: string, { reason, message }: Refusal): InvalidArgu
       return new PrimaryMissing({ name, primary: ClientName.primaryOf(name), message })
   }
 }
-
-export const denied = (principal: string, verb: string, object: string): AccessDenied =>
-  new AccessDenied({ verb, object, principal, message: `access rules do not let ${principal} ${verb} ${object}` })
 
 export const unregistered = (name: string): NotRegistered =>
   new NotRegistered({ name, message: `no client named ${name} is connected` })

@@ -49,16 +49,25 @@ export interface MsgbusClient {
 
 const failureOf = ({ code, details }: grpc.ServiceError): Failure => ({ code, details })
 
-export const make = (address: string) =>
+/** @param token shown with every call, if there is one */
+export const make = (address: string, token?: string) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => new grpc.Client(address, grpc.credentials.createInsecure())),
       (client) => Effect.sync(() => client.close()),
     ),
     (client): MsgbusClient => {
+      const metadata = new grpc.Metadata()
+      if (token !== undefined) metadata.set("authorization", `Bearer ${token}`)
       const stream = (method: string, request: object): grpc.ClientReadableStream<Answer> => {
         const { path, requestSerialize, responseDeserialize } = service[method]!
-        return client.makeServerStreamRequest<object, Answer>(path, requestSerialize, responseDeserialize, request)
+        return client.makeServerStreamRequest<object, Answer>(
+          path,
+          requestSerialize,
+          responseDeserialize,
+          request,
+          metadata,
+        )
       }
       return {
         call: (method, request = {}, deadlineMillis) =>
@@ -69,7 +78,7 @@ export const make = (address: string) =>
               requestSerialize,
               responseDeserialize,
               request,
-              new grpc.Metadata(),
+              metadata,
               deadlineMillis === undefined ? {} : { deadline: Date.now() + deadlineMillis },
               (failure, answer) => resume(failure === null ? Effect.succeed(answer!) : Effect.fail(failureOf(failure))),
             )

@@ -78,7 +78,9 @@ export class ServerConnection implements Reader {
   #register(name: string, rest: Uint8Array): void {
     const { core, access, settings, sessions } = this.#context
     const { kind, source, port } = this.#connection
-    const grants = access.permissionsOf(name, source === "" ? undefined : source)
+    // A file has no address; a socket that has lost its own is from nowhere, and in no network.
+    const isFile = kind === "unix" || kind === "pipe"
+    const grants = access.permissionsOf(name, isFile ? undefined : source)
     if (grants === undefined) {
       this.#refuse(ResultCode.accessDenied)
       return
