@@ -110,7 +110,8 @@ export const plant = async ({
   file,
 }: Bug): Promise<{ readonly exchange: Planted; readonly dispose: () => void }> => {
   const directory = mkdtempSync(join(tmpdir(), "millrace-planted-"))
-  for (const part of ["domain", "access", "exchange"]) cpSync(join(root, "src", part), join(directory, part), { recursive: true })
+  for (const part of ["domain", "access", "exchange"])
+    cpSync(join(root, "src", part), join(directory, part), { recursive: true })
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
   const path = join(directory, file)
   const source = readFileSync(path, "utf8")
