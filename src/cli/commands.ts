@@ -19,7 +19,16 @@ const setting = (name: SettingName) => {
   const { about, takes, initial } = settings[name]
   return text(name, "VALUE", `${about}; takes ${takes} (default ${initial})`)
 }
-const settingSwitch = (name: "insecure" | "json") =>
+const settingList = (name: "busrt" | "ws-origin") => {
+  const { about, takes, initial } = settings[name]
+  const otherwise = initial.length === 0 ? "none" : initial.join(" ")
+  return Flag.String(name).pipe(
+    Flag.withMetavar("VALUE"),
+    Flag.withDescription(`${about}; takes ${takes} (default ${otherwise})`),
+    Flag.atLeast(0),
+  )
+}
+const settingSwitch = (name: "force-register" | "insecure" | "json") =>
   Flag.Boolean(name).pipe(Flag.withDescription(settings[name].about), Flag.optional)
 
 const serve = Command.make(
@@ -31,6 +40,11 @@ const serve = Command.make(
     durability: setting("durability"),
     "max-message": setting("max-message"),
     grpc: setting("grpc"),
+    busrt: settingList("busrt"),
+    "ws-origin": settingList("ws-origin"),
+    "force-register": settingSwitch("force-register"),
+    "queue-size": setting("queue-size"),
+    timeout: setting("timeout"),
     "max-connections": setting("max-connections"),
     "max-streams": setting("max-streams"),
     "keep-alive": setting("keep-alive"),
@@ -51,10 +65,14 @@ const serve = Command.make(
   },
   ({ printConfig, ...given }) =>
     Effect.gen(function* () {
-      const flags: Record<string, string> = {}
+      const flags: Record<string, string | ReadonlyArray<string>> = {}
       for (const [name, value] of Object.entries(given)) {
-        const written: Option.Option<string | boolean> = value
-        if (Option.isSome(written)) flags[name] = String(written.value)
+        const written: Option.Option<string | boolean> | ReadonlyArray<string> = value
+        if (!Option.isOption(written)) {
+          if (written.length > 0) flags[name] = written
+        } else if (Option.isSome(written)) {
+          flags[name] = String(written.value)
+        }
       }
       const handler = yield* Effect.promise(() => import("./node/serve.ts"))
       yield* ExitOnInterrupt.cleanly(handler.serve({ flags, printConfig }))

@@ -11,15 +11,19 @@ import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as Address from "./Address.ts"
+import * as BusrtSetting from "./BusrtSetting.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
 import { exposureProblem } from "./Exposure.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
 import { reasonOf } from "./StartFailed.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
+/** A setting as it is written: what can be given more than once is a list. */
+export type SettingText = string | ReadonlyArray<string>
+
 export interface ConfigSources {
   /** The flags that were given, without their dashes. */
-  readonly flags: Readonly<Partial<Record<SettingName | "config", string>>>
+  readonly flags: Readonly<Partial<Record<SettingName, SettingText>>> & { readonly config?: string }
   readonly environment: Readonly<Record<string, string | undefined>>
 }
 
@@ -42,8 +46,26 @@ export const withPassword = (storage: StorageSetting.Storage, environment: Confi
 }
 
 interface Written {
-  readonly text: string
+  readonly text: SettingText
   readonly source: string
+}
+
+const isList = (name: SettingName): boolean => typeof settings[name].initial !== "string"
+
+/** The entries of a variable stand between commas. */
+const entriesOf = (variable: string): ReadonlyArray<string> =>
+  variable
+    .split(",")
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "")
+
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === "string" || typeof value === "number" || typeof value === "boolean"
+
+/** What a configuration file says of a setting, or `undefined` where it cannot be that. */
+const fromJson = (name: SettingName, value: unknown): SettingText | undefined => {
+  if (isScalar(value)) return isList(name) ? [String(value)] : String(value)
+  return isList(name) && Array.isArray(value) && value.every(isScalar) ? value.map(String) : undefined
 }
 
 const isSetting = (name: string): name is SettingName => Object.hasOwn(settings, name)
@@ -67,10 +89,9 @@ const readConfigFile = (path: string, source: string): Effect.Effect<Map<Setting
     for (const [name, value] of Object.entries(object)) {
       const setting = `${JSON.stringify(name)} in ${path}`
       if (!isSetting(name)) return yield* refuse(setting, `${setting} is not a setting`)
-      if (typeof value !== "string" && typeof value !== "number" && typeof value !== "boolean") {
-        return yield* refuse(setting, `${setting} takes ${settings[name].takes}`)
-      }
-      written.set(name, { text: String(value), source: setting })
+      const text = fromJson(name, value)
+      if (text === undefined) return yield* refuse(setting, `${setting} takes ${settings[name].takes}`)
+      written.set(name, { text, source: setting })
     }
     return written
   })
@@ -88,7 +109,7 @@ const collect = ({ flags, environment }: ConfigSources): Effect.Effect<Map<Setti
         flag !== undefined
           ? { text: flag, source: `--${name}` }
           : variable !== undefined
-            ? { text: variable, source: variableOf(name) }
+            ? { text: isList(name) ? entriesOf(variable) : variable, source: variableOf(name) }
             : file?.get(name)
       if (value !== undefined) written.set(name, value)
     }
@@ -119,37 +140,58 @@ const refusePassword = ({ storage }: NodeConfig, source: string | undefined): Ef
     ? Effect.fail(refuse(source, `--storage ${whyNoPassword}`))
     : Effect.void
 
+interface ConfiguredListener {
+  readonly name: SettingName
+  readonly text: string
+  readonly isExposed: boolean
+}
+
+const listenersOf = (config: NodeConfig): ReadonlyArray<ConfiguredListener> => [
+  ...(["grpc", "admin"] as const).flatMap((name) => {
+    const address = config[name]
+    return address === "off" ? [] : [{ name, text: Address.format(address), isExposed: !Address.isLoopback(address) }]
+  }),
+  ...config.busrt.map((endpoint) => ({
+    name: "busrt" as const,
+    text: BusrtSetting.format(endpoint),
+    isExposed: BusrtSetting.isExposed(endpoint),
+  })),
+]
+
 /** A listener that others can reach, without anything that keeps them out, has to be asked for. */
 const refuseExposure = (
   config: NodeConfig,
   sourceOf: (name: SettingName) => string,
 ): Effect.Effect<NodeConfig, ConfigInvalid> => {
-  for (const name of ["grpc", "admin"] as const) {
-    const address = config[name]
-    if (address === "off" || config.insecure) continue
-    const problem = exposureProblem({
-      written: `${sourceOf(name)} ${Address.format(address)}`,
-      isExposed: !Address.isLoopback(address),
-      hasTls: false,
-      knowsClients: config.access !== "off",
-    })
+  if (config.insecure) return Effect.succeed(config)
+  for (const { name, isExposed, text } of listenersOf(config)) {
+    const written = `${sourceOf(name)} ${text}`
+    const problem = exposureProblem({ written, isExposed, hasTls: false, knowsClients: config.access !== "off" })
     if (problem !== undefined) return Effect.fail(refuse(sourceOf(name), problem))
   }
   return Effect.succeed(config)
+}
+
+/** What a setting cannot be of what is written, or `undefined`. */
+const wrongPart = (name: SettingName, text: SettingText): string | undefined => {
+  const schema: Schema.ConstraintDecoder<unknown> = settings[name].schema
+  const isWrong = (part: SettingText): boolean => Result.isFailure(Schema.decodeUnknownResult(schema)(part))
+  if (!isWrong(text)) return undefined
+  return typeof text === "string" ? text : (text.find((entry) => isWrong([entry])) ?? text.join(", "))
 }
 
 /** The settings that hold, or the first that cannot be. */
 export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigInvalid> =>
   Effect.gen(function* () {
     const written = yield* collect(sources)
-    const texts: Record<string, string> = {}
+    const texts: Record<string, SettingText> = {}
     for (const name of settingNames) {
       const { text, source } = written.get(name) ?? { text: settings[name].initial, source: `--${name}` }
-      const schema: Schema.ConstraintDecoder<unknown> = settings[name].schema
-      if (Result.isFailure(Schema.decodeUnknownResult(schema)(text))) {
+      const wrong = wrongPart(name, text)
+      if (wrong !== undefined) {
         return yield* new ConfigInvalid({
           setting: source,
-          message: `${source} takes ${settings[name].takes}, not ${JSON.stringify(settings[name].quote(text))}`,
+          message: `${source} takes ${settings[name].takes}, not ${JSON.stringify(settings[name].quote(wrong))}`,
         })
       }
       texts[name] = text

@@ -18,6 +18,7 @@ export const Endpoints = Schema.Struct({
   /** Made for each start: tells one node's file from its successor's. */
   instance: Schema.String,
   grpc: Schema.optionalKey(Schema.String),
+  busrt: Schema.optionalKey(Schema.Array(Schema.String)),
   admin: Schema.optionalKey(Schema.String),
 })
 export type Endpoints = typeof Endpoints.Type

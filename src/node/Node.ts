@@ -7,18 +7,22 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
 import type { Access } from "../access/Access.ts"
 import type { StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import * as NodeId from "../domain/NodeId.ts"
+import type * as Exchange from "../exchange/index.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
 import * as Queues from "../queues/index.ts"
 import * as Readiness from "../readiness/index.ts"
 import * as Topics from "../topics/index.ts"
+import type { ListenFailed } from "../transport/errors.ts"
 import { AdminServer } from "./AdminServer.ts"
 import * as AccessFile from "./AccessFile.ts"
 import type { ConfigInvalid } from "./ConfigInvalid.ts"
 import * as DataDirectory from "./DataDirectory.ts"
 import * as EndpointsFile from "./EndpointsFile.ts"
+import * as LivePlane from "./LivePlane.ts"
 import * as NodeStats from "./NodeStats.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
 import { type NodeReport, RunningNode } from "./RunningNode.ts"
@@ -27,7 +31,7 @@ import * as Storage from "./Storage.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
 /** Why a node does not start. Each has a message of one sentence. */
-export type NodeError = StoreUnusable | StorageFailed | StartFailed | ConfigInvalid | GrpcListenFailed
+export type NodeError = StoreUnusable | StorageFailed | StartFailed | ConfigInvalid | GrpcListenFailed | ListenFailed
 
 /** The topics again, whose `check` says what the node says of itself; it is starting now. */
 const topicsOfNode = Layer.effect(
@@ -91,9 +95,15 @@ const startGrpc = (config: NodeConfig) =>
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
-  const grpc = yield* startGrpc(config)
+  // Each has the whole time to drain.
+  const scope = yield* Effect.flatMap(Effect.scope, (own) => Scope.fork(own, "parallel"))
+  const ofItsOwn = <A, E, R>(started: Effect.Effect<A, E, R>) =>
+    Effect.flatMap(Scope.fork(scope, "sequential"), (own) => Scope.provide(started, own))
+  const grpc = yield* startGrpc(config).pipe(ofItsOwn)
+  const busrt = yield* LivePlane.serve(config, directory).pipe(ofItsOwn)
   const listeners = {
     ...(grpc === undefined ? {} : { grpc }),
+    ...(busrt.length === 0 ? {} : { busrt }),
     ...(admin.url === undefined ? {} : { admin: admin.url }),
   }
   const node = NodeId.format(config.node)
@@ -109,10 +119,13 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
   return RunningNode.of(report)
 })
 
-/** A running node, and its topics and queues for use in the same process. */
+/** A running node, and its topics, queues and exchange for use in the same process. */
 export const layer = (
   config: NodeConfig,
-): Layer.Layer<RunningNode | Access | Topics.Topics | Queues.Queues | Readiness.Readiness, NodeError> =>
+): Layer.Layer<
+  RunningNode | Access | Topics.Topics | Queues.Queues | Readiness.Readiness | Exchange.Exchange | Exchange.Router,
+  NodeError
+> =>
   Layer.unwrap(
     // Rules that cannot be used are told before anything is made.
     Effect.map(Effect.zip(AccessFile.read(config.access), DataDirectory.prepare(config.data)), ([rules, directory]) => {
@@ -125,6 +138,7 @@ export const layer = (
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),
+        Layer.provideMerge(LivePlane.layer(config)),
         Layer.provideMerge(servicesLayer(config, storage)),
       )
     }),

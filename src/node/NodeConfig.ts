@@ -1,6 +1,7 @@
 /**
  * What a node is told to be. The Schema's encoded form is the one that people write, in flags, environment variables
- * and configuration files alike, one string for each setting: `{"grpc": "127.0.0.1:50051", "drain": "5s", …}`.
+ * and configuration files alike: `{"grpc": "127.0.0.1:50051", "busrt": ["unix:", "tcp:127.0.0.1:7777"], …}`. A setting is
+ * one string, or a list of them.
  *
  * Where the strings come from is in `ConfigSources`; what is made of them is in `Node`.
  */
@@ -14,6 +15,7 @@ import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as NodeId from "../domain/NodeId.ts"
 import * as Address from "./Address.ts"
+import * as BusrtSetting from "./BusrtSetting.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
 interface Setting<A> {
@@ -51,6 +53,49 @@ const setting = <A>(
             : Effect.succeed(parsed)
         },
         encode: (value) => Effect.succeed(options.format(value)),
+      }),
+    ),
+  ),
+})
+
+/** A setting that can be given more than once. */
+interface ListSetting<A> {
+  readonly about: string
+  /** What each of its texts has to be. */
+  readonly takes: string
+  readonly initial: ReadonlyArray<string>
+  readonly quote: (text: string) => string
+  readonly schema: Schema.ConstraintCodec<ReadonlyArray<A>, ReadonlyArray<string>>
+}
+
+/** `none` is what stands, alone, for no entry at all. */
+const list = <A>(
+  value: Schema.ConstraintCodec<A, A>,
+  {
+    none,
+    format,
+    parse,
+    ...options
+  }: Omit<ListSetting<A>, "schema" | "quote"> & {
+    readonly parse: (text: string) => A | undefined
+    readonly format: (value: A) => string
+    readonly none?: string
+  },
+): ListSetting<A> => ({
+  ...options,
+  quote: StorageSetting.redact,
+  schema: Schema.Array(Schema.String).pipe(
+    Schema.decodeTo(
+      Schema.Array(value),
+      SchemaTransformation.transformEffect<ReadonlyArray<A>, ReadonlyArray<string>>({
+        decode: (texts) => {
+          if (texts.length === 1 && texts[0] === none) return Effect.succeed([])
+          const parsed = texts.map(parse).filter((entry) => entry !== undefined)
+          return parsed.length < texts.length
+            ? Effect.fail(new SchemaIssue.InvalidValue({ message: options.takes }))
+            : Effect.succeed(parsed)
+        },
+        encode: (entries) => Effect.succeed(entries.length === 0 && none !== undefined ? [none] : entries.map(format)),
       }),
     ),
   ),
@@ -94,6 +139,15 @@ const parseSize = (text: string): number | undefined => {
   const size = /^\d{1,15}$/.test(text) ? BigInt(text) : Option.getOrUndefined(ByteSize.fromString(text))
   return size === undefined || size < maxMessageBytes.min || size > maxMessageBytes.max ? undefined : Number(size)
 }
+
+const duration = (about: string, initial: string) =>
+  setting(Schema.Duration, {
+    about,
+    takes: "a time from 100ms on, such as 500ms, 5s or 1m",
+    initial,
+    parse: (text) => atLeast100Millis(parseDuration(text)),
+    format: formatDuration,
+  })
 
 const count = (about: string, initial: number) =>
   setting(Schema.Int, {
@@ -158,15 +212,30 @@ export const settings = {
     format: (bytes) => (bytes === maxMessageBytes.initial ? "3.5MiB" : String(bytes)),
   }),
   grpc: address("where gRPC is served", "127.0.0.1:50051"),
-  "max-connections": count("gRPC connections at a time; one more is closed at once", 1024),
-  "max-streams": count("calls at a time on one gRPC connection", 1024),
-  "keep-alive": setting(Schema.Duration, {
-    about: "after this time of silence a gRPC connection is asked whether anybody is there",
-    takes: "a time from 100ms on, such as 500ms, 30s or 1m",
-    initial: "30s",
-    parse: (text) => atLeast100Millis(parseDuration(text)),
-    format: formatDuration,
+  busrt: list(BusrtSetting.BusrtEndpoint, {
+    about: "where the live plane is served, in the protocol BUS/RT; repeatable",
+    takes: `${BusrtSetting.takes}, or off alone`,
+    initial: ["unix:"],
+    none: "off",
+    parse: BusrtSetting.parse,
+    format: BusrtSetting.format,
   }),
+  "ws-origin": list(Schema.NonEmptyString, {
+    about: "web pages that may connect to --busrt ws:, beside programs that are no browsers; repeatable",
+    takes: "the origin of a page, such as https://example.org, or * for any",
+    initial: [],
+    parse: (text) => (text === "*" || URL.parse(text)?.origin === text ? text : undefined),
+    format: (text) => text,
+  }),
+  "force-register": flag("a client name that is taken goes to who asks last, and who had it is disconnected"),
+  "queue-size": count(
+    "frames that wait for one client of the live plane; who does not read them is disconnected",
+    8192,
+  ),
+  timeout: duration("after a time of silence and a quarter of it, a client of the live plane is disconnected", "5s"),
+  "max-connections": count("connections of gRPC, and of each --busrt, at a time; one more is closed at once", 1024),
+  "max-streams": count("calls at a time on one gRPC connection", 1024),
+  "keep-alive": duration("after this time of silence a gRPC connection is asked whether anybody is there", "30s"),
   admin: address("where /healthz, /readyz and /metrics are served over HTTP", "127.0.0.1:9465"),
   drain: setting(Schema.Duration, {
     about: "time for work in flight when the node stops",
@@ -175,14 +244,10 @@ export const settings = {
     parse: parseDuration,
     format: formatDuration,
   }),
-  "stall-after": setting(Schema.Duration, {
-    about:
-      "how long a commit, an answer of the store or a turn of the event loop may take before the node is not ready",
-    takes: "a time from 100ms on, such as 500ms, 5s or 1m",
-    initial: "5s",
-    parse: (text) => atLeast100Millis(parseDuration(text)),
-    format: formatDuration,
-  }),
+  "stall-after": duration(
+    "how long a commit, an answer of the store or a turn of the event loop may take before the node is not ready",
+    "5s",
+  ),
   otlp: setting(Schema.NonEmptyString, {
     about: "OpenTelemetry collector to send traces, metrics and logs to; else OTEL_EXPORTER_OTLP_ENDPOINT",
     takes: "the URL of a collector, such as http://127.0.0.1:4318, or off",
@@ -214,6 +279,11 @@ export const NodeConfig = Schema.Struct({
   durability: settings.durability.schema,
   "max-message": settings["max-message"].schema,
   grpc: settings.grpc.schema,
+  busrt: settings.busrt.schema,
+  "ws-origin": settings["ws-origin"].schema,
+  "force-register": settings["force-register"].schema,
+  "queue-size": settings["queue-size"].schema,
+  timeout: settings.timeout.schema,
   "max-connections": settings["max-connections"].schema,
   "max-streams": settings["max-streams"].schema,
   "keep-alive": settings["keep-alive"].schema,

@@ -8,6 +8,8 @@ export interface NodeReport {
   readonly node: string
   /** URLs; absent where the listener is off. */
   readonly grpc?: string
+  /** Endpoints of the live plane, as `dial` takes them. */
+  readonly busrt?: ReadonlyArray<string>
   readonly admin?: string
   /** Absolute path of the data directory. */
   readonly data: string
@@ -19,11 +21,12 @@ export interface NodeReport {
 export class RunningNode extends Context.Service<RunningNode, NodeReport>()("millrace/node/RunningNode") {}
 
 /** The line that says that a node is ready, for people. */
-export const readyLine = ({ node, grpc, admin, data, storage, durability }: NodeReport): string =>
+export const readyLine = ({ node, grpc, busrt = [], admin, data, storage, durability }: NodeReport): string =>
   [
     `millrace ready`,
     `node=${node}`,
     ...(grpc === undefined ? [] : [`grpc=${grpc}`]),
+    ...busrt.map((endpoint) => `busrt=${endpoint}`),
     ...(admin === undefined ? [] : [`admin=${admin}`]),
     `storage=${storage}`,
     `durability=${durability}`,

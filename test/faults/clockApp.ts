@@ -4,7 +4,7 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs"
 import { Context, Effect, Fiber, Layer, Logger, Ref, Schedule, Stream } from "effect"
-import { RunningNode, layer as nodeLayer, NodeConfig, settings } from "../../src/node/index.ts"
+import { RunningNode, layer as nodeLayer, NodeConfig, type NodeConfigText, settings } from "../../src/node/index.ts"
 import * as Schema from "effect/Schema"
 import { layerQueues, layerTopics } from "../../src/protocol/grpc/index.ts"
 import { Queues } from "../../src/queues/index.ts"
@@ -44,9 +44,9 @@ const hoursSince = (began: number, at: number): number => Math.round((at - began
 
 const config = Effect.runSync(
   Schema.decodeEffect(NodeConfig)({
-    ...(Object.fromEntries(Object.entries(settings).map(([name, { initial }]) => [name, initial])) as never as {
-      readonly [Name in keyof typeof settings]: string
-    }),
+    ...(Object.fromEntries(
+      Object.entries(settings).map(([name, { initial }]) => [name, initial]),
+    ) as never as NodeConfigText),
     data: directory,
     grpc: "127.0.0.1:0",
     admin: "off",

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import * as ConfigSources from "../../node/ConfigSources.ts"
 import * as Log from "../../node/Log.ts"
 import * as Node from "../../node/Node.ts"
-import type { NodeConfig, SettingName } from "../../node/NodeConfig.ts"
+import type { NodeConfig } from "../../node/NodeConfig.ts"
 import * as ReadinessLog from "../../node/ReadinessLog.ts"
 import { type NodeReport, readyJson, readyLine, RunningNode } from "../../node/RunningNode.ts"
 import * as Telemetry from "../../node/Telemetry.ts"
@@ -16,7 +16,7 @@ import * as Output from "../io/Output.ts"
 import { readVersion } from "../version.ts"
 
 export interface ServeInput {
-  readonly flags: Readonly<Partial<Record<SettingName | "config", string>>>
+  readonly flags: ConfigSources.ConfigSources["flags"]
   readonly printConfig: boolean
 }
 
