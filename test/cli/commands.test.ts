@@ -114,7 +114,7 @@ describe("commands find the node of their directory with no flag", () => {
 
 describe("a wrong command line is one sentence and exit code 2", () => {
   it.each<readonly [sentence: string, ...args: ReadonlyArray<string>]>([
-    ["unknown flag --busrt (see millrace serve --help)", "serve", "--busrt", "unix:x"],
+    ["unknown flag --bus; did you mean --busrt? (see millrace serve --help)", "serve", "--bus", "unix:x"],
     ["missing argument TOPIC (see millrace publish --help)", "publish"],
     ['--grpc takes HOST:PORT or off, not "nonsense"', "serve", "--grpc", "nonsense"],
     ['a topic must not contain "+" or "#", which are the wildcards of filters: "a/+"', "publish", "a/+", "b"],

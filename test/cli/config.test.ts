@@ -6,7 +6,7 @@ import { makeDirectory, run } from "./program.ts"
 describe("serve --print-config", () => {
   const cwd = makeDirectory()
   const printed = async (args: ReadonlyArray<string>, env: Readonly<Record<string, string>> = {}) =>
-    JSON.parse((await run(["serve", "--print-config", ...args], { cwd, env })).stdout) as Record<string, string>
+    JSON.parse((await run(["serve", "--print-config", ...args], { cwd, env })).stdout) as Record<string, unknown>
 
   it("prints defaults, and its own output is a configuration file that says the same", async () => {
     const defaults = await printed([])
@@ -17,6 +17,11 @@ describe("serve --print-config", () => {
       durability: "fsync",
       "max-message": "3.5MiB",
       grpc: "127.0.0.1:50051",
+      busrt: ["unix:"],
+      "ws-origin": [],
+      "force-register": "false",
+      "queue-size": "8192",
+      timeout: "5s",
       "max-connections": "1024",
       "max-streams": "1024",
       "keep-alive": "30s",
@@ -47,6 +52,18 @@ describe("serve --print-config", () => {
       insecure: "true",
       admin: "127.0.0.1:9465",
     })
+  })
+
+  it("takes what can be given more than once as a list, which replaces the default", async () => {
+    expect(await printed(["--busrt", "unix:", "--busrt", "tcp:127.0.0.1:7777"])).toMatchObject({
+      busrt: ["unix:", "tcp:127.0.0.1:7777"],
+    })
+    const env = { MILLRACE_BUSRT: "unix:/run/bus.sock, ws://127.0.0.1:80", MILLRACE_WS_ORIGIN: "" }
+    expect(await printed([], env)).toMatchObject({
+      busrt: ["unix:/run/bus.sock", "ws://127.0.0.1:80/"],
+      "ws-origin": [],
+    })
+    expect(await printed(["--busrt", "off"], env)).toMatchObject({ busrt: ["off"] })
   })
 
   it("does not look at a value that something else has replaced", async () => {

@@ -20,7 +20,7 @@ describe("serve", () => {
     const node = start(["serve", ...anyPorts], { cwd })
     await node.until(({ stdout }) => stdout.includes("\n"))
     expect(node.stdout).toMatch(
-      /^millrace ready node=tenant\/default\/device grpc=grpc:\/\/127\.0\.0\.1:\d+ admin=http:\/\/127\.0\.0\.1:\d+ storage=sqlite:\S+ durability=fsync data=\S+\n$/,
+      /^millrace ready node=tenant\/default\/device grpc=grpc:\/\/127\.0\.0\.1:\d+ busrt=unix:\S+millrace-data\/millrace\.sock admin=http:\/\/127\.0\.0\.1:\d+ storage=sqlite:\S+ durability=fsync data=\S+\n$/,
     )
     expect((await node.stop()).code).toBe(0)
   })
@@ -33,14 +33,17 @@ describe("serve", () => {
     expect(statSync(data).mode & 0o777).toBe(0o700)
     expect(statSync(endpointsFile).mode & 0o777).toBe(0o600)
     expect(statSync(join(data, "millrace.sqlite")).mode & 0o777).toBe(0o600)
+    expect(statSync(join(data, "millrace.sock")).mode & 0o777).toBe(0o600)
     expect(JSON.parse(readFileSync(endpointsFile, "utf8"))).toMatchObject({
       node: "tenant/default/device",
       pid: command.process.pid,
       grpc: report["grpc"],
+      busrt: [`unix:${join(data, "millrace.sock")}`],
       admin: report["admin"],
     })
     expect((await command.stop("SIGINT")).code).toBe(0)
     expect(existsSync(endpointsFile)).toBe(false)
+    expect(existsSync(join(data, "millrace.sock"))).toBe(false)
   })
 
   it("leaves the endpoints.json of another node alone", async () => {

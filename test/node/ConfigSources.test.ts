@@ -4,6 +4,7 @@ import { join } from "node:path"
 import { inspect } from "node:util"
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Redacted } from "effect"
+import { settings } from "../../src/node/NodeConfig.ts"
 import { type ConfigSources, load, print, variableOf } from "../../src/node/ConfigSources.ts"
 
 const directory = mkdtempSync(join(tmpdir(), "millrace-config-"))
@@ -15,6 +16,8 @@ const fromFile = (content: string) =>
     writeFileSync(path, content)
     return from({ flags: { config: path } })
   })
+
+const isList = (name: keyof typeof settings): boolean => Array.isArray(settings[name].initial)
 
 const sentence = <A, R>(effect: Effect.Effect<A, { readonly message: string }, R>) =>
   Effect.map(Effect.flip(effect), ({ message }) => message)
@@ -92,14 +95,21 @@ describe("ConfigSources", () => {
     ["otlp", "ftp://collector", "the URL of a collector, such as http://127.0.0.1:4318, or off"],
     ["max-connections", "0", "a whole number from 1 to 1000000"],
     ["max-streams", "1000001", "a whole number from 1 to 1000000"],
-    ["keep-alive", "99ms", "a time from 100ms on, such as 500ms, 30s or 1m"],
+    ["keep-alive", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
     ["stall-after", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
     ["drain", "-5s", "a time such as 500ms, 5s or 1m"],
     ["log", "xml", "pretty or json"],
     ["insecure", "yes", "true or false"],
+    ["busrt", "nonsense", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
+    ["busrt", "tcp:127.0.0.1", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
+    ["busrt", "tls:127.0.0.1:1", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
+    ["ws-origin", "example.org", "the origin of a page, such as https://example.org, or * for any"],
+    ["ws-origin", "https://example.org/", "the origin of a page, such as https://example.org, or * for any"],
+    ["queue-size", "0", "a whole number from 1 to 1000000"],
+    ["timeout", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
   ] as const)("refuses --%s %s, and says what it takes", ([name, value, takes]) =>
     Effect.gen(function* () {
-      const flag = yield* sentence(from({ flags: { [name]: value } }))
+      const flag = yield* sentence(from({ flags: { [name]: isList(name) ? [value] : value } }))
       expect(flag).toContain(`--${name} takes ${takes}`)
       expect(flag).toContain(JSON.stringify(value))
       const variable = variableOf(name)
@@ -130,13 +140,26 @@ describe("ConfigSources", () => {
     }),
   )
 
+  it.effect("names the entry of a list that cannot be, and takes none beside off", () =>
+    Effect.gen(function* () {
+      expect(yield* sentence(from({ flags: { busrt: ["unix:", "udp:1"] } }))).toMatch(/^--busrt takes .*, not "udp:1"$/)
+      expect(yield* sentence(from({ flags: { busrt: ["off", "unix:"] } }))).toMatch(/, not "off, unix:"$/)
+      expect(yield* sentence(fromFile('{"busrt": ["unix:", {}]}'))).toMatch(/"busrt" in .* takes unix:/)
+      expect(yield* sentence(fromFile('{"grpc": ["127.0.0.1:1"]}'))).toMatch(/"grpc" in .* takes HOST:PORT or off/)
+      expect((yield* fromFile('{"busrt": "off"}')).busrt).toEqual([])
+    }),
+  )
+
   it.effect("does not listen beyond this machine by accident", () =>
     Effect.gen(function* () {
       for (const address of ["0.0.0.0:1", "[::]:1", "192.168.0.1:1", "example.org:1"]) {
         expect(yield* sentence(from({ flags: { admin: address } }))).toContain(`--admin ${address}`)
+        expect(yield* sentence(from({ flags: { busrt: ["unix:", `tcp:${address}`] } }))).toContain(
+          `--busrt tcp:${address} can be reached from other machines`,
+        )
       }
       for (const address of ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"]) {
-        yield* from({ flags: { admin: address } })
+        yield* from({ flags: { admin: address, busrt: [`tcp:${address}`, `ws://${address}`] } })
       }
       yield* from({ flags: { admin: "0.0.0.0:1", insecure: "true" } })
     }),

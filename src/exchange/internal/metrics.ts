@@ -7,32 +7,37 @@ import type * as Scope from "effect/Scope"
 import * as gauges from "../../domain/gauges.ts"
 import type { RoutingCore } from "../RoutingCore.ts"
 
-const gauge = (name: string, description: string, read: (core: RoutingCore) => number) => ({
-  gauge: Metric.gauge(name, { description }),
-  read,
+const clients = Metric.gauge("millrace_clients", {
+  description: "Clients of the live plane that are connected, secondaries too",
+})
+const subscriptions = Metric.gauge("millrace_live_subscriptions", {
+  description: "Filters that clients of the live plane have subscribed to",
 })
 
-const all = [
-  gauge("millrace_clients", "Clients of the live plane that are connected, secondaries too", (core) => core.size),
-  gauge(
-    "millrace_live_subscriptions",
-    "Filters that clients of the live plane have subscribed to",
-    (core) => core.subscriptions,
-  ),
-  gauge("millrace_live_frames_in", "Frames that came from clients of the live plane", (core) => core.framesIn),
-  gauge("millrace_live_bytes_in", "Payload that came from clients of the live plane", (core) => core.bytesIn),
-  gauge("millrace_live_frames_out", "Frames that went to clients of the live plane", (core) => core.framesOut),
-  gauge("millrace_live_bytes_out", "Payload that went to clients of the live plane", (core) => core.bytesOut),
-  gauge("millrace_live_frames_dropped", "Frames that a client's full buffer did not take", (core) => core.dropped),
-  gauge(
-    "millrace_live_overflows",
-    "Clients that were disconnected because their buffer was full",
-    (core) => core.overflows,
-  ),
-]
+const counter = (name: string, description: string) => Metric.counter(name, { description, incremental: true })
+
+const frames = counter(
+  "millrace_live_frames_total",
+  "Frames that came from clients of the live plane, and went to them",
+)
+const bytes = counter("millrace_live_bytes_total", "The payload of these frames")
+const dropped = counter("millrace_live_dropped_total", "Frames that a client's full buffer did not take")
+const overflows = counter(
+  "millrace_live_overflows_total",
+  "Clients that were disconnected because their buffer was full",
+)
+const received = { direction: "received" }
+const sent = { direction: "sent" }
 
 /** Shows the figures of a core while the scope is open. */
 export const watch = Effect.fnUntraced(function* (core: RoutingCore): Effect.fn.Return<void, never, Scope.Scope> {
   const services = yield* Effect.context<never>()
-  for (const { gauge, read } of all) yield* gauges.watch(gauge, services, () => read(core))
+  yield* gauges.watch(clients, services, () => core.size)
+  yield* gauges.watch(subscriptions, services, () => core.subscriptions)
+  yield* gauges.watchCount(Metric.withAttributes(frames, received), services, () => core.framesIn)
+  yield* gauges.watchCount(Metric.withAttributes(frames, sent), services, () => core.framesOut)
+  yield* gauges.watchCount(Metric.withAttributes(bytes, received), services, () => core.bytesIn)
+  yield* gauges.watchCount(Metric.withAttributes(bytes, sent), services, () => core.bytesOut)
+  yield* gauges.watchCount(dropped, services, () => core.dropped)
+  yield* gauges.watchCount(overflows, services, () => core.overflows)
 })
