@@ -19,7 +19,7 @@ const setting = (name: SettingName) => {
   const { about, takes, initial } = settings[name]
   return text(name, "VALUE", `${about}; takes ${takes} (default ${initial})`)
 }
-const settingList = (name: "busrt" | "ws-origin") => {
+const settingList = (name: "busrt" | "ws-origin" | "durable") => {
   const { about, takes, initial } = settings[name]
   const otherwise = initial.length === 0 ? "none" : initial.join(" ")
   return Flag.String(name).pipe(
@@ -42,6 +42,7 @@ const serve = Command.make(
     grpc: setting("grpc"),
     busrt: settingList("busrt"),
     "ws-origin": settingList("ws-origin"),
+    durable: settingList("durable"),
     "force-register": settingSwitch("force-register"),
     "queue-size": setting("queue-size"),
     timeout: setting("timeout"),

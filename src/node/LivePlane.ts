@@ -7,7 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Access } from "../access/Access.ts"
+import * as Bridge from "../bridge/index.ts"
 import * as Exchange from "../exchange/index.ts"
+import type * as Topics from "../topics/index.ts"
 import * as Endpoint from "../transport/Endpoint.ts"
 import type { ListenFailed } from "../transport/errors.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
@@ -19,9 +21,13 @@ const frameBytesMax = 16 * 1024 * 1024
 /** What a frame has beside a message: header, names, the topic. */
 const frameBytesBeside = 64 * 1024
 
-/** The exchange of a node as configured, with nothing that listens. */
-export const layer = (config: NodeConfig): Layer.Layer<Exchange.Exchange | Exchange.Router> =>
-  Exchange.layer.pipe(Layer.provideMerge(Exchange.Router.layer({ forceRegister: config["force-register"] })))
+/** The exchange of a node as configured, tied to its topics, with nothing that listens. */
+export const layer = (config: NodeConfig): Layer.Layer<Exchange.Exchange | Exchange.Router, never, Topics.Journal> =>
+  Exchange.layer.pipe(
+    // The configuration has no filter that is none.
+    Layer.provideMerge(Layer.orDie(Bridge.layer({ durable: config.durable }))),
+    Layer.provideMerge(Exchange.Router.layer({ forceRegister: config["force-register"] })),
+  )
 
 /** Serves BUS/RT wherever it is to be served, while the scope is open, and is the endpoints. */
 export const serve = (

@@ -49,7 +49,7 @@ const servicesLayer = (
   config: NodeConfig,
   { stores }: Storage.NodeStorage,
 ): Layer.Layer<
-  Topics.Topics | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
+  Topics.Topics | Topics.Journal | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
   StoreUnusable | StorageFailed | StartFailed
 > => {
   const bytesMax = config["max-message"]

@@ -14,6 +14,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as NodeId from "../domain/NodeId.ts"
+import * as TopicFilter from "../domain/TopicFilter.ts"
 import * as Address from "./Address.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
 import * as StorageSetting from "./StorageSetting.ts"
@@ -227,6 +228,13 @@ export const settings = {
     parse: (text) => (text === "*" || URL.parse(text)?.origin === text ? text : undefined),
     format: (text) => text,
   }),
+  durable: list(Schema.NonEmptyString, {
+    about: "topics on which what live clients publish is stored before it is delivered; repeatable",
+    takes: "a topic filter, such as orders/#",
+    initial: [],
+    parse: (text) => (TopicFilter.problem(text) === undefined ? text : undefined),
+    format: (text) => text,
+  }),
   "force-register": flag("a client name that is taken goes to who asks last, and who had it is disconnected"),
   "queue-size": count(
     "frames that wait for one client of the live plane; who does not read them is disconnected",
@@ -281,6 +289,7 @@ export const NodeConfig = Schema.Struct({
   grpc: settings.grpc.schema,
   busrt: settings.busrt.schema,
   "ws-origin": settings["ws-origin"].schema,
+  durable: settings.durable.schema,
   "force-register": settings["force-register"].schema,
   "queue-size": settings["queue-size"].schema,
   timeout: settings.timeout.schema,

@@ -19,6 +19,7 @@ describe("serve --print-config", () => {
       grpc: "127.0.0.1:50051",
       busrt: ["unix:"],
       "ws-origin": [],
+      durable: [],
       "force-register": "false",
       "queue-size": "8192",
       timeout: "5s",

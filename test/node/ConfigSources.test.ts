@@ -105,6 +105,7 @@ describe("ConfigSources", () => {
     ["busrt", "tls:127.0.0.1:1", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
     ["ws-origin", "example.org", "the origin of a page, such as https://example.org, or * for any"],
     ["ws-origin", "https://example.org/", "the origin of a page, such as https://example.org, or * for any"],
+    ["durable", "a#", "a topic filter, such as orders/#"],
     ["queue-size", "0", "a whole number from 1 to 1000000"],
     ["timeout", "99ms", "a time from 100ms on, such as 500ms, 5s or 1m"],
   ] as const)("refuses --%s %s, and says what it takes", ([name, value, takes]) =>

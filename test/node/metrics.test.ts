@@ -54,7 +54,7 @@ const failOnce = (url: string) =>
 describe("the metrics of a node", () => {
   it("are those that the documentation lists, and tell what has happened", async () => {
     const cwd = makeDirectory()
-    const { command, report } = await startNode(cwd)
+    const { command, report } = await startNode(cwd, ["--durable", "live/#"])
     await run(["publish", "orders/eu", "hello"], { cwd })
     await run(["publish", "orders/eu", "--lines"], { cwd, input: "one\ntwo\n" })
     expect((await run(["publish", "a", "x", "--key", "k"], { cwd })).code).toBe(0)
