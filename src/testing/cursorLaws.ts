@@ -17,7 +17,7 @@ import type { Message } from "../domain/Message.ts"
 import type { ConsumeError, Topics } from "../topics/Topics.ts"
 import { type CursorProgram, cursorPrograms, type CursorStep } from "./cursorProgram.ts"
 import { CursorWitness, Session } from "./CursorWitness.ts"
-import { LawBroken, type LawOptions } from "./laws.ts"
+import { holds, type LawBroken, type LawOptions } from "./holds.ts"
 
 type Node = Topics["Service"]
 
@@ -238,16 +238,5 @@ export const namedCursors = (world: () => CursorWorld, options: LawOptions = {})
       if (Exit.isFailure(exit)) throw new Error(`the program could not be run: ${Cause.pretty(exit.cause)}`)
       if (exit.value.length > 0) throw new Error(exit.value.join("\n  "))
     })
-    const result = yield* Effect.promise(() =>
-      fc.check(property, {
-        numRuns: options.runs ?? 100,
-        endOnFailure: options.shrink === false,
-        ...(options.seed !== undefined && { seed: options.seed }),
-      }),
-    )
-    if (!result.failed) return
-    const reason = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance)
-    const steps = (result.counterexample?.[0] ?? []).map((step) => `    ${JSON.stringify(step)}`).join("\n")
-    const message = `named cursors do not keep their laws (seed ${result.seed}):\n  ${reason}\n  in the program\n${steps}`
-    return yield* new LawBroken({ law: "named cursors", seed: result.seed, message })
+    return yield* holds("the law of named cursors", property, options)
   })

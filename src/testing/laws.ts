@@ -16,31 +16,13 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import * as fc from "fast-check"
 import { type Fault, check, faults, format } from "./history.ts"
-import { type Program, programs } from "./program.ts"
+import { holds, type LawBroken, type LawOptions } from "./holds.ts"
+import { programs } from "./program.ts"
 import { run, type World } from "./run.ts"
 
-export interface LawOptions {
-  /** How many programs. By default 100. */
-  readonly runs?: number | undefined
-  /** For the same programs as another time; by default others each time. */
-  readonly seed?: number | undefined
-  /** How long programs are at most, in steps. By default 16. */
-  readonly stepsMax?: number | undefined
-  /** How many nodes a world has that is made anew for each program. By default one. */
-  readonly nodes?: number | undefined
-  /** Whether to look for a smaller program when one breaks the law. By default true. */
-  readonly shrink?: boolean | undefined
-}
-
-/** A program broke a law. The message tells which, how, and with which seed. */
-export class LawBroken extends Schema.TaggedError<LawBroken>("millrace/testing/LawBroken")("LawBroken", {
-  law: Schema.String,
-  seed: Schema.Int,
-  message: Schema.String,
-}) {}
+export { LawBroken, type LawOptions } from "./holds.ts"
 
 /** A law is broken by these faults. */
 const law =
@@ -56,23 +38,8 @@ const law =
         const verdict = check(exit.value)
         if (breaking.some((fault) => verdict.counts[fault] > 0)) throw new Error(format(verdict))
       })
-      const result = yield* Effect.promise(() =>
-        fc.check(property, {
-          numRuns: options.runs ?? 100,
-          endOnFailure: options.shrink === false,
-          ...(options.seed !== undefined && { seed: options.seed }),
-        }),
-      )
-      if (!result.failed) return
-      return yield* new LawBroken({ law: name, seed: result.seed, message: describe(name, result) })
+      return yield* holds(name, property, options)
     })
-
-const describe = (name: string, result: fc.RunDetails<[Program]>): string => {
-  const reason = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance)
-  const [program = []] = result.counterexample ?? []
-  const steps = program.map((step) => `    ${JSON.stringify(step)}`).join("\n")
-  return `${name} does not hold (seed ${result.seed}, after ${result.numRuns} programs):\n  ${reason}\n  in the program\n${steps}`
-}
 
 /** I2: the offsets of a log are 1, 2, 3 … up to its head, whatever is deleted; nothing acknowledged is missing. */
 export const contiguousOffsets = law("I2, contiguous offsets", ["gap", "duplicate", "lost", "undone"])

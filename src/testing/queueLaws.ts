@@ -24,7 +24,7 @@ import * as fc from "fast-check"
 import { randomUUID } from "node:crypto"
 import { deadQueueOf, type QueueItem } from "../domain/QueueItem.ts"
 import { Queues } from "../queues/Queues.ts"
-import { LawBroken, type LawOptions } from "./laws.ts"
+import { holds, type LawBroken, type LawOptions } from "./holds.ts"
 import { callOf, ModelQueue, type QueueProgram, queuePrograms, type QueueStep, type Work } from "./queueProgram.ts"
 
 export interface QueueWorld<E, R = never> {
@@ -50,23 +50,8 @@ export const fifo = <E, R>(
       const exit = await Effect.runPromiseExit(run(program, typeof world === "function" ? world() : world))
       if (Exit.isFailure(exit)) throw Cause.squash(exit.cause)
     })
-    const result = yield* Effect.promise(() =>
-      fc.check(property, {
-        numRuns: options.runs ?? 100,
-        endOnFailure: options.shrink === false,
-        ...(options.seed !== undefined && { seed: options.seed }),
-      }),
-    )
-    if (!result.failed) return
-    return yield* new LawBroken({ law: "I6, a queue", seed: result.seed, message: describe(result) })
+    return yield* holds("I6, a queue,", property, options)
   })
-
-const describe = (result: fc.RunDetails<[QueueProgram]>): string => {
-  const reason = result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance)
-  const [program = []] = result.counterexample ?? []
-  const steps = program.map((step) => `    ${JSON.stringify(step)}`).join("\n")
-  return `I6, a queue, does not hold (seed ${result.seed}, after ${result.numRuns} programs):\n  ${reason}\n  in the program\n${steps}`
-}
 
 const run = <E, R>(program: QueueProgram, world: QueueWorld<E, R>): Effect.Effect<void, unknown> =>
   Effect.gen(function* () {

@@ -267,7 +267,9 @@ export class ExchangeModel {
   #tell(): void {
     if (this.#isTelling) return
     this.#isTelling = true
-    while (this.#changes.length > 0) this.#settings.onChange?.(...this.#changes.shift()!)
+    for (let change = this.#changes.shift(); change !== undefined; change = this.#changes.shift()) {
+      this.#settings.onChange?.(...change)
+    }
     this.#isTelling = false
   }
 }
