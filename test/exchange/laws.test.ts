@@ -69,16 +69,19 @@ describe("the law finds", () => {
     "an answer before the routing",
     "a publication for one receiver that all get",
   ]
-  it.live.each(seen)("%s", (name) =>
-    Effect.gen(function* () {
-      const { exchange } = yield* Effect.acquireRelease(
-        Effect.promise(() => plant(bugs[name]!)),
-        ({ dispose }) => Effect.sync(dispose),
-      )
-      const broken = yield* Effect.flip(
-        ExchangeLaws.routing(() => ({ ...inProcess(exchange), patienceMillis: 100 }), { runs: 5000, shrink: false }),
-      )
-      expect(broken._tag).toBe("LawBroken")
-    }).pipe(Effect.scoped),
+  it.live.each(seen)(
+    "%s",
+    (name) =>
+      Effect.gen(function* () {
+        const { exchange } = yield* Effect.acquireRelease(
+          Effect.promise(() => plant(bugs[name]!)),
+          ({ dispose }) => Effect.sync(dispose),
+        )
+        const broken = yield* Effect.flip(
+          ExchangeLaws.routing(() => ({ ...inProcess(exchange), patienceMillis: 100 }), { runs: 5000, shrink: false }),
+        )
+        expect(broken._tag).toBe("LawBroken")
+      }).pipe(Effect.scoped),
+    120_000,
   )
 })

@@ -10,12 +10,16 @@ describe("the routing core", () => {
 })
 
 describe("the law of the routing core finds", () => {
-  it.each(Object.entries(bugs))("%s", async (_, bug) => {
-    const { dispose, exchange } = await plant(bug)
-    try {
-      expect(() => checkRouting(20_000, exchange.RoutingCore, { endOnFailure: true })).toThrow("Property failed")
-    } finally {
-      dispose()
-    }
-  })
+  it.each(Object.entries(bugs))(
+    "%s",
+    async (_, bug) => {
+      const { dispose, exchange } = await plant(bug)
+      try {
+        expect(() => checkRouting(20_000, exchange.RoutingCore, { endOnFailure: true })).toThrow("Property failed")
+      } finally {
+        dispose()
+      }
+    },
+    120_000,
+  )
 })
