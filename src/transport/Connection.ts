@@ -36,7 +36,10 @@ export interface Connection {
   readonly receivedBytes: number
   readonly sentBytes: number
 
-  /** Gives the connection to a reader: whatever comes from now on is its. Before, nothing is read, and nothing lost. */
+  /**
+   * Gives the connection to a reader, in place of the one before: whatever comes from now on is its, and it is told of
+   * the end, also of one that was before. While there is no reader nothing is read, and nothing lost.
+   */
   readonly attach: (reader: Reader) => void
   /**
    * Writes bytes, which must not change until they are gone. False: wait for `onDrain` before writing more; they are

@@ -103,41 +103,49 @@ describe.each(ways)("a connection over $way", ({ dial, kind }) => {
     }),
   )
 
-  it.live("tells its writer to wait while nobody reads, holds little meanwhile, and goes on when somebody does", () =>
-    Effect.gen(function* () {
-      const listener = yield* listen(yield* endpointOf(kind))
-      const { far, near } = yield* pair(listener, dial)
-      const writer = witness(near)
-      const chunk = Buffer.alloc(64 * 1024, 7)
-      // More than the kernel and both sides will take.
-      const chunksMax = 1024
-      let chunks = 0
-      let isFull = false
-      while (!isFull && chunks < chunksMax) {
-        chunks += 1
-        const drained = writer.drained
-        if (near.write(chunk)) continue
-        const isQuiet = yield* Effect.raceFirst(Effect.as(drained, false), Effect.as(Effect.sleep(200), true))
-        isFull = isQuiet && near.pendingBytes > 0
-      }
-      expect(isFull).toBe(true)
-      expect(near.pendingBytes).toBeGreaterThan(0)
-      // A browser may hold a mebibyte before it says so.
-      expect(near.pendingBytes).toBeLessThan(1024 * 1024 + 4 * chunk.length)
+  it.live.each(["nobody reads", "its reader has paused"])(
+    "tells its writer to wait while %s, and goes on then",
+    (who) =>
+      Effect.gen(function* () {
+        const listener = yield* listen(yield* endpointOf(kind))
+        const { far, near } = yield* pair(listener, dial)
+        const reader = makeWitness()
+        if (who !== "nobody reads") {
+          far.attach(reader.reader)
+          far.pause()
+        }
+        const writer = witness(near)
+        const chunk = Buffer.alloc(64 * 1024, 7)
+        // More than the kernel and both sides will take.
+        const chunksMax = 1024
+        let chunks = 0
+        let isFull = false
+        while (!isFull && chunks < chunksMax) {
+          chunks += 1
+          const drained = writer.drained
+          if (near.write(chunk)) continue
+          const isQuiet = yield* Effect.raceFirst(Effect.as(drained, false), Effect.as(Effect.sleep(200), true))
+          isFull = isQuiet && near.pendingBytes > 0
+        }
+        expect(isFull).toBe(true)
+        expect(near.pendingBytes).toBeGreaterThan(0)
+        // A browser may hold a mebibyte before it says so.
+        expect(near.pendingBytes).toBeLessThan(1024 * 1024 + 4 * chunk.length)
 
-      const drained = writer.drained
-      const reader = witness(far)
-      yield* drained
-      yield* reader.has(chunks * chunk.length)
-      // It goes on as it should, each time until it may.
-      for (let i = 0; i < 40; i++) yield* send(near, chunk, () => writer.drained)
-      chunks += 40
-      const all = yield* reader.has(chunks * chunk.length)
-      expect(all.length).toBe(chunks * chunk.length)
-      expect(all.every((byte) => byte === 7)).toBe(true)
-      expect(near.pendingBytes).toBe(0)
-      expect(near.sentBytes).toBeGreaterThanOrEqual(all.length)
-      expect(far.receivedBytes).toBeGreaterThanOrEqual(all.length)
-    }),
+        const drained = writer.drained
+        far.attach(reader.reader)
+        far.resume()
+        yield* drained
+        yield* reader.has(chunks * chunk.length)
+        // It goes on as it should, each time until it may.
+        for (let i = 0; i < 40; i++) yield* send(near, chunk, () => writer.drained)
+        chunks += 40
+        const all = yield* reader.has(chunks * chunk.length)
+        expect(all.length).toBe(chunks * chunk.length)
+        expect(all.every((byte) => byte === 7)).toBe(true)
+        expect(near.pendingBytes).toBe(0)
+        expect(near.sentBytes).toBeGreaterThanOrEqual(all.length)
+        expect(far.receivedBytes).toBeGreaterThanOrEqual(all.length)
+      }),
   )
 })

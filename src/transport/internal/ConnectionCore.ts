@@ -50,6 +50,7 @@ export abstract class ConnectionCore implements Connection {
   #isEnding = false
   /** The carrier is closed. */
   #isGone = false
+  /** The reader knows of the end. */
   #isTold = false
   #lost: ConnectionLost | undefined
   #defect: { readonly thrown: unknown } | undefined
@@ -70,6 +71,7 @@ export abstract class ConnectionCore implements Connection {
 
   attach(reader: Reader): void {
     this.#reader = reader
+    this.#isTold = false
     if (!this.#isPaused) this.#flowSoon()
   }
 
@@ -97,7 +99,7 @@ export abstract class ConnectionCore implements Connection {
   }
 
   destroy(error?: ConnectionLost): void {
-    if (this.#isGone) return
+    if (this.#isGone) return this.#discard()
     this.#stop(error)
     this.abort()
   }
@@ -108,7 +110,8 @@ export abstract class ConnectionCore implements Connection {
 
   /** Ends the connection, for a reason that the reader is told. */
   protected endWith(error: ConnectionLost | undefined): void {
-    if (this.#isEnding || this.#isGone) return
+    if (this.#isGone) return this.#discard()
+    if (this.#isEnding) return
     this.#stop(error)
     this.#closeSoon()
     // The peer's end has to be seen.
@@ -171,6 +174,13 @@ export abstract class ConnectionCore implements Connection {
     this.#isOpen = false
     this.#isEnding = true
     this.#held = []
+  }
+
+  /** Of a connection that is closed, nobody wants what had come before. */
+  #discard(): void {
+    if (this.#held.length === 0) return
+    this.#held = []
+    queueMicrotask(() => this.#tell())
   }
 
   #closeSoon(): void {
