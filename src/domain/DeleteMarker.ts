@@ -7,6 +7,8 @@ import type { LogId } from "./LogId.ts"
 import { Offset } from "./LogId.ts"
 import { Topic } from "./Topic.ts"
 
+const encoder = new TextEncoder()
+
 const Name = Schema.NonEmptyString
 
 /** A marker's payload, as JSON text. */
@@ -31,7 +33,7 @@ export interface DeletedRange {
 
 /** The payload of a range's marker, as UTF-8. */
 export const payload = ({ log, from, to, createdAt }: DeletedRange): Uint8Array =>
-  Buffer.from(
+  encoder.encode(
     JSON.stringify({
       topic: log.topic,
       origin: { tenant_id: log.origin.tenant, bl_name: log.origin.line, device_id: log.origin.device },

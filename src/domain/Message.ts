@@ -5,6 +5,7 @@ import * as Schema from "effect/Schema"
 import { Offset } from "./LogId.ts"
 import { NodeId } from "./NodeId.ts"
 import { Topic } from "./Topic.ts"
+import { byteLength } from "./utf8.ts"
 
 /** Names and values that travel with a payload. Objects have no prototype, so that `__proto__` is a name like any other. */
 export type Headers = Readonly<Record<string, string>>
@@ -64,7 +65,7 @@ export const noPayload: Uint8Array = new Uint8Array(0)
 export const contentBytes = (topic: string, payload: Uint8Array, headers: Headers): number => {
   let bytes = payload.byteLength + topic.length
   if (headers !== noHeaders) {
-    for (const name of Object.keys(headers)) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name]!)
+    for (const name of Object.keys(headers)) bytes += byteLength(name) + byteLength(headers[name]!)
   }
   return bytes
 }

@@ -47,6 +47,7 @@ const exported = Object.entries(manifest.exports).flatMap(([subpath, target]) =>
 const program = `
 import { Effect, Layer, Stream } from "effect"
 import { Topics } from "millrace"
+import * as Browser from "millrace/browser"
 import * as Grpc from "millrace/grpc"
 import * as Memory from "millrace/memory"
 import { NodeConfig } from "millrace/node"
@@ -72,7 +73,8 @@ const main = Effect.gen(function* () {
   process.stdout.write(offset + " " + Buffer.from(messages[0]!.payload).toString() + "\\n")
 })
 
-const names = [Memory.layer, Worker.layer, NodeConfig, Laws.ordering, layerMemory].filter((name) => name === undefined)
+const parts = [Memory.layer, Browser.layerExchange, Worker.layer, NodeConfig, Laws.ordering, layerMemory]
+const names = parts.filter((name) => name === undefined)
 process.stdout.write(names.length + " missing\\n")
 Effect.runPromise(main.pipe(Effect.provide(served), Effect.scoped))
 `

@@ -2,7 +2,8 @@
  * RPC, as the payload of a direct message: a notification, a request, a reply or an error reply, as BUS/RT writes them.
  * Integers are little-endian; parameters and results are MessagePack by convention, and bytes here.
  */
-import { readText, textLength, writeText } from "./text.ts"
+import { byteLength } from "../../domain/utf8.ts"
+import { readText, writeText } from "./text.ts"
 
 export const PayloadKind = { notification: 0x00, request: 0x01, reply: 0x11, errorReply: 0x12 } as const
 
@@ -117,13 +118,13 @@ export const notification = (payload: Uint8Array): Uint8Array => {
 export const methodProblem = (method: string): string | undefined => {
   if (method.includes("\0")) return `the name of a method has no NUL: ${JSON.stringify(method)}`
   if (!method.isWellFormed()) return `the name of a method is well-formed Unicode: ${JSON.stringify(method)}`
-  if (method.length <= methodBytesMax / 3 || textLength(method) <= methodBytesMax) return undefined
-  return `the name of a method is at most ${methodBytesMax} bytes long, this one has ${textLength(method)}`
+  if (method.length <= methodBytesMax / 3 || byteLength(method) <= methodBytesMax) return undefined
+  return `the name of a method is at most ${methodBytesMax} bytes long, this one has ${byteLength(method)}`
 }
 
 /** The name of the method obeys `methodProblem`. */
 export const request = (callId: number, method: string, params: Uint8Array): Uint8Array => {
-  const methodBytes = textLength(method)
+  const methodBytes = byteLength(method)
   const bytes = withCallId(PayloadKind.request, callId, afterCallId + methodBytes + 1 + params.length)
   writeText(method, bytes, afterCallId)
   bytes.set(params, afterCallId + methodBytes + 1)

@@ -28,12 +28,6 @@ export const readText = (bytes: Uint8Array, at: number, end: number): string | u
   }
 }
 
-/** How many bytes a text is. */
-export const textLength = (text: string): number => {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) >= 0x80) return encoder.encode(text).length
-  return text.length
-}
-
 /** Writes a text where there is room for it. */
 export const writeText = (text: string, bytes: Uint8Array, at: number): void => {
   for (let i = 0; i < text.length; i++) {

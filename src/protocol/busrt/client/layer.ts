@@ -1,13 +1,12 @@
 /**
  * The exchange of a node elsewhere, over its socket.
  */
-import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Exchange } from "../../../exchange/index.ts"
 import { dial, type DialOptions } from "../../../transport/dial.ts"
 import type { Endpoint } from "../../../transport/Endpoint.ts"
-import { make } from "./remoteClient.ts"
-import { type ClientSettings, defaultClientSettings } from "./settings.ts"
+import { remoteExchange } from "./remoteExchange.ts"
+import type { ClientSettings } from "./settings.ts"
 
 export interface BusrtClientOptions extends DialOptions {
   readonly endpoint: Endpoint
@@ -16,11 +15,4 @@ export interface BusrtClientOptions extends DialOptions {
 
 /** Each client that connects has a connection of its own. Nothing is connected before. */
 export const layer = ({ endpoint, settings, ...options }: BusrtClientOptions): Layer.Layer<Exchange> =>
-  Layer.succeed(
-    Exchange,
-    Exchange.of({
-      connect: (name, connectOptions) =>
-        make(dial(endpoint, options), name, { ...defaultClientSettings, ...settings }, connectOptions),
-      clients: Effect.succeed([]),
-    }),
-  )
+  Layer.succeed(Exchange, remoteExchange(dial(endpoint, options), settings))

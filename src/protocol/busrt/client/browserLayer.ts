@@ -1,0 +1,29 @@
+/**
+ * The exchange of a node elsewhere, over the WebSocket that browsers have. Nothing of Node's is needed here.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { InvalidArgument } from "../../../domain/errors.ts"
+import { Exchange } from "../../../exchange/index.ts"
+import { type BrowserDialOptions, dial } from "../../../transport/browser.ts"
+import { isWebSocket, parse } from "../../../transport/Endpoint.ts"
+import { remoteExchange } from "./remoteExchange.ts"
+import type { ClientSettings } from "./settings.ts"
+
+export interface BrowserClientOptions extends BrowserDialOptions {
+  /** Where the node serves BUS/RT for WebSockets: `ws://HOST:PORT/` or `wss://HOST:PORT/`. */
+  readonly url: string
+  readonly settings?: Partial<ClientSettings> | undefined
+}
+
+/** Each client that connects has a connection of its own. Nothing is connected before. */
+export const layer = ({ url, settings, ...options }: BrowserClientOptions): Layer.Layer<Exchange, InvalidArgument> =>
+  Layer.effect(
+    Exchange,
+    Effect.gen(function* () {
+      const endpoint = yield* Effect.fromResult(parse(url))
+      if (isWebSocket(endpoint)) return remoteExchange(dial(endpoint, options), settings)
+      const message = `a page connects to ws://HOST:PORT or wss://HOST:PORT, not ${JSON.stringify(url)}`
+      return yield* new InvalidArgument({ argument: "url", message })
+    }),
+  )

@@ -1,0 +1,37 @@
+/** `millrace/browser` as a page gets it: with nothing that only Node has, and not large. */
+import { readFileSync } from "node:fs"
+import { gzipSync } from "node:zlib"
+import { describe, expect, it } from "vitest"
+import { bundle, pathOf } from "./bundling.ts"
+
+const gzipKibMax = 72
+
+/** Of a module's text, what only Node has; comments may speak of it. */
+const nodesOwn = (text: string): RegExpMatchArray | null =>
+  text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "").match(/\bBuffer\b|\bprocess\b|\bsetImmediate\b|\brequire\(/)
+
+/** Looks first whether there is a `Buffer`. */
+const careful = "src/protocol/busrt/codec/memory.ts"
+
+describe("the bundle for browsers", () => {
+  it("needs nothing else, and is small", async () => {
+    const { code, dynamicImports, imports, moduleIds } = await bundle("src/protocol/busrt/browser.ts")
+    expect([...imports, ...dynamicImports, ...moduleIds.filter((id) => /^node:|\bws\//.test(id))]).toEqual([])
+    expect(/\b(import|from|require)\b\s*\(?\s*["'`]node:/.test(code)).toBe(false)
+
+    const ours = moduleIds.filter((id) => id.startsWith(pathOf("src/")))
+    expect(ours.length).toBeGreaterThan(20)
+    expect(ours.filter((id) => id !== pathOf(careful) && nodesOwn(readFileSync(id, "utf8")) !== null)).toEqual([])
+
+    const gzipKib = gzipSync(code).length / 1024
+    console.info(`millrace/browser: ${Math.round(code.length / 1024)} KiB, ${gzipKib.toFixed(1)} KiB under gzip`)
+    expect(gzipKib).toBeLessThan(gzipKibMax)
+  })
+
+  it("would show what is only for Node", async () => {
+    const { code, imports } = await bundle("src/protocol/busrt/index.ts")
+    expect(imports).toEqual(expect.arrayContaining(["node:net", "node:tls"]))
+    expect(/\bfrom\b\s*["'`]node:/.test(code)).toBe(true)
+    expect(nodesOwn(readFileSync(pathOf("src/transport/SocketPath.ts"), "utf8"))).not.toBeNull()
+  })
+})
