@@ -41,6 +41,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "invoices stopped: out of paper",
     "invoice 3 for order 3",
   ],
+  "access-rules.ts": ["stored at offset 1", 'AccessDenied: access rules do not let sensor publish to "orders/eu"'],
   "backup.ts": ["0 findings in the backup"],
   "work-queue.ts": [
     "attempt 1: ada@example.org",
