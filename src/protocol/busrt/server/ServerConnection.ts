@@ -4,7 +4,7 @@
 import type { Access } from "../../../access/Access.ts"
 import { isRefusal, type Member, type MemberKind, type RoutingCore } from "../../../exchange/index.ts"
 import type { Connection, Reader } from "../../../transport/Connection.ts"
-import { ConnectionLost } from "../../../transport/errors.ts"
+import { begin as beginHandshake } from "../../../transport/handshake.ts"
 import { greeting, handshakeBytesMax, resultByte, ServerHandshake } from "../codec/handshake.ts"
 import { ResultCode } from "../codec/results.ts"
 import { codeOfRefusal } from "./outcomes.ts"
@@ -33,7 +33,8 @@ export class ServerConnection implements Reader {
   readonly #connection: Connection
   readonly #closed: () => void
   readonly #handshake = new ServerHandshake()
-  readonly #deadline: ReturnType<typeof setTimeout>
+  /** What ends the peer's time for the handshake. */
+  readonly #accept: () => void
   #session: Session | undefined
   #member: Member | undefined
   /** The handshake has failed: what still comes is not looked at. */
@@ -44,11 +45,7 @@ export class ServerConnection implements Reader {
     this.#connection = connection
     this.#closed = closed
     const { handshakeMillis } = context.settings
-    this.#deadline = setTimeout(() => {
-      const message = `the handshake was not done after ${handshakeMillis} ms`
-      connection.destroy(new ConnectionLost({ reason: "overdue", message }))
-    }, handshakeMillis)
-    connection.bound(handshakeBytesMax)
+    this.#accept = beginHandshake(connection, { within: handshakeMillis, bytesMax: handshakeBytesMax })
     connection.write(greeting)
   }
 
@@ -60,7 +57,7 @@ export class ServerConnection implements Reader {
   readonly onDrain = (): void => this.#session?.onDrain()
 
   readonly onClose = (): void => {
-    clearTimeout(this.#deadline)
+    this.#accept()
     if (this.#session !== undefined) this.#context.sessions.delete(this.#session)
     if (this.#member !== undefined) this.#context.core.leave(this.#member, "left")
     this.#context.core.flush()
@@ -98,8 +95,7 @@ export class ServerConnection implements Reader {
       this.#refuse(codeOfRefusal(member))
       return
     }
-    clearTimeout(this.#deadline)
-    this.#connection.bound(undefined)
+    this.#accept()
     this.#connection.write(resultByte(ResultCode.ok))
     this.#member = member
     this.#session = session
