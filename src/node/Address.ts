@@ -3,6 +3,7 @@
  *
  * An IPv6 address stands in brackets, `[::1]:50051`; port 0 lets the system choose one.
  */
+import { isExposed } from "../transport/exposure.ts"
 
 export interface Address {
   readonly host: string
@@ -22,5 +23,4 @@ export const parse = (text: string): Address | undefined => {
 export const format = ({ host, port }: Address): string => `${host.includes(":") ? `[${host}]` : host}:${port}`
 
 /** Whether only this machine can reach the address. A name other than `localhost` may resolve to anything: no. */
-export const isLoopback = ({ host }: Address): boolean =>
-  host === "localhost" || host === "::1" || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+export const isLoopback = (address: Address): boolean => !isExposed({ kind: "tcp", ...address })
