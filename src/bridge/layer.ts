@@ -7,17 +7,25 @@ import * as Layer from "effect/Layer"
 import { InvalidArgument } from "../domain/errors.ts"
 import * as TopicFilter from "../domain/TopicFilter.ts"
 import { Router } from "../exchange/index.ts"
-import { Journal } from "../topics/index.ts"
+import { Queues } from "../queues/index.ts"
+import { Journal, Topics } from "../topics/index.ts"
 import { storeFirst } from "./internal/storeFirst.ts"
 import { toLive } from "./internal/toLive.ts"
+import { serveBus } from "./server/bus.ts"
 
 export interface BridgeOptions {
   /** Topic filters: what live clients publish on topics that match is stored before it is delivered. */
   readonly durable?: ReadonlyArray<string> | undefined
 }
 
-/** Ties the exchange and the topics of this process together. Fails where a filter is none. */
-export const layer = ({ durable = [] }: BridgeOptions = {}): Layer.Layer<never, InvalidArgument, Router | Journal> =>
+/**
+ * Ties the exchange to the topics and queues of this process, and serves `.bus`. Fails where a filter is none.
+ */
+export const layer = ({ durable = [] }: BridgeOptions = {}): Layer.Layer<
+  never,
+  InvalidArgument,
+  Router | Journal | Topics | Queues
+> =>
   Layer.effectDiscard(
     Effect.gen(function* () {
       for (const filter of durable) {
@@ -28,5 +36,6 @@ export const layer = ({ durable = [] }: BridgeOptions = {}): Layer.Layer<never, 
       const journal = yield* Journal
       const publications = yield* toLive(core, journal)
       if (durable.length > 0) yield* storeFirst(core, journal, publications, durable)
+      yield* serveBus({ core, journal, publications, topics: yield* Topics, queues: yield* Queues })
     }),
   )

@@ -1,15 +1,9 @@
 /**
  * A client that is registered: what the routing core knows of it. Its fields are the core's to change.
  */
+import * as Permissions from "../access/Permissions.ts"
 import * as ClientName from "../domain/ClientName.ts"
 import type { Outlet, OverflowPolicy } from "./Outlet.ts"
-
-/** What a client may do, decided by access rules, of which the exchange only asks. */
-export interface Grants {
-  readonly allows: (verb: "send" | "broadcast" | "publish" | "subscribe", object: string) => boolean
-}
-
-export const allGranted: Grants = { allows: () => true }
 
 /** How a client is connected, in the words of BUS/RT. */
 export type MemberKind = "internal" | "local_ipc" | "tcp" | "websocket"
@@ -20,7 +14,8 @@ export interface MemberOptions {
   /** The address it comes from, as text. */
   readonly source?: string | undefined
   readonly port?: number | undefined
-  readonly grants?: Grants | undefined
+  /** What the client may do; by default everything. */
+  readonly grants?: Permissions.Permissions | undefined
   readonly overflow?: OverflowPolicy | undefined
   /**
    * Called when `isHeld` changes: whether so much of what the client publishes waits for its commit that nothing more is
@@ -36,7 +31,7 @@ export class Member {
   readonly kind: MemberKind
   readonly source: string | undefined
   readonly port: number | undefined
-  readonly grants: Grants
+  readonly grants: Permissions.Permissions
   readonly overflow: OverflowPolicy
   readonly outlet: Outlet
   /** Of a primary. */
@@ -64,7 +59,7 @@ export class Member {
     this.kind = options.kind
     this.source = options.source
     this.port = options.port
-    this.grants = options.grants ?? allGranted
+    this.grants = options.grants ?? Permissions.all(this.primaryName)
     this.overflow = options.overflow ?? "disconnect"
     this.outlet = options.outlet
     this.#onHeldChange = options.onHeldChange

@@ -6,9 +6,9 @@
  * subscribe to its topic. A name that cannot stand for itself at the end of a topic, for its length or its wildcards, is
  * announced on `.broker/gone` itself.
  */
+import type { Permissions } from "../access/Permissions.ts"
 import * as ClientName from "../domain/ClientName.ts"
 import * as LiveTopic from "../domain/LiveTopic.ts"
-import type { Grants } from "./Member.ts"
 import type { RoutingCore, Watcher } from "./RoutingCore.ts"
 
 /** Where clients are announced whose names are no topics. */
@@ -32,7 +32,7 @@ export const departureOf = (topic: string): string | undefined =>
 const encoder = new TextEncoder()
 
 /** Whether a client may subscribe to what has this filter. */
-export const maySubscribe = (grants: Grants, filter: string): boolean => {
+export const maySubscribe = (grants: Permissions, filter: string): boolean => {
   if (filter === warnTopic || grants.allows("subscribe", filter)) return true
   const name = departureOf(filter)
   return name !== undefined && !LiveTopic.hasWildcard(filter) && grants.allows("send", name)

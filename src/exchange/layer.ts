@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { Permissions } from "../access/Permissions.ts"
 import { type ClientInfo, type ConnectError, type ConnectOptions, Exchange, type ExchangeClient } from "./Exchange.ts"
 import { Inbox } from "./internal/Inbox.ts"
 import { makeLocalClient } from "./internal/localClient.ts"
@@ -39,12 +40,17 @@ export const clientsOf = (core: RoutingCore): ReadonlyArray<ClientInfo> =>
     .map(infoOf)
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
 
+export interface ConnectWithOptions extends ConnectOptions {
+  /** What the client may do; by default everything. */
+  readonly grants?: Permissions | undefined
+}
+
 /** Connects a client of the bus itself, whose name may begin with a dot, or an ordinary one. */
 export const connectWith = (
   core: RoutingCore,
   name: string,
   isOwn: boolean,
-  options: ConnectOptions = {},
+  options: ConnectWithOptions = {},
 ): Effect.Effect<ExchangeClient, ConnectError, Scope.Scope> =>
   Effect.gen(function* () {
     const inbox = new Inbox(
@@ -56,8 +62,15 @@ export const connectWith = (
     const onHeldChange = (isHeld: boolean): void => void (isHeld ? gate.closeUnsafe() : gate.openUnsafe())
     const member = yield* Effect.acquireRelease(
       Effect.suspend(() => {
-        const { overflow } = options
-        const registered = core.register(name, { outlet: inbox, kind: "internal", overflow, isOwn, onHeldChange })
+        const { grants, overflow } = options
+        const registered = core.register(name, {
+          outlet: inbox,
+          kind: "internal",
+          grants,
+          overflow,
+          isOwn,
+          onHeldChange,
+        })
         return isRefusal(registered) ? Effect.fail(refused(name, registered)) : Effect.succeed(registered)
       }),
       (member) => Effect.sync(() => core.leave(member, "left")),

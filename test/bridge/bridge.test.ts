@@ -11,6 +11,7 @@ import * as Stream from "effect/Stream"
 import * as Bridge from "../../src/bridge/index.ts"
 import { StorageFailed } from "../../src/domain/errors.ts"
 import * as Exchange from "../../src/exchange/index.ts"
+import * as Queues from "../../src/queues/index.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import { layer as layerTopics, Topics } from "../../src/topics/index.ts"
@@ -24,7 +25,7 @@ const bridged = (durable: ReadonlyArray<string> = [], change: (store: Store) => 
   ).pipe(Layer.provideMerge(Memory.layer()))
   return Layer.mergeAll(Bridge.layer({ durable }), Exchange.layer).pipe(
     Layer.provideMerge(Exchange.Router.layer()),
-    Layer.provideMerge(layerTopics.pipe(Layer.provideMerge(store))),
+    Layer.provideMerge(Layer.mergeAll(layerTopics, Queues.layer).pipe(Layer.provideMerge(store))),
   )
 }
 

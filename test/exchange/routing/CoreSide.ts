@@ -1,6 +1,7 @@
 /** The side of the core: its clients' buffers, its watcher, and a store for its durable topics that waits to be told. */
 import type { LiveFrame } from "../../../src/exchange/LiveFrame.ts"
-import type { Grants, Member } from "../../../src/exchange/Member.ts"
+import { all } from "../../../src/access/Permissions.ts"
+import type { Member } from "../../../src/exchange/Member.ts"
 import type { LeaveReason, Outlet } from "../../../src/exchange/Outlet.ts"
 import { isRefusal } from "../../../src/exchange/registration.ts"
 import type { RoutingCore } from "../../../src/exchange/RoutingCore.ts"
@@ -111,7 +112,8 @@ export class CoreSide extends Side<Client> {
       },
       (reason) => this.closed(name, reason, onClose),
     )
-    const grants: Grants = { allows: (verb, object) => !denied.includes(`${verb} ${object}`) }
+    const allows = (verb: string, object: string): boolean => !denied.includes(`${verb} ${object}`)
+    const grants = { ...all(name), allows }
     const registered = this.core.register(name, { outlet, kind: "internal", grants, isOwn, overflow })
     if (isRefusal(registered)) return registered.reason
     member = registered

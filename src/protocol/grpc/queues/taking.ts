@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js"
 import type { QueueItem } from "../../../domain/QueueItem.ts"
+import { DoneItems } from "../../../queues/DoneItems.ts"
 import type { TakeOptions } from "../../../queues/Queues.ts"
 import { backoffDefault, reasonOf } from "../../../queues/taking.ts"
 import type { Connection } from "../client/connection.ts"
@@ -27,28 +28,7 @@ const aheadBytes = 1024 * 1024
 /** How long the node may take to confirm what was told when a taker ends. */
 const farewell = "2 seconds"
 
-/** More than can be on the way to the node's disk: what is ahead here, and what shares its commits there. */
-const rememberedMax = 4096
-
 const waitMillisMax = 0xff_ff_ff_ff
-
-/** The last items that have succeeded. */
-class Done {
-  readonly #ids = new Set<string>()
-
-  add(id: string): void {
-    this.#ids.add(id)
-    if (this.#ids.size <= rememberedMax) return
-    for (const oldest of this.#ids) {
-      this.#ids.delete(oldest)
-      return
-    }
-  }
-
-  has(id: string): boolean {
-    return this.#ids.has(id)
-  }
-}
 
 type Call = ClientDuplexStream<TakeRequest, TakeResponse>
 
@@ -85,7 +65,7 @@ export const take = <E, R>(
   handler: (item: QueueItem) => Effect.Effect<unknown, E, R>,
   { attemptsMax, backoff = backoffDefault, onTaken = Effect.void }: TakeOptions & { readonly attemptsMax: number },
 ): Effect.Effect<never, BusError, R> => {
-  const done = new Done()
+  const done = new DoneItems()
   const reconnecting = new Reconnecting(connection.url, "taker", reconnectOptions)
   let hasBegun = false
 
