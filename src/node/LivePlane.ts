@@ -9,6 +9,7 @@ import type * as Scope from "effect/Scope"
 import type { Access } from "../access/Access.ts"
 import * as Bridge from "../bridge/index.ts"
 import * as Exchange from "../exchange/index.ts"
+import type { Queues } from "../queues/index.ts"
 import type * as Topics from "../topics/index.ts"
 import * as Endpoint from "../transport/Endpoint.ts"
 import type { ListenFailed } from "../transport/errors.ts"
@@ -21,8 +22,10 @@ const frameBytesMax = 16 * 1024 * 1024
 /** What a frame has beside a message: header, names, the topic. */
 const frameBytesBeside = 64 * 1024
 
-/** The exchange of a node as configured, tied to its topics, with nothing that listens. */
-export const layer = (config: NodeConfig): Layer.Layer<Exchange.Exchange | Exchange.Router, never, Topics.Journal> =>
+/** The exchange of a node as configured, tied to its topics and queues, with nothing that listens. */
+export const layer = (
+  config: NodeConfig,
+): Layer.Layer<Exchange.Exchange | Exchange.Router, never, Topics.Topics | Topics.Journal | Queues> =>
   Exchange.layer.pipe(
     // The configuration has no filter that is none.
     Layer.provideMerge(Layer.orDie(Bridge.layer({ durable: config.durable }))),

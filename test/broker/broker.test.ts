@@ -8,6 +8,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/testing/TestClock"
 import * as Broker from "../../src/broker/index.ts"
+import * as Permissions from "../../src/access/Permissions.ts"
 import * as Exchange from "../../src/exchange/index.ts"
 import * as Rpc from "../../src/rpc/index.ts"
 import { joined } from "../rpc/clients.ts"
@@ -161,7 +162,7 @@ describe("the broker announces", () => {
             isCrowded: () => false,
             whenEased: (resume) => resume(),
           }
-          core.register("denied", { outlet, kind: "tcp", grants: { allows: () => false } })
+          core.register("denied", { outlet, kind: "tcp", grants: Permissions.make("denied", {}) })
           yield* Scope.close(scope, Exit.void)
           for (const client of [early, late]) {
             expect(yield* announcements(client, 1)).toEqual([

@@ -2,14 +2,15 @@
  * Who asks: the live clients that call `.bus`, each with topics and queues under its own access rules. What they publish
  * is theirs on the live plane too.
  */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import { OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import type { Member, RoutingCore } from "../../exchange/index.ts"
 import { guarded as guardedQueues, type Queues } from "../../queues/index.ts"
 import { guarded as guardedTopics, type Journal, type PublishDraft, type Topics } from "../../topics/index.ts"
 import type { Publications } from "../internal/Publications.ts"
-import { failureOf } from "./failureOf.ts"
 
 export interface Caller {
   /** The whole name. */
@@ -43,7 +44,7 @@ const topicsOf = ({ journal, publications, topics }: CallerSources, name: string
       return Effect.onExit(journal.publishAll(drafts, named), (exit) =>
         Effect.sync(() => {
           if (Exit.isSuccess(exit)) publications.stored(ids, exit.value)
-          else publications.failed(ids, failureOf(exit.cause) ?? unknown())
+          else publications.failed(ids, Option.getOrElse(Cause.findErrorOption(exit.cause), unknown))
         }),
       )
     })
