@@ -46,6 +46,7 @@ const serve = Command.make(
     "force-register": settingSwitch("force-register"),
     "queue-size": setting("queue-size"),
     timeout: setting("timeout"),
+    "control-fifo": setting("control-fifo"),
     "max-connections": setting("max-connections"),
     "max-streams": setting("max-streams"),
     "keep-alive": setting("keep-alive"),

@@ -13,7 +13,7 @@ import * as Environment from "./environment.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
 import * as Failure from "./failure.ts"
 import * as Output from "./io/Output.ts"
-import { readVersion } from "./version.ts"
+import { readVersion } from "../node/version.ts"
 
 /** Signals of one Ctrl-C may come twice, from the terminal and from a parent that passes them on. */
 const echoMillis = 500

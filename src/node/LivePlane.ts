@@ -15,6 +15,7 @@ import * as Endpoint from "../transport/Endpoint.ts"
 import type { ListenFailed } from "../transport/errors.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
+import { readVersion } from "./version.ts"
 
 /** The largest frame that is taken, unless messages may be larger. */
 const frameBytesMax = 16 * 1024 * 1024
@@ -56,5 +57,8 @@ export const serve = (
         },
       }),
     )
+    // Behind the server, so that its clients still hear that it closes.
+    const Broker = yield* Effect.promise(() => import("../broker/index.ts"))
+    yield* Layer.build(Layer.orDie(Broker.layer({ author: "millrace", version: readVersion() })))
     return Context.get(services, BusrtServer).endpoints.map(Endpoint.format)
   })

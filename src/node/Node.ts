@@ -92,6 +92,18 @@ const startGrpc = (config: NodeConfig) =>
     )
   })
 
+const startControl = (config: NodeConfig) =>
+  Effect.gen(function* () {
+    if (config["control-fifo"] === "off") return
+    const ControlFifo = yield* Effect.promise(() => import("./ControlFifo.ts"))
+    // Nobody else has its name.
+    yield* Effect.catchIf(
+      ControlFifo.serve(config["control-fifo"]),
+      (error) => error._tag !== "StartFailed",
+      Effect.die,
+    )
+  })
+
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
@@ -101,6 +113,7 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
     Effect.flatMap(Scope.fork(scope, "sequential"), (own) => Scope.provide(started, own))
   const grpc = yield* startGrpc(config).pipe(ofItsOwn)
   const busrt = yield* LivePlane.serve(config, directory).pipe(ofItsOwn)
+  yield* startControl(config)
   const listeners = {
     ...(grpc === undefined ? {} : { grpc }),
     ...(busrt.length === 0 ? {} : { busrt }),

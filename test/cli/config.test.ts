@@ -23,6 +23,7 @@ describe("serve --print-config", () => {
       "force-register": "false",
       "queue-size": "8192",
       timeout: "5s",
+      "control-fifo": "off",
       "max-connections": "1024",
       "max-streams": "1024",
       "keep-alive": "30s",

@@ -1,5 +1,8 @@
 /** The live plane of a node that runs: where it listens, who connects, what is stored, and how it ends. */
-import { existsSync, readFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { once } from "node:events"
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { createConnection, type Socket } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
@@ -9,8 +12,10 @@ import * as Result from "effect/Result"
 import * as Stream from "effect/Stream"
 import { Exchange, type ExchangeClient } from "../../src/exchange/index.ts"
 import { layerExchange } from "../../src/protocol/busrt/index.ts"
+import * as RpcPayload from "../../src/rpc/codec/payload.ts"
+import { MessagePack } from "../../src/rpc/index.ts"
 import * as Endpoint from "../../src/transport/Endpoint.ts"
-import { makeDirectory, type NodeProcess, run, startNode } from "./program.ts"
+import { anyPorts, makeDirectory, type NodeProcess, run, startNode } from "./program.ts"
 
 const endpointsOf = ({ report }: NodeProcess): ReadonlyArray<string> => {
   const { busrt } = report as { readonly busrt?: ReadonlyArray<string> }
@@ -103,4 +108,123 @@ describe("serve --busrt", () => {
       expect(heads.stdout).toBe("orders/eu@tenant/default/device 1\norders/us@tenant/default/device 1\n")
     }).pipe(Effect.scoped),
   )
+})
+
+/** A client that has registered, and does not read on until it is told to. */
+const registerRaw = async (path: string, name: string): Promise<Socket> => {
+  const socket = createConnection(path)
+  const come = async (bytes: number): Promise<Buffer> => {
+    for (;;) {
+      const chunk = socket.read(bytes) as Buffer | null
+      if (chunk !== null) return chunk
+      await once(socket, "readable")
+    }
+  }
+  const greeting = await come(3)
+  socket.write(greeting)
+  await come(1)
+  const encoded = Buffer.from(name)
+  const length = Buffer.alloc(2)
+  length.writeUInt16LE(encoded.length)
+  socket.write(Buffer.concat([length, encoded]))
+  expect([...(await come(1))]).toEqual([1])
+  return socket
+}
+
+describe("a node that stops", () => {
+  it.live("warns its clients, and what was written for them reaches them, also those that are slow", () =>
+    Effect.gen(function* () {
+      const running = yield* node("--drain", "20s")
+      const [endpoint] = endpointsOf(running)
+      const slow = yield* Effect.promise(() => registerRaw(endpoint!.slice("unix:".length), "slow"))
+      const ada = yield* connect(endpoint!, "ada")
+      // Far more than a socket takes, and less than may wait for one client.
+      const count = 300
+      const payload = Buffer.alloc(64 * 1024, "x")
+      yield* ada.sendAll(
+        "slow",
+        Array.from({ length: count }, () => payload),
+      )
+      const stopping = running.command.stop()
+      yield* Effect.promise(() => running.command.until(({ stderr }) => stderr.includes("stopping")))
+      const received = yield* Effect.promise(async () => {
+        const chunks: Array<Buffer> = []
+        for await (const chunk of slow) chunks.push(chunk as Buffer)
+        return Buffer.concat(chunks)
+      })
+      let frames = 0
+      const warnings: Array<string> = []
+      for (let at = 0; at < received.length;) {
+        const kind = received[at]!
+        const length = kind === 0 || kind === 0xfe ? 0 : received.readUInt32LE(at + 1)
+        if (kind === 0x12) frames++
+        if (kind === 0x01) warnings.push(received.toString("utf8", at + 6, at + 6 + length))
+        at += 6 + length
+      }
+      expect(frames).toBe(count)
+      expect(warnings).toHaveLength(1)
+      expect(warnings[0]).toMatch(/^\.broker\0\.broker\/warn\0.*shutdown/s)
+      expect(yield* Effect.promise(() => stopping)).toMatchObject({ code: 0 })
+    }).pipe(Effect.scoped),
+  )
+})
+
+describe("serve --control-fifo", () => {
+  it.live("does what is written there, a line each, in the name of .fifo", () =>
+    Effect.gen(function* () {
+      const running = yield* node("--control-fifo", "control")
+      const path = join(running.cwd, "control")
+      expect(statSync(path).isFIFO()).toBe(true)
+      expect(statSync(path).mode & 0o777).toBe(0o600)
+      const ada = yield* connect(endpointsOf(running)[0]!, "ada")
+      yield* ada.subscribe("news")
+      writeFileSync(path, "ada hello there\n\nnobody hello\na\n?  to all\n=news it rains\n")
+      writeFileSync(path, `ada ${"x".repeat(70_000)}\n`)
+      writeFileSync(path, 'ada .noted\nada :order.place id=7 note="two words"\n')
+      const received = yield* ada.inbox.pipe(Stream.take(5), Stream.runCollect)
+      expect(received.map(({ kind, sender, topic }) => [kind, sender, topic])).toEqual([
+        ["message", ".fifo", ""],
+        ["broadcast", ".fifo", ""],
+        ["publication", ".fifo", "news"],
+        ["message", ".fifo", ""],
+        ["message", ".fifo", ""],
+      ])
+      const payloads = received.map(({ payload }) => payload)
+      expect(payloads.slice(0, 3).map((payload) => Buffer.from(payload).toString())).toEqual([
+        "hello there",
+        "to all",
+        "it rains",
+      ])
+      expect(RpcPayload.decode(payloads[3]!)).toMatchObject({ type: "notification" })
+      const request = RpcPayload.decode(payloads[4]!)
+      if (request.type !== "request") throw new Error(`not a request: ${request.type}`)
+      expect([request.callId, request.method]).toEqual([0, "order.place"])
+      expect(Result.getOrThrow(MessagePack.decode(request.params))).toEqual({ id: 7, note: "two words" })
+      for (const why of ["no client named nobody is connected", "it has no message", "it is longer than 65536 bytes"]) {
+        expect(running.command.stderr).toContain(`a line of the control FIFO could not be done: ${why}`)
+      }
+      expect((yield* Effect.promise(() => running.command.stop())).code).toBe(0)
+      expect(existsSync(path)).toBe(false)
+    }).pipe(Effect.scoped),
+  )
+
+  it("uses a pipe that is there, and refuses what is none", async () => {
+    const cwd = makeDirectory()
+    execFileSync("mkfifo", ["-m", "620", join(cwd, "pipe")])
+    const running = await startNode(cwd, ["--control-fifo", "pipe"])
+    expect(statSync(join(cwd, "pipe")).mode & 0o777).toBe(0o620)
+    expect((await running.command.stop()).code).toBe(0)
+    expect(statSync(join(cwd, "pipe")).isFIFO()).toBe(true)
+
+    writeFileSync(join(cwd, "letter.txt"), "Dear reader,\n")
+    for (const [path, why] of [
+      ["letter.txt", "there is a file of that name that is no named pipe"],
+      ["none/pipe", "No such file or directory"],
+    ]) {
+      const refused = await run(["serve", "--control-fifo", path!, ...anyPorts], { cwd })
+      expect(refused.stderr).toMatch(new RegExp(`^millrace: the control FIFO .*${path} cannot be used: ${why}\n$`))
+      expect(refused.code).toBe(1)
+    }
+    expect(readFileSync(join(cwd, "letter.txt"), "utf8")).toBe("Dear reader,\n")
+  })
 })

@@ -13,7 +13,7 @@ import * as ReadinessLog from "../../node/ReadinessLog.ts"
 import { type NodeReport, readyJson, readyLine, RunningNode } from "../../node/RunningNode.ts"
 import * as Telemetry from "../../node/Telemetry.ts"
 import * as Output from "../io/Output.ts"
-import { readVersion } from "../version.ts"
+import { readVersion } from "../../node/version.ts"
 
 export interface ServeInput {
   readonly flags: ConfigSources.ConfigSources["flags"]

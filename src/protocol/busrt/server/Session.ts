@@ -87,6 +87,11 @@ export class Session implements Outlet {
     }
   }
 
+  /** Ends it when what was written for the client is on its way. */
+  end(): void {
+    this.#core.leave(this.#member, "shutdown")
+  }
+
   // What the core calls.
 
   offer = (frame: LiveFrame): boolean => this.#buffer.offer(frame)

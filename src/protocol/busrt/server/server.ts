@@ -81,6 +81,12 @@ export const layer = (options: BusrtServerOptions): Layer.Layer<BusrtServer, Lis
         endpoints.push(listener.endpoint)
         yield* Effect.forkScoped(listener.run(serve(context)))
       }
+      // Before the listeners close their connections, which do not know what waits for them here.
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          for (const session of context.sessions) session.end()
+        }),
+      )
       return BusrtServer.of({ endpoints })
     }),
   )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import * as fc from "fast-check"
-import { LineSplitter } from "../../src/cli/io/Lines.ts"
+import { LineSplitter } from "../../src/domain/LineSplitter.ts"
 
 /** All lines of the chunks, as text of one character a byte. */
 const split = (chunks: ReadonlyArray<Uint8Array>, lineBytesMax = 1000): ReadonlyArray<string> => {

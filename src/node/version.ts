@@ -6,6 +6,6 @@ import * as Schema from "effect/Schema"
 
 const Manifest = Schema.fromJsonString(Schema.Struct({ version: Schema.String }))
 
-// The same two levels up from `src/cli` and from `dist/cli`.
+// The same two levels up from `src/node` and from `dist/node`.
 export const readVersion = (): string =>
   Schema.decodeUnknownSync(Manifest)(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version
