@@ -7,6 +7,8 @@ import { mkdtempSync, rmSync } from "node:fs"
 import * as net from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
 import type { Address, Command } from "./commands.ts"
 
 const start = (module: string): ChildProcess =>
@@ -115,5 +117,47 @@ export class NatsServer {
 
   stop(): void {
     this.#child.kill()
+  }
+}
+
+/** A node as people run it, with a store of its own, where topics under `durable/` are stored before they are delivered. */
+export class Node {
+  readonly tcp: Address
+  /** Of gRPC, as `HOST:PORT`. */
+  readonly grpc: string
+  readonly #child: ChildProcess
+  readonly #directory: string
+
+  private constructor(child: ChildProcess, directory: string, tcp: Address, grpc: string) {
+    this.#child = child
+    this.#directory = directory
+    this.tcp = tcp
+    this.grpc = grpc
+  }
+
+  static async start(): Promise<Node> {
+    const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
+    const program = fileURLToPath(new URL("../../bin/millrace.js", import.meta.url))
+    const listeners = ["--busrt", "tcp:127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "off"]
+    const child = spawn(
+      process.execPath,
+      [program, "serve", "--data", directory, ...listeners, "--durable", "durable/#", "--log-level", "warn", "--json"],
+      { stdio: ["ignore", "pipe", "inherit"] },
+    )
+    const [ready] = (await once(createInterface(child.stdout), "line")) as [string]
+    const { busrt, grpc } = JSON.parse(ready) as { readonly busrt: ReadonlyArray<string>; readonly grpc: string }
+    const { host, port } = new URL(busrt[0]!.replace("tcp:", "tcp://"))
+    return new Node(
+      child,
+      directory,
+      { host: host.replace(`:${port}`, ""), port: Number(port) },
+      grpc.replace("grpc://", ""),
+    )
+  }
+
+  async stop(): Promise<void> {
+    this.#child.kill()
+    await once(this.#child, "exit")
+    rmSync(this.#directory, { recursive: true, force: true })
   }
 }

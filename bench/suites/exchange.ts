@@ -6,12 +6,15 @@
  */
 import { Qos } from "../../src/protocol/busrt/codec/qos.ts"
 import type { Address, Frame } from "../exchange/commands.ts"
-import { Driver, type DriverModule, Middle, NatsServer } from "../exchange/processes.ts"
+import { unaryPublishes } from "../baselines/bareGrpc.ts"
+import { Driver, type DriverModule, Middle, NatsServer, Node } from "../exchange/processes.ts"
 import type { SuiteOptions } from "../main.ts"
 import { comparePair, measureAlone, rate } from "../measure.ts"
 
 const suite = "exchange"
 const payloadBytes = 100
+/** Unary publishes that wait for their answers. */
+const unaryWindow = 256
 
 interface Sending {
   readonly frame: Frame
@@ -68,6 +71,8 @@ class Line {
 
 const message: Frame = { type: "message", target: "receiver" }
 const topic: Frame = { type: "publish", topic: "bench" }
+const durable: Frame = { type: "publish", topic: "durable/bench" }
+const ask: Frame = { type: "call", target: ".broker", method: "benchmark.test" }
 const echo: Frame = { type: "call", target: "receiver", method: "echo" }
 
 export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
@@ -142,9 +147,36 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
       times,
     ),
   )
+  const asking = { ...calling, frame: ask }
+  report(
+    await measureAlone(
+      suite,
+      { name: "rpc.call of .broker", unit: "calls/s", ours: () => caller.answered(asking) },
+      times,
+    ),
+  )
   caller.close()
   requester.close()
   broker.stop()
   relay.stop()
   nats.stop()
+
+  const node = await Node.start()
+  const publisher = await Line.connect("./millraceClient.ts", node.tcp)
+  const storing = { frame: durable, count: 20_000 * scale, qos: Qos.processed }
+  report(
+    await comparePair(
+      suite,
+      {
+        name: "durable publish with ack",
+        unit: "messages/s",
+        against: "unary publish over gRPC, same node",
+        ours: () => publisher.answered(storing),
+        baseline: () => unaryPublishes(node.grpc, 5000 * scale, unaryWindow),
+      },
+      times,
+    ),
+  )
+  publisher.close()
+  await node.stop()
 }
