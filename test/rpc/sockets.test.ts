@@ -1,44 +1,13 @@
 /** RPC between clients on sockets, and what is lost with a connection. */
-import * as NodeFs from "node:fs"
-import * as NodeOs from "node:os"
-import * as NodePath from "node:path"
 import { describe, expect, it } from "@effect/vitest"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as Layer from "effect/Layer"
-import { Access } from "../../src/access/Access.ts"
 import * as Exchange from "../../src/exchange/index.ts"
-import * as Busrt from "../../src/protocol/busrt/index.ts"
 import { bytes, joined, text, until } from "./clients.ts"
+import { overSocket } from "./overSocket.ts"
 import { rpcSuite } from "./suite.ts"
 
-const server = Effect.gen(function* () {
-  const directory = yield* Effect.acquireRelease(
-    Effect.sync(() => NodeFs.mkdtempSync(NodePath.join(NodeOs.tmpdir(), "millrace-rpc-"))),
-    (path) => Effect.sync(() => NodeFs.rmSync(path, { recursive: true })),
-  )
-  return yield* Layer.build(
-    Busrt.layerServer({ endpoints: [{ kind: "unix", path: NodePath.join(directory, "bus.sock") }] }).pipe(
-      Layer.provideMerge(Exchange.Router.layer()),
-      Layer.provide(Access.layerOpen),
-    ),
-  )
-})
-
-/** Clients on sockets of their own, and the core that they are connected to. */
-const layer = () =>
-  Layer.unwrap(
-    Effect.map(server, (services) => {
-      const [endpoint] = Context.get(services, Busrt.BusrtServer).endpoints
-      return Layer.merge(
-        Busrt.layerExchange({ endpoint: endpoint! }),
-        Layer.succeed(Exchange.Router, Context.get(services, Exchange.Router)),
-      )
-    }),
-  )
-
-rpcSuite("over a socket", layer, { runs: 10 })
+rpcSuite("over a socket", overSocket, { runs: 10 })
 
 describe("a connection that is lost", () => {
   it.live("ends the calls that wait for answers over it, and none that come after", () =>
@@ -68,6 +37,6 @@ describe("a connection that is lost", () => {
         core.forceDisconnect("worker")
         expect(yield* Fiber.join(call)).toMatchObject({ _tag: "CalleeGone" })
       }),
-    ).pipe(Effect.provide(layer())),
+    ).pipe(Effect.provide(overSocket())),
   )
 })

@@ -11,8 +11,8 @@ import type { ExchangeClient, Received, SendError } from "../../exchange/Exchang
 import * as Payload from "../codec/payload.ts"
 import { CalleeGone, rpcError, RpcTimeout } from "../errors.ts"
 import type { CallError } from "../Rpc.ts"
-import { Callees, type Callee } from "./Callees.ts"
 import { Deadlines } from "./Deadlines.ts"
+import { Departures, type Peer } from "./Departures.ts"
 
 class Call {
   readonly id: number
@@ -20,7 +20,7 @@ class Call {
   readonly method: string
   readonly timeoutMillis: number
   readonly resume: (result: Effect.Effect<Uint8Array, CallError>) => void
-  callee: Callee<Call> | undefined
+  callee: Peer<Call> | undefined
   /** Sends the request, as long as that takes. */
   sending: Fiber.Fiber<void, SendError> | undefined
   isSent = false
@@ -52,7 +52,7 @@ export class Calls {
   readonly #client: ExchangeClient
   readonly #run: Run
   readonly #calls: Map<number, Call> = new Map()
-  readonly #callees: Callees<Call>
+  readonly #departures: Departures<Call>
   readonly #deadlines: Deadlines<Call>
   #lastId = 0
   #ended: Disconnected | undefined
@@ -60,7 +60,7 @@ export class Calls {
   constructor(client: ExchangeClient, clock: Clock.Clock, run: Run, fork: (effect: Effect.Effect<void>) => void) {
     this.#client = client
     this.#run = run
-    this.#callees = new Callees(client, fork)
+    this.#departures = new Departures(client, fork)
     this.#deadlines = new Deadlines(clock, fork, (call) => this.#end(call, Effect.fail(timedOut(call))))
   }
 
@@ -80,14 +80,14 @@ export class Calls {
       if (this.#ended !== undefined) return resume(Effect.fail(this.#ended))
       const call = new Call(this.#freeId(), target, method, timeoutMillis, resume)
       this.#calls.set(call.id, call)
-      const callee = this.#callees.enter(target, call)
+      const callee = this.#departures.enter(target, call)
       call.callee = callee
       if (Number.isFinite(timeoutMillis)) this.#deadlines.add(call, timeoutMillis)
       const send = Effect.suspend(() => {
         call.isSent = true
         return this.#client.send(target, Payload.request(call.id, method, params), { isRealtime })
       })
-      const sending = this.#run(callee.isWatched ? send : Effect.andThen(this.#callees.watch(callee), send))
+      const sending = this.#run(callee.isWatched ? send : Effect.andThen(this.#departures.watch(callee), send))
       const sent = sending.pollUnsafe()
       if (sent === undefined) {
         call.sending = sending
@@ -115,11 +115,11 @@ export class Calls {
 
   /** Takes the announcement of a client's departure. Whether it was one. */
   departure(frame: Received): boolean {
-    const callee = this.#callees.departed(frame)
+    const callee = this.#departures.departed(frame)
     if (callee === undefined) return false
     if (callee === "unknown") return true
     // What is not yet sent finds out for itself.
-    for (const call of callee.calls) if (call.isSent) this.#end(call, Effect.fail(calleeGone(call)))
+    for (const call of callee.waiting) if (call.isSent) this.#end(call, Effect.fail(calleeGone(call)))
     return true
   }
 
@@ -138,7 +138,7 @@ export class Calls {
   }
 
   get close(): Effect.Effect<void> {
-    return this.#callees.close
+    return this.#departures.close
   }
 
   #freeId(): number {
@@ -165,7 +165,7 @@ export class Calls {
   #drop(call: Call): void {
     if (!this.#isOpen(call)) return
     this.#calls.delete(call.id)
-    this.#callees.leave(call.callee!, call)
+    this.#departures.leave(call.callee!, call)
     this.#deadlines.remove(call, call.timeoutMillis)
     call.sending?.interruptUnsafe()
   }
