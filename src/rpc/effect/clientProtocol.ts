@@ -53,7 +53,7 @@ export const makeClientProtocol = ({
       /** Whatever is under way fails. */
       const failAll = (error: RpcClientError): void => {
         requests.clear()
-        for (const id of [...clientIds]) run(writeResponse(id, { _tag: "ClientProtocolError", error }))
+        for (const id of clientIds) run(writeResponse(id, { _tag: "ClientProtocolError", error }))
       }
       const left = (): RpcClientError => {
         const message = `${target} disconnected before it answered`
@@ -67,7 +67,7 @@ export const makeClientProtocol = ({
       const answer = (response: FromServerEncoded): void => {
         if (response._tag === "Defect") {
           requests.clear()
-          for (const id of [...clientIds]) run(writeResponse(id, response))
+          for (const id of clientIds) run(writeResponse(id, response))
           return
         }
         if (response._tag !== "Chunk" && response._tag !== "Exit") return
