@@ -7,7 +7,6 @@ import * as Stream from "effect/Stream"
 import { check, denied } from "../access/denied.ts"
 import type { Permissions } from "../access/Permissions.ts"
 import { AccessDenied } from "../domain/errors.ts"
-import { publishesFailed } from "./internal/metrics.ts"
 import type { ReadError, Topics } from "./Topics.ts"
 
 const verbs = ["publish", "subscribe", "delete"] as const
@@ -35,11 +34,15 @@ export const guarded = (topics: Topics["Service"], permissions: Permissions): To
 
   return {
     publish: (topic, payload, options) =>
-      allows("publish", topic) ? topics.publish(topic, payload, options) : refuse(denied(principal, "publish", topic)),
+      allows("publish", topic)
+        ? topics.publish(topic, payload, options)
+        : Effect.fail(denied(principal, "publish", topic)),
 
     publishAll: (drafts) => {
       const refused = drafts.find(({ topic }) => !allows("publish", topic))
-      return refused === undefined ? topics.publishAll(drafts) : refuse(denied(principal, "publish", refused.topic))
+      return refused === undefined
+        ? topics.publishAll(drafts)
+        : Effect.fail(denied(principal, "publish", refused.topic))
     },
 
     fetch: (topic, options) => whenRead(topic, topics.fetch(topic, options)),
@@ -78,13 +81,6 @@ export const guarded = (topics: Topics["Service"], permissions: Permissions): To
     check: topics.check,
   }
 }
-
-/** Publishes that are denied are counted with all others that fail. */
-const refuse = (error: AccessDenied): Effect.Effect<never, AccessDenied> =>
-  Effect.contextWith((services) => {
-    publishesFailed(services, error._tag, 1)
-    return Effect.fail(error)
-  })
 
 /** What a cursor was made for is not told to who may not read it. */
 const cursorDenied = (principal: string, name: string): AccessDenied =>

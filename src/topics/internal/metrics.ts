@@ -50,7 +50,6 @@ const feedLag = Metric.gauge("millrace_feed_lag_messages", {
 
 /** The errors that a publish fails with. */
 const publishErrors = [
-  "AccessDenied",
   "InvalidArgument",
   "NotPermitted",
   "MessageTooLarge",
