@@ -13,7 +13,7 @@ import type * as Scope from "effect/Scope"
 import { WebSocket } from "ws"
 import type { Connection } from "./Connection.ts"
 import { type Endpoint, format, isWebSocket, type WebSocketEndpoint } from "./Endpoint.ts"
-import { codeOf, type DialFailed, wordsFor } from "./errors.ts"
+import { codeOf, type DialFailed, onlyOnWindows, wordsFor } from "./errors.ts"
 import { type Attempt, connectDefaults, connecting, failed } from "./internal/connecting.ts"
 import type { CoreOptions } from "./internal/ConnectionCore.ts"
 import { SocketConnection } from "./internal/SocketConnection.ts"
@@ -122,6 +122,7 @@ export const dial = (
   Effect.suspend(() => {
     const name = format(endpoint)
     const tooLong = endpoint.kind === "unix" ? problem(endpoint.path, "dial") : undefined
+    if (endpoint.kind === "pipe" && process.platform !== "win32") return failed(name, "no such place", onlyOnWindows)
     if (tooLong !== undefined) return failed(name, "path too long", tooLong)
     return connecting(name, attempt(endpoint, options), options.connectWithin)
   })

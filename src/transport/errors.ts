@@ -56,6 +56,9 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("millrace
   message: Schema.String,
 }) {}
 
+/** Elsewhere the name of a pipe would be that of an ordinary file. */
+export const onlyOnWindows = "there are named pipes on Windows only"
+
 const plain: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EADDRINUSE: "the address is already in use",

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.ts"
 import { type Endpoint, format, isFile, isSecure } from "./Endpoint.ts"
-import { codeOf, type ConnectionLost, ListenFailed, wordsFor } from "./errors.ts"
+import { codeOf, type ConnectionLost, ListenFailed, onlyOnWindows, wordsFor } from "./errors.ts"
 import { makeServer } from "./internal/accepting.ts"
 import { connectDefaults } from "./internal/connecting.ts"
 import * as SocketFile from "./internal/SocketFile.ts"
@@ -140,6 +140,9 @@ export const listen = Effect.fnUntraced(function* (
   endpoint: Endpoint,
   options: ListenOptions = {},
 ): Effect.fn.Return<Listener, ListenFailed, Scope.Scope> {
+  if (endpoint.kind === "pipe" && process.platform !== "win32") {
+    return yield* failed(endpoint, "no such place", onlyOnWindows)
+  }
   if (isSecure(endpoint) && options.tls === undefined) {
     return yield* failed(endpoint, "no certificate", "there is no certificate for TLS")
   }

@@ -55,6 +55,22 @@ describe("a process ends by itself when its scope is closed", () => {
     }),
   )
 
+  it.live("after connections of every kind, and where nobody may listen there", () =>
+    Effect.gen(function* () {
+      const directory = yield* temporaryDirectory
+      yield* Effect.all(
+        [
+          expectEnd("used", "connections", `unix:${join(directory, "a.sock")}`),
+          expectEnd("used", "connections", "tcp:127.0.0.1:0"),
+          expectEnd("used", "connections", "ws:127.0.0.1:0"),
+          // A directory is no socket.
+          expectEnd("ListenFailed", "connections", `unix:${directory}`),
+        ],
+        { concurrency: 2 },
+      )
+    }),
+  )
+
   it.live("after a gRPC server, and where its port is taken", () =>
     Effect.gen(function* () {
       const taken = yield* Daemon.freePort

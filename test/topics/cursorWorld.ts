@@ -10,7 +10,7 @@ import type { StoreServices } from "../../src/storage/Stores.ts"
 import type { CursorWorld, OpenNode } from "../../src/testing/cursorLaws.ts"
 import { consumers } from "../../src/topics/consuming.ts"
 import { defaultTopicsSettings, type HoldCursor, layer, Topics, TopicsSettings } from "../../src/topics/index.ts"
-import * as Proxy from "../protocol/grpc/Proxy.ts"
+import * as Proxy from "../support/Proxy.ts"
 
 type Stores = StoreServices
 type Topical = Topics["Service"]

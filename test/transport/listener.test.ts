@@ -5,7 +5,7 @@ import { dirname } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Logger, Metric, Scope, Stream } from "effect"
 import * as Transport from "../../src/transport/index.ts"
-import { dial, endpointOf, kinds, listen, pair, witness } from "./places.ts"
+import { dial, endpointOf, kinds, listen, pair, until, witness } from "./places.ts"
 
 const closable = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
   Effect.gen(function* () {
@@ -13,11 +13,6 @@ const closable = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) =>
     yield* Effect.addFinalizer(() => Scope.close(scope, Exit.void))
     return { value: yield* Scope.provide(effect, scope), close: Scope.close(scope, Exit.void) }
   })
-
-const until = (condition: () => boolean) =>
-  Effect.gen(function* () {
-    while (!condition()) yield* Effect.sleep(5)
-  }).pipe(Effect.timeout("10 seconds"), Effect.orDie)
 
 /** What keeps the process alive now, by kind; timers of the test runner come and go. */
 const handles = (): Record<string, number> => {
@@ -274,6 +269,11 @@ describe("a listener", () => {
       expect(yield* reasonOf({ ...tcp, host: "nowhere.invalid" })).toBe("no such place")
       expect(yield* reasonOf({ ...tcp, kind: "tls" })).toBe("no certificate")
       expect(yield* reasonOf({ ...tcp, kind: "wss", path: "/" })).toBe("no certificate")
+      const pipe = { kind: "pipe", path: "\\\\.\\pipe\\millrace" } as const
+      if (process.platform !== "win32") {
+        expect(yield* reasonOf(pipe)).toBe("no such place")
+        expect(yield* Effect.flip(Effect.scoped(Transport.dial(pipe)))).toMatchObject({ reason: "no such place" })
+      }
       const broken = Transport.listen({ ...tcp, kind: "tls" }, { tls: { cert: "none", key: "none" } })
       expect(yield* Effect.flip(Effect.scoped(broken))).toMatchObject({ reason: "no certificate" })
     }),

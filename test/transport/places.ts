@@ -62,6 +62,12 @@ export const pair = (listener: Transport.Listener, way: Dial = dial) =>
     return { near, far: yield* Fiber.join(accepted) }
   })
 
+/** Succeeds when something is so that nobody tells of. */
+export const until = (condition: () => boolean) =>
+  Effect.gen(function* () {
+    while (!condition()) yield* Effect.sleep(5)
+  }).pipe(Effect.timeout("10 seconds"), Effect.orDie)
+
 /** What came to a reader, and how it ended. */
 export interface Witness {
   readonly reader: Transport.Reader

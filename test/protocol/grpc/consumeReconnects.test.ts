@@ -5,7 +5,7 @@ import { expect, it, vi } from "@effect/vitest"
 import { Effect, Fiber, Queue } from "effect"
 import { CursorInvalid } from "../../../src/domain/errors.ts"
 import type { Topics } from "../../../src/topics/index.ts"
-import * as Proxy from "./Proxy.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
 
 // Real sockets on a machine that may be busy with other things.

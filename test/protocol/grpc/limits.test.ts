@@ -10,7 +10,7 @@ import { QueuesService } from "../../../src/protocol/grpc/gen/millrace/v1/queues
 import { TopicsService } from "../../../src/protocol/grpc/gen/millrace/v1/topics_pb.ts"
 import { MsgbusService } from "../../../src/protocol/grpc/gen/msgbus/v1/msgbus_pb.ts"
 import * as MsgbusClient from "../../interop/MsgbusClient.ts"
-import * as Proxy from "./Proxy.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { connect, connectQueues, restartable } from "./TestNode.ts"
 
 // Real sockets on a machine that may be busy with other things.

@@ -19,7 +19,7 @@ import { Admission } from "../../../src/protocol/grpc/server/Admission.ts"
 import * as errorCodec from "../../../src/protocol/grpc/codec/errorCodec.ts"
 import { GrpcServer, layerServer, layerTopics } from "../../../src/protocol/grpc/index.ts"
 import { Topics } from "../../../src/topics/index.ts"
-import * as Proxy from "./Proxy.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { connect, layerNode, restartable } from "./TestNode.ts"
 
 // Real sockets on a machine that may be busy with other things.

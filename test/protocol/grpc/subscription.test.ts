@@ -6,7 +6,7 @@ import { Deferred, Effect, Fiber, Queue, Ref, Stream } from "effect"
 import { CursorInvalid, StorageFailed, Unavailable } from "../../../src/domain/errors.ts"
 import type { ReconnectEvent } from "../../../src/protocol/grpc/index.ts"
 import type { SubscribeOptions, Topics } from "../../../src/topics/index.ts"
-import * as Proxy from "./Proxy.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { connect, restartable } from "./TestNode.ts"
 
 // Real sockets on a machine that may be busy with other things.

@@ -7,7 +7,7 @@ import { Deferred, Effect, Exit, Fiber, Option, Queue, Ref, Schedule } from "eff
 import type { QueueItem } from "../../../src/domain/QueueItem.ts"
 import type { Queues } from "../../../src/queues/index.ts"
 import type { ReconnectEvent } from "../../../src/protocol/grpc/index.ts"
-import * as Proxy from "./Proxy.ts"
+import * as Proxy from "../../support/Proxy.ts"
 import { connectQueues, restartable } from "./TestNode.ts"
 
 // Real sockets on a machine that may be busy with other things.

@@ -5,9 +5,13 @@ import { Effect } from "effect"
 import * as net from "node:net"
 
 export interface Proxy {
+  readonly port: number
+  /** For a client of gRPC. */
   readonly url: string
   /** Breaks all connections; new ones are made. */
   readonly cut: () => void
+  /** Breaks all connections with a reset, as a host does that has forgotten them. */
+  readonly reset: () => void
   /** The connections that there are now lead nowhere any more, and neither side is told. New ones work. */
   readonly vanish: () => void
   /** From now on the node's answers are lost. */
@@ -67,9 +71,13 @@ export const make = (targetPort: number) =>
     )
     const { port } = server.address() as net.AddressInfo
     const proxy: Proxy = {
+      port,
       url: `grpc://127.0.0.1:${port}`,
       cut: () => {
         for (const socket of sockets) socket.destroy()
+      },
+      reset: () => {
+        for (const socket of sockets) socket.resetAndDestroy()
       },
       vanish: () => {
         generation++
