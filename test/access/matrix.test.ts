@@ -20,7 +20,8 @@ const askEverywhere = Effect.gen(function* () {
     yield* ask([world.millrace]),
     yield* ask([world.msgbus]),
     yield* ask([world.admin]),
-    yield* ask(world.busrt),
+    yield* ask([world.bus]),
+    yield* ask(world.live),
   ])
   return { ...findings, marks: yield* world.marks }
 })

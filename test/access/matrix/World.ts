@@ -14,11 +14,13 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Access from "../../../src/access/Access.ts"
 import type { Permissions } from "../../../src/access/Permissions.ts"
+import * as Bridge from "../../../src/bridge/index.ts"
 import * as ClientName from "../../../src/domain/ClientName.ts"
 import * as Exchange from "../../../src/exchange/index.ts"
 import * as Busrt from "../../../src/protocol/busrt/index.ts"
 import * as Grpc from "../../../src/protocol/grpc/index.ts"
 import * as Queues from "../../../src/queues/index.ts"
+import * as Rpc from "../../../src/rpc/index.ts"
 import { Stats } from "../../../src/stats/Stats.ts"
 import { Maintenance } from "../../../src/storage/Maintenance.ts"
 import * as Memory from "../../../src/storage/memory/index.ts"
@@ -40,8 +42,10 @@ export interface World {
   readonly millrace: Where<DurablePlace>
   readonly msgbus: Where<MsgbusClient.MsgbusClient>
   readonly admin: Where<AdminPlace>
-  /** BUS/RT, over each kind of socket. */
-  readonly busrt: ReadonlyArray<Where<LivePlace>>
+  /** The same topics and queues by calls of `.bus`. */
+  readonly bus: Where<DurablePlace>
+  /** The live plane, in this process and over each kind of socket. */
+  readonly live: ReadonlyArray<Where<LivePlace>>
   /** The marks of everything that was stored, or that reached anybody. */
   readonly marks: Effect.Effect<ReadonlySet<string>>
 }
@@ -70,7 +74,11 @@ const layer = (directory: string) => {
     { kind: "tcp", host: "127.0.0.1", port: 0 },
     { kind: "ws", host: "127.0.0.1", port: 0, path: "/" },
   ]
-  return Layer.mergeAll(Grpc.layerServer({ host: "127.0.0.1", port: 0 }), Busrt.layerServer({ endpoints })).pipe(
+  return Layer.mergeAll(
+    Grpc.layerServer({ host: "127.0.0.1", port: 0 }),
+    Busrt.layerServer({ endpoints }),
+    Bridge.layer(),
+  ).pipe(
     Layer.provideMerge(Layer.mergeAll(Topics.layer, Queues.layer, Exchange.layer)),
     Layer.provideMerge(Exchange.Router.layer()),
     Layer.provideMerge(Access.Access.layerRules(model.rules)),
@@ -152,17 +160,47 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
       ).pipe(Effect.orDie),
   }
 
-  const busrt = Context.get(services, Busrt.BusrtServer).endpoints.map((endpoint): Where<LivePlace> => ({
+  const { endpoints } = Context.get(services, Busrt.BusrtServer)
+
+  /** A client over a socket; undefined where it is not let in. */
+  const connect = (endpoint: Endpoint, name: string) =>
+    Layer.build(Layer.fresh(Busrt.layerExchange({ endpoint }))).pipe(
+      Effect.flatMap((remote) => Context.get(remote, Exchange.Exchange).connect(name)),
+      Effect.catchTag("AccessDenied", () => Effect.undefined),
+      Effect.orDie,
+    )
+
+  const bus: Where<DurablePlace> = {
+    name: ".bus",
+    paths: durablePaths,
+    as: Effect.fnUntraced(function* (principal) {
+      const client = yield* connect(endpoints[0]!, model.byBus(principal))
+      if (client === undefined) return undefined
+      const rpc = yield* Rpc.make(client)
+      return durable({ topics: yield* Bridge.makeTopics(rpc), queues: yield* Bridge.makeQueues(rpc) })
+    }),
+  }
+
+  const overSockets = endpoints.map((endpoint): Where<LivePlace> => ({
     name: `BUS/RT over ${endpoint.kind}`,
     paths: livePaths,
     as: (principal) =>
-      Layer.build(Layer.fresh(Busrt.layerExchange({ endpoint }))).pipe(
-        Effect.flatMap((remote) => Context.get(remote, Exchange.Exchange).connect(principal)),
-        Effect.map((client) => ({ client, prober })),
-        Effect.catchTag("AccessDenied", () => Effect.undefined),
-        Effect.orDie,
-      ),
+      Effect.map(connect(endpoint, principal), (client) => (client === undefined ? undefined : { client, prober })),
   }))
+
+  const inSameProcess: Where<LivePlace> = {
+    name: "exchange in process",
+    paths: livePaths,
+    as: (principal) => {
+      const grants = access.permissionsOf(principal)
+      if (grants === undefined) return Effect.undefined
+      const core = Context.get(services, Exchange.Router)
+      return Exchange.connectWith(core, principal, false, { grants }).pipe(
+        Effect.map((client) => ({ client, prober })),
+        Effect.orDie,
+      )
+    },
+  }
 
   const stored = Stream.runCollect(
     Stream.takeUntil(topics.subscribe("#", { from: "start" }), (message) => text.decode(message.payload) === end),
@@ -179,5 +217,5 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     return found
   }).pipe(Effect.orDie)
 
-  return { inProcess, millrace, msgbus, admin, busrt, marks }
+  return { inProcess, millrace, msgbus, admin, bus, live: [inSameProcess, ...overSockets], marks }
 }).pipe(Effect.orDie)

@@ -30,6 +30,9 @@ export const tokenOf = (principal: string): string => `token-of-${principal}`
 /** A principal that is known by its token. Its rules are those of the one that is known by its name. */
 export const byToken = (principal: string): string => `${principal}-by-token`
 
+/** A principal that may call `.bus`, too. Its rules are otherwise the same. */
+export const byBus = (principal: string): string => `${principal}-by-bus`
+
 const dotted = (allowance: "any" | ReadonlyArray<string>) =>
   allowance === "any"
     ? allowance
@@ -51,6 +54,7 @@ export const rules: AccessRules = {
     Object.entries(allowances).flatMap(([name, allowance]) => [
       [name, rulesOf(allowance)],
       [byToken(name), { ...rulesOf(allowance), tokens: [hashOf(tokenOf(name))] }],
+      [byBus(name), { ...rulesOf(allowance), send: allowance === "any" ? "any" : [".bus"] }],
     ]),
   ),
 }
