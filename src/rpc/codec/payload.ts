@@ -22,6 +22,8 @@ export const ErrorCode = {
   notFound: -32001,
   /** `busy` of BUS/RT, as `transportErrorCode` makes it: the callee has too many calls under way. */
   busy: -32118,
+  /** `not registered`, likewise: the callee has stopped answering before it was done. */
+  gone: -32113,
 } as const
 
 const names: ReadonlyMap<number, string> = new Map([
@@ -32,6 +34,7 @@ const names: ReadonlyMap<number, string> = new Map([
   [ErrorCode.internal, "internal error"],
   [ErrorCode.notFound, "not found"],
   [ErrorCode.busy, "busy"],
+  [ErrorCode.gone, "not registered"],
 ])
 
 /** What a code says, for people; applications have codes of their own. */

@@ -109,7 +109,9 @@ export class Calls {
   /** An error has come. Whether anybody has waited for it. */
   errorReply(callId: number, sender: string, code: number, error: Uint8Array): boolean {
     const call = this.#asked(callId, sender)
-    if (call !== undefined) this.#end(call, Effect.fail(rpcError(code, error)))
+    if (call !== undefined) {
+      this.#end(call, Effect.fail(code === Payload.ErrorCode.gone ? calleeGone(call) : rpcError(code, error)))
+    }
     return call !== undefined
   }
 

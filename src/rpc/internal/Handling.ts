@@ -29,6 +29,8 @@ interface Outgoing {
   isSending: boolean
 }
 
+const nothing = new Uint8Array(0)
+
 const unknownMethod = (method: string): RpcError => rpcError(Payload.ErrorCode.methodNotFound, method)
 
 export class Handling<R> {
@@ -39,6 +41,7 @@ export class Handling<R> {
   readonly #running: Set<Fiber.Fiber<unknown, unknown>> = new Set()
   readonly #outgoing: Map<string, Outgoing> = new Map()
   #flushIsDue = false
+  #isClosing = false
   #refusals = 0
   handling = 0
   refused = 0
@@ -99,8 +102,11 @@ export class Handling<R> {
     for (const [sender, outgoing] of this.#outgoing) if (!outgoing.isSending) this.#send(sender, outgoing)
   }
 
-  /** Interrupts what runs, and answers that it was. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => Fiber.interruptAll([...this.#running])).pipe(
+  /** Interrupts what runs, and answers that nobody is there any more. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    this.#isClosing = true
+    return Fiber.interruptAll([...this.#running])
+  }).pipe(
     Effect.andThen(Effect.sync(() => this.flush())),
     Effect.andThen(Effect.suspend(() => Fiber.interruptAll([...this.#running]))),
   )
@@ -135,11 +141,8 @@ export class Handling<R> {
     if (reason !== undefined && Payload.isErrorCode(reason.error.code)) {
       return Payload.errorReply(callId, reason.error.code, reason.error.data)
     }
-    const { code, data } = rpcError(
-      Payload.ErrorCode.internal,
-      Cause.hasInterruptsOnly(exit.cause) ? "interrupted" : "",
-    )
-    return Payload.errorReply(callId, code, data)
+    const { internal, gone } = Payload.ErrorCode
+    return Payload.errorReply(callId, this.#isClosing && Cause.hasInterruptsOnly(exit.cause) ? gone : internal, nothing)
   }
 
   /** What no caller is told is told here. */

@@ -17,7 +17,7 @@ const errorCodes = [
   [-32602, "a6 80", "invalid parameters"],
   [-32603, "a5 80", "internal error"],
   [-32001, "ff 82", "not found"],
-  [-32113, "8f 82", "error -32113"],
+  [-32113, "8f 82", "not registered"],
   [-32768, "00 80", "error -32768"],
   [32767, "ff 7f", "error 32767"],
   [0, "00 00", "error 0"],
