@@ -72,7 +72,7 @@ describe("a client that stops reading, among a hundred", () => {
         expect((yield* metric("millrace_live_overflows_total")) - overflowsBefore).toBe(1)
         // Those that the other one's policy dropped, and the one frame that ended the first.
         expect((yield* metric("millrace_live_dropped_total")) - droppedBefore).toBe(frames - 10 + 1)
-        const [info] = (yield* exchange.clients).filter(({ name }) => name === "lossy")
+        const info = (yield* exchange.clients).find(({ name }) => name === "lossy")
         expect(info).toMatchObject({ dropped: frames - 10, queued: 10, framesOut: 10 })
       }).pipe(Effect.scoped),
     60_000,
@@ -111,7 +111,10 @@ describe("clients that come and go", () => {
           }
           await Promise.all(connected.map((client) => client.until(() => client.frames.length > 0)))
           expect(core.size).toBe(clients + 1)
-          for (const [at, { socket }] of connected.entries()) at % 2 === 0 ? socket.destroy() : socket.end()
+          for (const [at, { socket }] of connected.entries()) {
+            if (at % 2 === 0) socket.destroy()
+            else socket.end()
+          }
           await Promise.all(connected.map((client) => client.closed))
           await untilThere(core, 1)
         }
