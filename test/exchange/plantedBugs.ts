@@ -2,20 +2,8 @@
  * Bugs planted on purpose: each an edit of the exchange's own source, in a copy of it. The laws must find every one of
  * them: a suite that finds nothing here would prove nothing elsewhere.
  */
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import type * as Exchange from "../../src/exchange/index.ts"
-
-const root = fileURLToPath(new URL("../../", import.meta.url))
-
-export interface Bug {
-  /** Under `src`. */
-  readonly file: string
-  /** What stands there, once, and what stands there instead. */
-  readonly edit: readonly [right: string, wrong: string]
-}
+import { type Bug, plantIn } from "../support/plantedSource.ts"
 
 const routes = "exchange/internal/Routes.ts"
 const core = "exchange/RoutingCore.ts"
@@ -105,21 +93,7 @@ export const bugs: Readonly<Record<string, Bug>> = {
 export type Planted = typeof Exchange
 
 /** The exchange with a bug; `dispose` when it is no longer needed. */
-export const plant = async ({
-  edit,
-  file,
-}: Bug): Promise<{ readonly exchange: Planted; readonly dispose: () => void }> => {
-  const directory = mkdtempSync(join(tmpdir(), "millrace-planted-"))
-  for (const part of ["domain", "access", "exchange"])
-    cpSync(join(root, "src", part), join(directory, part), { recursive: true })
-  symlinkSync(join(root, "node_modules"), join(directory, "node_modules"))
-  const path = join(directory, file)
-  const source = readFileSync(path, "utf8")
-  const [before, after, ...more] = source.split(edit[0])
-  if (after === undefined || more.length > 0) throw new Error(`${file} does not hold this once: ${edit[0]}`)
-  writeFileSync(path, before + edit[1] + after)
-  return {
-    exchange: (await import(/* @vite-ignore */ join(directory, "exchange/index.ts"))) as Planted,
-    dispose: () => rmSync(directory, { recursive: true }),
-  }
+export const plant = async (bug: Bug): Promise<{ readonly exchange: Planted; readonly dispose: () => void }> => {
+  const { dispose, load } = plantIn(["domain", "access", "exchange"], bug)
+  return { exchange: (await load("exchange/index.ts")) as Planted, dispose }
 }
