@@ -1,5 +1,6 @@
 /** millrace: a local-first message bus. Storages, gRPC and the node are in modules of their own: `millrace/sqlite` … */
 export * as Access from "./access/index.ts"
+export * as Bus from "./bridge/index.ts"
 export * as Cursor from "./domain/Cursor.ts"
 export * as errors from "./domain/errors.ts"
 export * as liveErrors from "./domain/liveErrors.ts"
