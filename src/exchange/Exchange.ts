@@ -94,6 +94,10 @@ export interface ExchangeClient {
   readonly include: (...filters: ReadonlyArray<string>) => Effect.Effect<void, SubscribeLiveError>
 }
 
+/** How much waits in an inbox by default. */
+export const inboxFramesMaxDefault = 8192
+export const inboxBytesMaxDefault = 64 * 1024 * 1024
+
 export interface ConnectOptions {
   /** What becomes of a client that does not read. By default it is disconnected. */
   readonly overflow?: OverflowPolicy | undefined

@@ -1,7 +1,7 @@
 /** The live plane: named clients that send each other messages, broadcasts and publications. */
 export { departureOf, departuresTopic, departureTopic, warnTopic } from "./departures.ts"
 export * from "./Exchange.ts"
-export { clientsOf, connectWith, inboxBytesMaxDefault, inboxFramesMaxDefault, layer } from "./layer.ts"
+export { clientsOf, connectWith, layer } from "./layer.ts"
 export * from "./LiveFrame.ts"
 export * from "./Member.ts"
 export * from "./outcomes.ts"

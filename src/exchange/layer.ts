@@ -6,7 +6,15 @@ import * as Latch from "effect/Latch"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Permissions } from "../access/Permissions.ts"
-import { type ClientInfo, type ConnectError, type ConnectOptions, Exchange, type ExchangeClient } from "./Exchange.ts"
+import {
+  type ClientInfo,
+  type ConnectError,
+  type ConnectOptions,
+  Exchange,
+  type ExchangeClient,
+  inboxBytesMaxDefault,
+  inboxFramesMaxDefault,
+} from "./Exchange.ts"
 import { Inbox } from "./internal/Inbox.ts"
 import { makeLocalClient } from "./internal/localClient.ts"
 import type { Member } from "./Member.ts"
@@ -14,10 +22,6 @@ import { refused } from "./outcomes.ts"
 import { isRefusal } from "./registration.ts"
 import { Router } from "./Router.ts"
 import type { RoutingCore } from "./RoutingCore.ts"
-
-/** How much waits in an inbox by default. */
-export const inboxFramesMaxDefault = 8192
-export const inboxBytesMaxDefault = 64 * 1024 * 1024
 
 const infoOf = (member: Member): ClientInfo => ({
   name: member.name,

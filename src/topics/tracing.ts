@@ -8,6 +8,7 @@ import type * as Tracer from "effect/Tracer"
 import type { Message } from "../domain/Message.ts"
 import { processing, processingAll, sending } from "../domain/messagingSpans.ts"
 import * as TraceContext from "../domain/TraceContext.ts"
+import { byteLength } from "../domain/utf8.ts"
 import type { PublishDraft, Topics } from "./Topics.ts"
 
 /** Runs the work on a message as part of the trace that the message was published in, where anybody collects spans. */
@@ -60,7 +61,7 @@ export const traced = (topics: Topics["Service"], services: Context.Context<neve
 }
 
 const bytesOf = (payload: Uint8Array | string): number =>
-  typeof payload === "string" ? Buffer.byteLength(payload) : payload.byteLength
+  typeof payload === "string" ? byteLength(payload) : payload.byteLength
 
 const note = (span: Tracer.Span, { id, offset }: Message): void => {
   span.attribute("messaging.message.id", id)

@@ -85,7 +85,8 @@ class BrowserConnection extends ConnectionCore {
   }
 
   protected send(bytes: Uint8Array): boolean {
-    this.#webSocket.send(bytes)
+    // Nobody writes from memory that is shared with others.
+    this.#webSocket.send(bytes as Uint8Array<ArrayBuffer>)
     this.#sentBytes += bytes.byteLength
     if (this.pendingBytes < this.#pendingBytesMax) return true
     this.#looking ??= setInterval(() => {

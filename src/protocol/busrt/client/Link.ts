@@ -187,6 +187,10 @@ export class Link {
         return
       }
       case "nop":
+        // Where timers hardly run, as in a hidden tab of a browser, these are the only signs of life in time.
+        this.#writer.ping()
+        this.#flushSoon()
+        return
       case "invalid":
     }
   }
