@@ -124,7 +124,7 @@ const bugs: Readonly<Record<string, Bug & { readonly nodes: keyof typeof worlds 
   "what was not taken is taken for given": {
     nodes: 1,
     file: tap,
-    edit: ["if (isAll) this.#position = end", "this.#position = end\n    if (isAll) this.#position = end"],
+    edit: ["this.#position = messages[taken - 1]!.position", "this.#position = end"],
   },
   "own commits that are given ahead of what is still to be read": {
     nodes: 3,
