@@ -4,6 +4,7 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "@effect/vitest"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -14,6 +15,7 @@ import * as Exchange from "../../src/exchange/index.ts"
 import * as Busrt from "../../src/protocol/busrt/index.ts"
 import * as Rpc from "../../src/rpc/index.ts"
 import type { Endpoint } from "../../src/transport/Endpoint.ts"
+import { makeDirectory, startNode } from "../cli/program.ts"
 import { skipsPython, withPythonClients } from "./pythonClients.ts"
 
 const directory = Effect.acquireRelease(
@@ -151,4 +153,20 @@ describe.skipIf(skipsPython)("the Python clients of BUS/RT", { concurrent: true 
       }).pipe(Effect.scoped),
     60_000,
   )
+
+  it("in the program of the guide, with a node", async () => {
+    const cwd = makeDirectory()
+    const node = await startNode(cwd)
+    const program = fileURLToPath(new URL("../../docs/examples/python/live.py", import.meta.url))
+    const { code, lines, told } = await python.start(program, join(cwd, "millrace-data", "millrace.sock")).ended
+    expect([code, told]).toEqual([0, ""])
+    expect(lines).toEqual([
+      "published True",
+      "sensors/kitchen/temperature from home.panel: 21.5",
+      "{'set': 22}",
+      "-32602 99 is too hot",
+      "-32601 there is no such method",
+    ])
+    expect((await node.command.stop()).code).toBe(0)
+  }, 120_000)
 })

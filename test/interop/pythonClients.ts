@@ -5,7 +5,7 @@ import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_proces
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import { afterAll, beforeAll } from "vitest"
@@ -37,7 +37,7 @@ export const withPythonClients = () => {
   /** Starts a program of `python/`, or one elsewhere; what it prints comes line by line. */
   const start = (program: string, ...args: ReadonlyArray<string>): PythonProgram => {
     const env = { ...process.env, PYTHONPATH: directory, PYTHONDONTWRITEBYTECODE: "1", PYTHONUNBUFFERED: "1" }
-    const child = spawn(python, [join(programs, program), ...args], { env })
+    const child = spawn(python, [resolve(programs, program), ...args], { env })
     running.add(child)
     const started = new PythonProgram(child)
     void started.ended.finally(() => running.delete(child))
