@@ -19,11 +19,17 @@ export const defaultUrl = "grpc://127.0.0.1:50051"
 /** The data directory that a node has where nobody named another. */
 export const defaultDirectory = "./millrace-data"
 
-/** The URL of the node to talk to. */
-export const findUrl = (flag: Option.Option<string>): string => {
+/** The URL that somebody gave. */
+export const givenUrl = (flag: Option.Option<string>): string | undefined => {
   if (Option.isSome(flag)) return flag.value
   const variable = process.env["MILLRACE_URL"]
-  if (variable !== undefined && variable !== "") return variable
+  return variable === "" ? undefined : variable
+}
+
+/** The URL of the node to talk to. */
+export const findUrl = (flag: Option.Option<string>): string => {
+  const given = givenUrl(flag)
+  if (given !== undefined) return given
   const published = Option.flatMapNullishOr(EndpointsFile.read(defaultDirectory), ({ grpc }) => grpc)
   return Option.getOrElse(published, () => defaultUrl)
 }

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
+import * as LiveTopic from "../domain/LiveTopic.ts"
 import { cursorProblem } from "../domain/NamedCursor.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { queueProblem } from "../domain/QueueItem.ts"
@@ -21,6 +22,10 @@ export const queue = (text: string) => checked(text, queueProblem(text))
 export const cursor = (text: string) => checked(text, cursorProblem(text))
 
 export const topicFilter = (text: string) => checked(text, TopicFilter.problem(text))
+
+export const liveTopic = (text: string) => checked(text, LiveTopic.problem(text))
+
+export const liveFilter = (text: string) => checked(text, LiveTopic.filterProblem(text))
 
 /** A whole number from `min` on, as digits. */
 export const wholeNumber = (name: string, text: string, min: number): Effect.Effect<number, UsageError> => {

@@ -10,6 +10,7 @@ import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
 import { json, lazily, text, url } from "./flags.ts"
 import { cursor } from "./cursors/cursorCommands.ts"
 import * as Output from "./io/Output.ts"
+import { liveCommands, qos, realtime } from "./live/liveCommands.ts"
 import { queue } from "./queues/queueCommands.ts"
 
 const origin = (whose: string) => text("origin", "tenant/line/device", `only messages of this node; else ${whose}`)
@@ -104,6 +105,13 @@ const publish = Command.make(
       Flag.withDefault(false),
     ),
     keyPrefix: text("key-prefix", "P", "with --lines: line n has the key P:n, and is repeated when the node goes away"),
+    live: Flag.Boolean("live").pipe(
+      Flag.withDescription("on the live plane: to who listens now, and stored only where the node's --durable says so"),
+      Flag.withDefault(false),
+    ),
+    name: text("name", "NAME", "with --live: the name to be known by; else one is made up"),
+    qos,
+    realtime,
     url,
     json,
   },
@@ -267,6 +275,7 @@ export const root = Command.make("millrace").pipe(
     deleteRange,
     queue,
     cursor,
+    ...liveCommands,
     health,
     ready,
     stats,

@@ -9,6 +9,13 @@ export const url = Flag.String("url").pipe(
   Flag.withDescription("node to talk to; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051"),
   Flag.optional,
 )
+export const liveUrl = Flag.String("url").pipe(
+  Flag.withMetavar("URL"),
+  Flag.withDescription(
+    "node to talk to: unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, tls: or wss:; else MILLRACE_URL, ./millrace-data/endpoints.json",
+  ),
+  Flag.optional,
+)
 export const json = Flag.Boolean("json").pipe(Flag.withDescription("one JSON object a line"), Flag.withDefault(false))
 /** An optional flag with a value. */
 export const text = (name: string, metavar: string, description: string) =>

@@ -116,7 +116,8 @@ export interface ClientInfo {
   readonly bytesIn: number
   readonly framesOut: number
   readonly bytesOut: number
-  readonly dropped: number
+  /** Unknown of an exchange elsewhere. */
+  readonly dropped: number | undefined
   readonly queued: number
   /** Connections under the name: the primary, and its secondaries. */
   readonly instances: number
@@ -130,7 +131,7 @@ export class Exchange extends Context.Service<
       name: string,
       options?: ConnectOptions,
     ) => Effect.Effect<ExchangeClient, ConnectError, Scope.Scope>
-    /** The primary clients that are connected, by name. */
+    /** The primary clients that are connected, by name. Who asks for it only to ask is not among them. */
     readonly clients: Effect.Effect<ReadonlyArray<ClientInfo>, AccessDenied | Unavailable>
   }
 >()("millrace/exchange/Exchange") {}

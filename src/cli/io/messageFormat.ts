@@ -29,7 +29,7 @@ export const storedObject = (message: Message) => ({
 })
 
 /** A payload: `text` where it is valid UTF-8, else `base64`. */
-const payloadObject = ({ buffer, byteLength, byteOffset }: Uint8Array) => {
+export const payloadObject = ({ buffer, byteLength, byteOffset }: Uint8Array) => {
   const payload = Buffer.from(buffer, byteOffset, byteLength)
   return isUtf8(payload) ? { text: payload.toString("utf8") } : { base64: payload.toString("base64") }
 }
@@ -62,6 +62,9 @@ export const messageLines = (messages: ReadonlyArray<Message>): string => lines(
 
 export const storedLines = (messages: ReadonlyArray<Message>): string => lines(messages.map(storedObject))
 
-/** `topic@tenant/line/device`, with whatever would break a line of text escaped. */
-export const logName = (log: LogId.LogId): string =>
-  LogId.format(log).replace(/[\p{Cc}\\]/gu, (character) => JSON.stringify(character).slice(1, -1))
+/** A name with whatever would break a line of text escaped. */
+export const printable = (name: string): string =>
+  name.replace(/[\p{Cc}\\]/gu, (character) => JSON.stringify(character).slice(1, -1))
+
+/** `topic@tenant/line/device`, fit for a line of text. */
+export const logName = (log: LogId.LogId): string => printable(LogId.format(log))

@@ -5,6 +5,9 @@ import * as Effect from "effect/Effect"
 import { maxMessageBytes } from "../../node/NodeConfig.ts"
 import { UsageError } from "../UsageError.ts"
 
+/** Why nothing is read where somebody sits at a terminal. */
+export const missingPayload = "missing argument PAYLOAD: give it, or - to read it from standard input"
+
 /** All of it, as long as a message may be so long. */
 export const readStandardInput = Effect.tryPromise({
   try: async () => {

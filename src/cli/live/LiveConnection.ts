@@ -1,0 +1,68 @@
+/**
+ * How a command of the live plane reaches its node: over a socket, by `--url`, else `MILLRACE_URL`, else what the node of
+ * `./millrace-data` says of itself; and the client that the command is there.
+ */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Result from "effect/Result"
+import type * as Scope from "effect/Scope"
+import { Unavailable } from "../../domain/errors.ts"
+import { type ConnectError, Exchange, type ExchangeClient } from "../../exchange/index.ts"
+import * as EndpointsFile from "../../node/EndpointsFile.ts"
+import { layerExchange } from "../../protocol/busrt/index.ts"
+import * as Endpoint from "../../transport/Endpoint.ts"
+import { defaultDirectory, givenUrl } from "../Connection.ts"
+import { UsageError } from "../UsageError.ts"
+
+export interface LiveInput {
+  /** The name to be known by; else one is made up. */
+  readonly name: Option.Option<string>
+  readonly url: Option.Option<string>
+}
+
+const takes = "unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, tls:HOST:PORT or wss://HOST:PORT"
+
+const parse = (text: string): Effect.Effect<Endpoint.Endpoint, UsageError> => {
+  const parsed = Endpoint.parse(text)
+  return Result.isSuccess(parsed)
+    ? Effect.succeed(parsed.success)
+    : Effect.fail(new UsageError({ message: `the live plane is reached by ${takes}, not by ${JSON.stringify(text)}` }))
+}
+
+/** Where the node is that the command talks to. */
+export const findEndpoint = (flag: Option.Option<string>): Effect.Effect<Endpoint.Endpoint, UsageError | Unavailable> =>
+  Effect.gen(function* () {
+    const given = givenUrl(flag)
+    if (given !== undefined) return yield* parse(given)
+    const published = EndpointsFile.read(defaultDirectory)
+    if (Option.isNone(published)) {
+      return yield* new Unavailable({
+        message: `no node runs in ${defaultDirectory}: start one with millrace serve, or say where it is with --url`,
+      })
+    }
+    const [first] = published.value.busrt ?? []
+    if (first !== undefined) return yield* parse(first)
+    return yield* new Unavailable({
+      message: `the node of ${defaultDirectory} does not serve the live plane: its --busrt is off`,
+    })
+  })
+
+/** A name that nobody else has. */
+const madeUp = (): string => `cli.${process.pid}.${crypto.randomUUID().slice(0, 8)}`
+
+/** Connects to the node, as a client that is there until the scope closes. */
+export const connect = ({
+  name,
+  url,
+}: LiveInput): Effect.Effect<ExchangeClient, ConnectError | UsageError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const endpoint = yield* findEndpoint(url)
+    const connecting = Effect.flatMap(Exchange, (exchange) => exchange.connect(Option.getOrElse(name, madeUp)))
+    return yield* connecting.pipe(
+      Effect.provide(layerExchange({ endpoint })),
+      Effect.catchTag(
+        "Unavailable",
+        ({ message }) => new Unavailable({ message: `no node answers at ${Endpoint.format(endpoint)}: ${message}` }),
+      ),
+    )
+  })
