@@ -18,7 +18,7 @@ const failureOf = (args: ReadonlyArray<string>) =>
 describe("a command line that cannot be carried out", () => {
   it.effect.each<readonly [sentence: string, ...args: ReadonlyArray<string>]>([
     ['unknown command "publsh"; did you mean publish? (see millrace --help)', "publsh"],
-    ["unknown flag --busrt (see millrace serve --help)", "serve", "--busrt", "unix:x"],
+    ["unknown flag --bus; did you mean --busrt? (see millrace serve --help)", "serve", "--bus", "unix:x"],
     ["unknown flag --jsn; did you mean --json? (see millrace heads --help)", "heads", "--jsn"],
     ["missing argument TOPIC (see millrace publish --help)", "publish"],
     ["missing argument TO (see millrace delete --help)", "delete", "a", "1"],
