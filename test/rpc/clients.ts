@@ -30,6 +30,6 @@ export const until = <R>(condition: Effect.Effect<boolean, never, R>): Effect.Ef
 
 /** Runs with clients of a new exchange. */
 export const within =
-  <E>(layer: () => Layer.Layer<Exchange.Exchange, E>) =>
-  <A, E2>(effect: Effect.Effect<A, E2, Exchange.Exchange | Scope.Scope>): Effect.Effect<A, E | E2> =>
+  <S, E>(layer: () => Layer.Layer<S, E>) =>
+  <A, E2>(effect: Effect.Effect<A, E2, S | Scope.Scope>): Effect.Effect<A, E | E2> =>
     Effect.scoped(effect).pipe(Effect.provide(layer()))

@@ -10,6 +10,7 @@ import { bytes, joined, text, within } from "./clients.ts"
 import { rpcSuite } from "./suite.ts"
 
 const layer = () => Layer.provide(Exchange.layer, Exchange.Router.layer())
+const world = () => Layer.provideMerge(Exchange.layer, Exchange.Router.layer())
 
 rpcSuite("in one process", layer, { runs: 100 })
 
@@ -73,6 +74,31 @@ describe("a call without an answer", () => {
             }),
           )
         }
+      }),
+    ),
+  )
+})
+
+describe("a caller of many", () => {
+  it.live("listens for the departure of some, and of each that it waits for", () =>
+    within(world)(
+      Effect.gen(function* () {
+        const core = yield* Exchange.Router
+        const { rpc } = yield* joined("caller", { timeout: "Infinity" })
+        const handlers = { echo: () => Effect.succeed(bytes("")), never: () => Effect.never }
+        const names = Array.from({ length: 300 }, (_, i) => `w${i}`)
+        const workers = yield* Effect.forEach(names, (name) => joined(name, { handlers }))
+        for (const name of names) {
+          yield* rpc.call(name, "echo")
+          const forgotten = `w${Number(name.slice(1)) - 256}`
+          if (!core.find(forgotten)) continue
+          // It is called again at the moment at which it is forgotten.
+          const call = yield* Effect.forkChild(Effect.flip(rpc.call(forgotten, "never")), { startImmediately: true })
+          yield* Effect.yieldNow
+          yield* workers[Number(name.slice(1)) - 256]!.vanish
+          expect(yield* Fiber.join(call)).toMatchObject({ _tag: "CalleeGone", target: forgotten })
+        }
+        expect(core.find("caller")!.filters.size).toBeLessThan(260)
       }),
     ),
   )

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import * as Exchange from "../../src/exchange/index.ts"
 import { bytes, joined, text, until } from "./clients.ts"
 import { overSocket } from "./overSocket.ts"
@@ -36,6 +37,29 @@ describe("a connection that is lost", () => {
         yield* until(Effect.map(worker.rpc.figures, ({ handling }) => handling === 3))
         core.forceDisconnect("worker")
         expect(yield* Fiber.join(call)).toMatchObject({ _tag: "CalleeGone" })
+      }),
+    ).pipe(Effect.provide(overSocket())),
+  )
+})
+
+describe("a callee that leaves", () => {
+  it.live("the moment it gets the request is heard of, also by who calls it for the first time", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const core = yield* Exchange.Router
+        const { rpc } = yield* joined("caller", { timeout: "Infinity" })
+        for (const name of ["worker", "worker.other", "worker"]) {
+          yield* Effect.forkChild(
+            Effect.scoped(
+              Effect.gen(function* () {
+                const worker = yield* Exchange.connectWith(core, name, false)
+                yield* Stream.runDrain(Stream.take(worker.inbox, 1))
+              }),
+            ),
+            { startImmediately: true },
+          )
+          expect(yield* Effect.flip(rpc.call(name, "x"))).toMatchObject({ _tag: "CalleeGone", target: name })
+        }
       }),
     ).pipe(Effect.provide(overSocket())),
   )

@@ -21,6 +21,13 @@ export class Deadlines<T> {
     this.#expire = expire
   }
 
+  /** What has a deadline and is not over. */
+  get size(): number {
+    let size = 0
+    for (const lane of this.#lanes.values()) size += lane.size
+    return size
+  }
+
   add(item: T, millis: number): void {
     const known = this.#lanes.get(millis)
     const deadline = this.#now() + millis

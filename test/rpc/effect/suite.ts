@@ -16,6 +16,7 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Exchange from "../../../src/exchange/index.ts"
 import * as OverTheBus from "../../../src/rpc/effect/index.ts"
+import * as wire from "../../../src/rpc/effect/wire.ts"
 import { bytes, until } from "../clients.ts"
 
 class OutOfStock extends Schema.TaggedError<OutOfStock>("test/OutOfStock")("OutOfStock", {
@@ -205,6 +206,9 @@ export const effectRpcSuite = <E>(
           yield* has(seen.interrupted, "left2")
           yield* Fiber.await(left)
           expect(seen.interrupted.has("other")).toBe(false)
+          const core = yield* Exchange.Router
+          core.forceDisconnect("other")
+          yield* has(seen.interrupted, "other")
           yield* Fiber.interrupt(othersCall)
         }),
       ),
@@ -254,6 +258,31 @@ export const effectRpcSuite = <E>(
           expect(seen.interrupted.has("x")).toBe(true)
           const exit = yield* Fiber.await(call)
           expect(Exit.isFailure(exit) && Cause.hasInterruptsOnly(exit.cause)).toBe(true)
+        }),
+      ),
+    )
+
+    it.live("is answered only by its server, and only in its session", () =>
+      world(() =>
+        Effect.gen(function* () {
+          const { connect } = yield* Exchange.Exchange
+          const orders = yield* connect("orders")
+          const forger = yield* connect("forger")
+          const { client } = yield* clientOf("shop", "orders")
+          const call = yield* Effect.forkChild(client.Order({ item: "pen", count: 1 }))
+          const [frame] = yield* Stream.runCollect(Stream.take(orders.inbox, 1))
+          const { session, message } = wire.fromClient(frame!.payload)!
+          const answer = (session: string, total: number) =>
+            wire.encode(session, {
+              _tag: "Exit",
+              requestId: (message as { id: number }).id,
+              exit: { _tag: "Success", value: { total, by: "" } },
+            })
+          yield* forger.send("shop", answer(session, 1))
+          yield* orders.send("shop", answer("an earlier one", 2))
+          yield* orders.send("shop", bytes("\0what is none"))
+          yield* orders.send("shop", answer(session, 3))
+          expect(yield* Fiber.join(call)).toMatchObject({ total: 3 })
         }),
       ),
     )
