@@ -15,7 +15,7 @@ import * as Exchange from "../../src/exchange/index.ts"
 import * as Busrt from "../../src/protocol/busrt/index.ts"
 import * as Rpc from "../../src/rpc/index.ts"
 import type { Endpoint } from "../../src/transport/Endpoint.ts"
-import { makeDirectory, startNode } from "../cli/program.ts"
+import { makeDirectory, run, startNode } from "../cli/program.ts"
 import { skipsPython, withPythonClients } from "./pythonClients.ts"
 
 const directory = Effect.acquireRelease(
@@ -169,4 +169,42 @@ describe.skipIf(skipsPython)("the Python clients of BUS/RT", { concurrent: true 
     ])
     expect((await node.command.stop()).code).toBe(0)
   }, 120_000)
+
+  it.each(["busrt", "busrt_async"])(
+    "have the durable plane by way of .bus: %s",
+    async (library) => {
+      const cwd = makeDirectory()
+      const node = await startNode(cwd, ["--durable", "orders/#"])
+      const program = python.start("bus.py", library, join(cwd, "millrace-data", "millrace.sock"))
+      await program.until("ready")
+      const published = await run(["publish", "orders/eu", "a chair", "--url", node.report["grpc"]!], { cwd })
+      expect(published.code).toBe(0)
+      const { code, lines, told } = await program.ended
+      expect([code, told]).toEqual([0, ""])
+      expect(lines).toEqual([
+        "notes tenant/default/device 1",
+        "repeated True",
+        "(-31003, 'KeyConflict')",
+        "(-31001, 'NotPermitted')",
+        "[2]",
+        "[(1, b'one', {'a': 'b'}), (2, b'\\x00\\xff', None)]",
+        "2 ['notes']",
+        "{'deleted': 1}",
+        "subscribe 1",
+        "1 b'a lamp'",
+        "[('orders/eu', 1, b'a lamp')]",
+        "ready",
+        ".bus orders/eu b'a chair'",
+        "[('orders/eu', 2, b'a chair')]",
+        "(-31014, 'SessionUnknown')",
+        "b'to ada'",
+        "True 1",
+        "{'accepted': True} {'accepted': False}",
+        "[b'to bob']",
+        "-32601 -32700",
+      ])
+      expect((await node.command.stop()).code).toBe(0)
+    },
+    120_000,
+  )
 })
