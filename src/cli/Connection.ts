@@ -1,17 +1,21 @@
 /**
  * Where a command finds its node: `--url`, else `MILLRACE_URL`, else what the node of `./millrace-data` says of itself,
- * else the default address. And the topics and queues of that node.
+ * else the default address. And the topics and queues of that node, over gRPC or over a socket: the URL decides.
  */
+import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
-import type * as Layer from "effect/Layer"
+import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type { InvalidArgument } from "../domain/errors.ts"
+import * as Result from "effect/Result"
+import { type InvalidArgument, Unavailable } from "../domain/errors.ts"
+import type { ConnectError } from "../exchange/Exchange.ts"
 import * as EndpointsFile from "../node/EndpointsFile.ts"
-import { layerQueues, layerStats, layerTopics, type ReconnectEvent } from "../protocol/grpc/index.ts"
+import type { ReconnectEvent } from "../protocol/grpc/index.ts"
 import type { Queues } from "../queues/Queues.ts"
 import type { Stats } from "../stats/Stats.ts"
 import type { Topics } from "../topics/Topics.ts"
+import * as Endpoint from "../transport/Endpoint.ts"
 import { tell } from "./io/Output.ts"
 
 export const defaultUrl = "grpc://127.0.0.1:50051"
@@ -51,17 +55,66 @@ const tellReconnect = (event: ReconnectEvent): Effect.Effect<void> => {
   }
 }
 
+/** The name that the client of a command has on a socket, where nobody gives it one: nobody else has it. */
+export const clientName = (flag: Option.Option<string>): string => {
+  const name = Option.getOrUndefined(flag) ?? process.env["MILLRACE_NAME"]
+  return name === undefined || name === "" ? `cli.${process.pid}.${randomUUID().slice(0, 8)}` : name
+}
+
+/** The endpoint of a URL that is a socket's. */
+export const socketOf = (url: string): Endpoint.Endpoint | undefined => Result.getOrUndefined(Endpoint.parse(url))
+
+/** A node that cannot be reached, told as it is over gRPC. */
+export const unanswered =
+  (url: string) =>
+  ({ message }: Unavailable): Unavailable =>
+    new Unavailable({ message: `no node answers at ${url}: ${message}` })
+
+type Failure = InvalidArgument | ConnectError
+
+const overSocket = (url: string): Layer.Layer<Topics | Queues, Failure> =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../protocol/busrt/index.ts")),
+      (Busrt) => Busrt.layer({ url, name: clientName(Option.none()) }),
+    ),
+  ).pipe(
+    Layer.catch((error) =>
+      Layer.effectContext(Effect.fail(error._tag === "Unavailable" ? unanswered(url)(error) : error)),
+    ),
+  )
+
+type Grpc = typeof import("../protocol/grpc/index.ts")
+
+const overGrpc = <Service>(
+  make: (grpc: Grpc) => Layer.Layer<Service, InvalidArgument>,
+): Layer.Layer<Service, InvalidArgument> =>
+  Layer.unwrap(
+    Effect.map(
+      Effect.promise(() => import("../protocol/grpc/index.ts")),
+      make,
+    ),
+  )
+
 /**
- * The topics of the node at the URL. Lost and regained subscriptions are told on stderr. Publishes are not repeated
- * here: `publish --lines` does it where it can tell.
+ * The topics of the node at the URL. Subscriptions that are lost and regained over gRPC are told on stderr. Publishes
+ * are not repeated here: `publish --lines` does it where it can tell.
  */
-export const layer = (url: Option.Option<string>): Layer.Layer<Topics, InvalidArgument> =>
-  layerTopics({ url: findUrl(url), token: findToken(), onReconnect: tellReconnect, repeatFor: 0 })
+export const layer = (flag: Option.Option<string>): Layer.Layer<Topics, Failure> => {
+  const url = findUrl(flag)
+  if (socketOf(url) !== undefined) return overSocket(url)
+  return overGrpc(({ layerTopics }) =>
+    layerTopics({ url, token: findToken(), onReconnect: tellReconnect, repeatFor: 0 }),
+  )
+}
 
 /** The queues of the node at the URL. */
-export const layerOfQueues = (url: Option.Option<string>): Layer.Layer<Queues, InvalidArgument> =>
-  layerQueues({ url: findUrl(url), token: findToken(), onReconnect: tellReconnect })
+export const layerOfQueues = (flag: Option.Option<string>): Layer.Layer<Queues, Failure> => {
+  const url = findUrl(flag)
+  if (socketOf(url) !== undefined) return overSocket(url)
+  return overGrpc(({ layerQueues }) => layerQueues({ url, token: findToken(), onReconnect: tellReconnect }))
+}
 
-/** The figures of the node at the URL. */
-export const layerOfStats = (url: Option.Option<string>): Layer.Layer<Stats, InvalidArgument> =>
-  layerStats({ url: findUrl(url), token: findToken() })
+/** The figures of the node at the URL, over gRPC. */
+export const layerOfStats = (url: string): Layer.Layer<Stats, InvalidArgument> =>
+  overGrpc(({ layerStats }) => layerStats({ url, token: findToken() }))

@@ -109,7 +109,7 @@ const publish = Command.make(
       Flag.withDescription("on the live plane: to who listens now, and stored only where the node's --durable says so"),
       Flag.withDefault(false),
     ),
-    name: text("name", "NAME", "with --live: the name to be known by; else one is made up"),
+    name: text("name", "NAME", "with --live: the name to be known by; else MILLRACE_NAME, or one that is made up"),
     qos,
     realtime,
     url,

@@ -6,7 +6,9 @@ import { Flag } from "effect/cli"
 
 export const url = Flag.String("url").pipe(
   Flag.withMetavar("URL"),
-  Flag.withDescription("node to talk to; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051"),
+  Flag.withDescription(
+    "node to talk to, by grpc:// or as a socket by unix:, tcp:, ws:, tls:, wss:; else MILLRACE_URL, ./millrace-data/endpoints.json, grpc://127.0.0.1:50051",
+  ),
   Flag.optional,
 )
 export const liveUrl = Flag.String("url").pipe(

@@ -210,3 +210,48 @@ describe("where the node is", () => {
     await first.stop("SIGINT")
   })
 })
+
+describe("topics and queues over a socket", () => {
+  it("are those of the node, whichever socket it is", async () => {
+    const publish = async (endpoint: string) =>
+      (await millrace("publish", "over/sockets", endpoint, "--url", endpoint, "--header", "a=b")).stdout
+    for (const [i, endpoint] of endpoints.entries()) {
+      expect(await publish(endpoint)).toBe(`over/sockets@tenant/default/device ${i + 1}\n`)
+    }
+    const url = ["--url", endpoints[0]!]
+    expect((await millrace("fetch", "over/sockets", ...url)).stdout).toBe(endpoints.map((text) => `${text}\n`).join(""))
+    const heads = await millrace("heads", ...url)
+    expect(heads.stdout).toBe("over/sockets@tenant/default/device 3\n")
+    const subscribed = await millrace("subscribe", "over/#", "--from", "start", "--limit", "3", "--json", ...url)
+    expect(objects(subscribed.stdout)).toMatchObject([1, 2, 3].map((offset) => ({ offset, headers: { a: "b" } })))
+    const resumed = ["subscribe", "over/#", "--cursor", "tests", "--limit", "2", ...url]
+    expect((await millrace(...resumed)).stdout).toBe(`${endpoints[0]}\n${endpoints[1]}\n`)
+    await run(["publish", "over/lines", "--lines", ...url], { cwd, input: "one\ntwo\n" })
+    expect((await millrace("fetch", "over/lines", ...url)).stdout).toBe("one\ntwo\n")
+
+    expect((await millrace("queue", "enqueue", "jobs", "first", ...url)).code).toBe(0)
+    expect((await millrace("queue", "take", "jobs", "--limit", "1", ...url)).stdout).toBe("first\n")
+    expect((await millrace("health", ...url)).stdout).toBe("SERVING tenant/default/device\n")
+    expect((await millrace("ready", ...url)).stdout).toBe("READY tenant/default/device\n")
+  })
+
+  it("have the errors that they have over gRPC", async () => {
+    const url = ["--url", endpoints[0]!]
+    await millrace("publish", "keyed", "x", "--key", "k", ...url)
+    const conflict = await millrace("publish", "keyed", "y", "--key", "k", ...url)
+    expect(conflict).toEqual(await millrace("publish", "keyed", "y", "--key", "k"))
+    expect(conflict.code).toBe(1)
+    expect(await millrace("queue", "peek", "none", ...url)).toEqual(await millrace("queue", "peek", "none"))
+    expect((await millrace("heads", "--url", "unix:nowhere.sock")).stderr).toMatch(
+      /^millrace: no node answers at unix:nowhere\.sock: [^\n]* \(start a node with: millrace serve\)\n$/,
+    )
+  })
+
+  it("are shown by stats as far as the broker knows of them", async () => {
+    const stats = ["stats", "--once", "--interval", "100ms", "--url", endpoints[0]!]
+    expect((await millrace(...stats)).stdout).toMatch(/^up \d+ s {2}in .*\/s {2}out .*\/s {2}since its start in .*\n$/)
+    expect(objects((await millrace(...stats, "--json")).stdout)).toMatchObject([
+      { uptime: expect.any(Number) as number },
+    ])
+  })
+})

@@ -11,11 +11,11 @@ import { type ConnectError, Exchange, type ExchangeClient } from "../../exchange
 import * as EndpointsFile from "../../node/EndpointsFile.ts"
 import { layerExchange } from "../../protocol/busrt/index.ts"
 import * as Endpoint from "../../transport/Endpoint.ts"
-import { defaultDirectory, givenUrl } from "../Connection.ts"
+import { clientName, defaultDirectory, givenUrl, unanswered } from "../Connection.ts"
 import { UsageError } from "../UsageError.ts"
 
 export interface LiveInput {
-  /** The name to be known by; else one is made up. */
+  /** The name to be known by; else `MILLRACE_NAME`, else one is made up. */
   readonly name: Option.Option<string>
   readonly url: Option.Option<string>
 }
@@ -47,9 +47,6 @@ export const findEndpoint = (flag: Option.Option<string>): Effect.Effect<Endpoin
     })
   })
 
-/** A name that nobody else has. */
-const madeUp = (): string => `cli.${process.pid}.${crypto.randomUUID().slice(0, 8)}`
-
 /** Connects to the node, as a client that is there until the scope closes. */
 export const connect = ({
   name,
@@ -57,12 +54,9 @@ export const connect = ({
 }: LiveInput): Effect.Effect<ExchangeClient, ConnectError | UsageError, Scope.Scope> =>
   Effect.gen(function* () {
     const endpoint = yield* findEndpoint(url)
-    const connecting = Effect.flatMap(Exchange, (exchange) => exchange.connect(Option.getOrElse(name, madeUp)))
+    const connecting = Effect.flatMap(Exchange, (exchange) => exchange.connect(clientName(name)))
     return yield* connecting.pipe(
       Effect.provide(layerExchange({ endpoint })),
-      Effect.catchTag(
-        "Unavailable",
-        ({ message }) => new Unavailable({ message: `no node answers at ${Endpoint.format(endpoint)}: ${message}` }),
-      ),
+      Effect.catchTag("Unavailable", (error) => Effect.fail(unanswered(Endpoint.format(endpoint))(error))),
     )
   })

@@ -6,7 +6,11 @@ import { Argument, Command, Flag } from "effect/cli"
 import { ExitOnInterrupt } from "../ExitOnInterrupt.ts"
 import { json, lazily, liveUrl, text } from "../flags.ts"
 
-const name = text("name", "NAME", "the name to be known by, such as plant1.panel; else one is made up")
+const name = text(
+  "name",
+  "NAME",
+  "the name to be known by, such as plant1.panel; else MILLRACE_NAME, or one that is made up",
+)
 const target = Argument.String("NAME").pipe(Argument.withDescription("a client, such as plant1.pump"))
 const payload = Argument.String("PAYLOAD").pipe(
   Argument.withDescription("the message; - or nothing reads standard input"),

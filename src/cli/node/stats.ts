@@ -1,6 +1,8 @@
 /**
  * `stats`: how a node is doing, again and again: a table that is drawn in place on a terminal, a line each time where
  * the output is no terminal, an object a line with `--json`. With `--once`, the table (or the object), and the end.
+ *
+ * Over gRPC these are all figures of the node; over a socket those of its live plane (`live/brokerStats.ts`).
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -76,8 +78,13 @@ const again = Effect.fnUntraced(function* (stats: Stats["Service"], interval: Du
 
 export const stats = Effect.fnUntraced(function* (input: StatsInput) {
   const interval = yield* intervalOf(Option.getOrElse(input.interval, () => "1s"))
+  const url = Connection.findUrl(input.url)
+  if (Connection.socketOf(url) !== undefined) {
+    const { brokerStats } = yield* Effect.promise(() => import("../live/brokerStats.ts"))
+    return yield* brokerStats({ ...input, interval })
+  }
   yield* Effect.provide(
     Effect.flatMap(Stats, (service) => (input.once ? once : again)(service, interval, input.json)),
-    Connection.layerOfStats(input.url),
+    Connection.layerOfStats(url),
   )
 })
