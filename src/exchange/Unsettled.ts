@@ -1,5 +1,6 @@
 /**
- * What clients have published on durable topics and waits for its commit: bounded, for each client and for all together.
+ * What clients have published on durable topics and waits for its commit, and what they have asked `.bus` for and waits
+ * for its answer: bounded, for each client and for all together.
  *
  * A client with more than that is *held*: whoever reads its socket stops until enough has been committed. So no more
  * waits than the bound, and one chunk of each client on top.

@@ -32,7 +32,7 @@ export const subscribe = method({
 export const next = method({
   name: "subscribe.next",
   about:
-    "The next messages of a subscription, in order: waits for some, but no longer than `wait` milliseconds. `after` is the position of the last message that has come; `live` tells, once, that all that was stored at the beginning has come.",
+    "The next messages of a subscription, in order: waits for some, but no longer than `wait` milliseconds. `after` is the position of the last message that has come; `live` tells that all that was stored at the beginning has come.",
   params: Next,
   result: Messages,
   errors: ["SessionUnknown", "CursorInvalid", "StorageFailed"],
