@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.ts"
 import { format, type WebSocketEndpoint } from "./Endpoint.ts"
-import { ConnectionLost, type DialFailed, wordsFor } from "./errors.ts"
+import { ConnectionLost, type DialFailed } from "./errors.ts"
 import { lostBy, textRefused } from "./internal/closeCodes.ts"
 import { type Attempt, connectDefaults, connecting, failed } from "./internal/connecting.ts"
 import { ConnectionCore } from "./internal/ConnectionCore.ts"
@@ -147,13 +147,7 @@ const attempt =
   (endpoint: WebSocketEndpoint, options: BrowserDialOptions): Attempt =>
   (done, fail) => {
     const name = format(endpoint)
-    let webSocket: WebSocket
-    try {
-      webSocket = new WebSocket(name)
-    } catch (cause) {
-      fail(failed(name, "failed", wordsFor(cause)))
-      return () => undefined
-    }
+    const webSocket = new WebSocket(name)
     webSocket.binaryType = "arraybuffer"
     let isOpen = false
     webSocket.addEventListener("open", () => {

@@ -4,6 +4,7 @@ import * as net from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Scope } from "effect"
+import * as Browser from "../../src/transport/browser.ts"
 import * as Transport from "../../src/transport/index.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { certificate } from "./certificates.ts"
@@ -60,6 +61,21 @@ describe("dialing fails", () => {
       expect(yield* reasonOf({ kind: "unix", path: join(directory, "nothing") })).toBe("no such place")
       expect(yield* reasonOf({ kind: "unix", path: file })).toBe("refused")
       expect(yield* reasonOf({ ...tcp, host: "nowhere.invalid", port: 1 })).toBe("no such place")
+    }),
+  )
+
+  it.live("where the host can be none, or what is to be trusted is no certificate", () =>
+    Effect.gen(function* () {
+      const nowhere = { ...tcp, kind: "ws", host: "999.999.999.999", port: 1, path: "/" } as const
+      expect(yield* failureOf(nowhere)).toMatchObject({ _tag: "DialFailed", endpoint: "ws://999.999.999.999:1/" })
+      expect(yield* Effect.flip(Effect.scoped(Browser.dial(nowhere)))).toMatchObject({ _tag: "DialFailed" })
+      const link = { ...nowhere, host: "fe80::1%eth0" }
+      expect(yield* failureOf(link)).toMatchObject({ _tag: "DialFailed" })
+      const trusting = { tls: { cert: "no certificate", key: "no key" } }
+      expect(yield* failureOf({ ...tcp, kind: "tls", port: 1 }, trusting)).toMatchObject({ reason: "failed" })
+      expect(yield* failureOf({ ...nowhere, kind: "wss", host: "127.0.0.1" }, trusting)).toMatchObject({
+        _tag: "DialFailed",
+      })
     }),
   )
 

@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../Connection.ts"
-import { DialFailed } from "../errors.ts"
+import { DialFailed, wordsFor } from "../errors.ts"
 
 /** How an attempt ends, once. It is taken back by what it gives. */
 export type Attempt = (done: (connection: Connection) => void, fail: (error: DialFailed) => void) => () => void
@@ -31,14 +31,19 @@ export const connecting = Effect.fnUntraced(function* (
   yield* Effect.addFinalizer(() => end)
 
   const connected = Effect.callback<Connection, DialFailed>((resume) => {
-    const takeBack = attempt(
-      (made) => {
-        connection = made
-        resume(Effect.succeed(made))
-      },
-      (error) => resume(Effect.fail(error)),
-    )
-    return Effect.sync(takeBack)
+    try {
+      const takeBack = attempt(
+        (made) => {
+          connection = made
+          resume(Effect.succeed(made))
+        },
+        (error) => resume(Effect.fail(error)),
+      )
+      return Effect.sync(takeBack)
+    } catch (cause) {
+      // A host that no URL can have, or a certificate that is none.
+      return resume(Effect.fail(failed(name, "failed", wordsFor(cause))))
+    }
   })
   const late = () =>
     failed(name, "timed out", `there is no connection after ${Duration.format(Duration.fromInputUnsafe(within))}`)
