@@ -56,8 +56,7 @@ export class FrameDecoder<F> {
   }
 
   /** The frames that the chunk completes. The chunk must not be changed afterwards: payloads are views of it. */
-  push(chunk: Uint8Array): Decoded<F> {
-    const bytes = view(chunk, 0, chunk.byteLength)
+  push(bytes: Uint8Array): Decoded<F> {
     const frames: Array<F> = []
     let at = this.#held > 0 ? this.#resume(bytes, frames) : 0
     while (this.#malformed === undefined && at < bytes.length) {

@@ -1,5 +1,5 @@
 /**
- * Bytes and views of them, for any runtime: plain `Uint8Array`s, whatever came from a socket.
+ * Bytes and views of them, for any runtime: `Uint8Array`s.
  */
 
 /**
@@ -14,6 +14,17 @@ export const allocate: (bytes: number) => Uint8Array =
 /** The bytes between two places, not copied. Much faster than `subarray`, which asks for the kind of array first. */
 export const view = (bytes: Uint8Array, at: number, end: number): Uint8Array =>
   new Uint8Array(bytes.buffer, bytes.byteOffset + at, end - at)
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+
+/** The text between two places; what is not UTF-8 in it becomes replacement characters. Node's own way is faster. */
+export const readText: (bytes: Uint8Array, at: number, end: number) => string =
+  typeof Buffer === "undefined"
+    ? (bytes, at, end) => decoder.decode(view(bytes, at, end))
+    : (bytes, at, end) => asBuffer(bytes).toString("utf8", at, end)
+
+const asBuffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 /** A number of 16 bits without a sign, little-endian. */
 export const readU16 = (bytes: Uint8Array, at: number): number => bytes[at]! | (bytes[at + 1]! << 8)
