@@ -207,7 +207,8 @@ export const listen = Effect.fnUntraced(function* (
     })
 
   const { server } = yield* Effect.acquireRelease(open(endpoint, options.mode ?? listenDefaults.mode, make), close)
-  // What goes wrong from here on concerns one who wanted to connect: there are no file handles left, most often.
+  // What goes wrong from here on concerns one who wanted to connect: there is no memory for a socket, say. Whom Node
+  // closes because no file handles are left it does not tell of.
   server.on("error", () => onRefused("system", undefined))
   const actual = endpointOf(server, endpoint)
   name = format(actual)
