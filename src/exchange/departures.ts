@@ -38,24 +38,13 @@ export const maySubscribe = (grants: Permissions, filter: string): boolean => {
   return name !== undefined && !LiveTopic.hasWildcard(filter) && grants.allows("send", name)
 }
 
-/** Announces who leaves: before anybody can take its name, so that none is taken for another. */
-export const announcer = (core: RoutingCore): Watcher => {
-  /** Whoever leaves because of an announcement, with a full buffer, is announced after it and not within it. */
-  const leaving: Array<string> = []
-  let isAnnouncing = false
-  const announce = (name: string): void => {
+/** Announces who leaves, before anybody can send to who takes its name. */
+export const announcer = (core: RoutingCore): Watcher => ({
+  joined: () => {},
+  left: ({ name }) => {
     const topic = departureTopic(name)
-    if (core.hasSubscribers(topic)) core.deliver(ClientName.broker, topic, encoder.encode(name), false, false)
-  }
-  return {
-    joined: () => {},
-    left: ({ name }) => {
-      leaving.push(name)
-      if (isAnnouncing) return
-      isAnnouncing = true
-      for (let next = leaving.shift(); next !== undefined; next = leaving.shift()) announce(next)
-      isAnnouncing = false
-      core.flushSoon()
-    },
-  }
-}
+    if (!core.hasSubscribers(topic)) return
+    core.deliver(ClientName.broker, topic, encoder.encode(name), false, false)
+    core.flushSoon()
+  },
+})
