@@ -1,9 +1,9 @@
 // A test file: the ordering laws, run by vitest against layers of the app's own.
 import { expect, it } from "@effect/vitest"
 import { Effect, Layer, Metric } from "effect"
-import { Queues, Topics } from "millrace"
+import { Exchange, Queues, Topics } from "millrace"
 import { layer as layerMemoryStore } from "millrace/memory"
-import { Laws, layerMemory, QueueLaws } from "millrace/testing"
+import { ExchangeLaws, Laws, layerMemory, QueueLaws } from "millrace/testing"
 
 // #region decorator
 const published = Metric.counter("app_published")
@@ -48,6 +48,12 @@ it.live("finds a publish that is stored twice", () =>
     const broken = yield* Effect.flip(Laws.ordering(world, { seed: 1 }))
     expect(broken.message).toContain("duplicate")
   }),
+)
+// #endregion
+
+// #region exchange
+it.live("routes everything to whom it is for, once and in order", () =>
+  ExchangeLaws.routing(() => ({ layer: Exchange.layer.pipe(Layer.provide(Exchange.Router.layer())) })),
 )
 // #endregion
 

@@ -74,22 +74,29 @@ export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   await measure(20_000, false)
   const ratios: Array<number> = []
   const speeds: Array<number> = []
-  let asItShould = true
+  const faults: Array<string> = []
   for (let pair = 1; pair <= pairs; pair++) {
     showProgress(`pair ${pair} of ${pairs}`)
     const withIt = await measure(messages, true)
     const without = await measure(messages, false)
     ratios.push(withIt.perSecond / without.perSecond)
     speeds.push(without.perSecond)
-    asItShould &&= withIt.complete && without.complete && withIt.overflows === 1 && without.overflows === 0
+    for (const [{ complete, overflows }, due] of [
+      [withIt, 1],
+      [without, 0],
+    ] as const) {
+      if (!complete) faults.push(`somebody did not get everything in pair ${pair}`)
+      if (overflows !== due) faults.push(`${overflows} were disconnected in pair ${pair} instead of ${due}`)
+    }
   }
   showProgress("")
+  const asItShould = faults.length === 0
   const ratio = medianOf(ratios)
   console.log(
     [
       `${messages.toLocaleString("en")} publications of ${payload.length} bytes for ${others}`,
       `throughput of the others ${ratio.toFixed(2)} of ${Math.round(medianOf(speeds)).toLocaleString("en")}/s without it (${ratios.map((value) => value.toFixed(2)).join(" ")})`,
-      asItShould ? "everybody got everything, and it was disconnected" : "not everybody got what they should",
+      asItShould ? "everybody got everything, and it was disconnected" : `not as it should be: ${faults.join("; ")}`,
     ].join("; "),
   )
   return asItShould && ratio >= ratioMin
