@@ -2,6 +2,7 @@
 export { guarded } from "./guarded.ts"
 export * from "./Journal.ts"
 export * from "./layer.ts"
+export { Replica } from "./Replica.ts"
 export * from "./Subscribers.ts"
 export * from "./Topics.ts"
 export * from "./TopicsSettings.ts"

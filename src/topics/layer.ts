@@ -25,6 +25,7 @@ import * as metrics from "./internal/metrics.ts"
 import * as sharedPages from "./internal/sharedPages.ts"
 import { SubscriberList } from "./internal/SubscriberList.ts"
 import { subscribe } from "./internal/subscription.ts"
+import { Replica } from "./Replica.ts"
 import { Subscribers } from "./Subscribers.ts"
 import { type HoldCursor, type PublishDraft, type PublishError, Topics } from "./Topics.ts"
 import { traced } from "./tracing.ts"
@@ -174,8 +175,15 @@ const make = Effect.gen(function* () {
       }
     }),
   })
+  const replica = Replica.of({
+    node,
+    heads: store.heads,
+    accept: (log, messages) => writer.accept(log, messages),
+    deleteRange: (log, from, to) => Effect.asVoid(writer.tombstone({ log, from, to }, false)),
+  })
   return Context.make(Topics, traced(topics, services)).pipe(
     Context.add(Journal, journal),
+    Context.add(Replica, replica),
     Context.add(Subscribers, { list: () => subscribers.list() }),
   )
 })
@@ -187,7 +195,7 @@ const checkWhole = (argument: string, value: number): Effect.Effect<number, Inva
 
 /** Topics over the live feed and the writer that are given: what `layer` is made of, open to replacement in tests. */
 export const layerOver: Layer.Layer<
-  Topics | Journal | Subscribers,
+  Topics | Journal | Replica | Subscribers,
   never,
   LogStore | CursorStore | Holders | JournalWriter | LiveFeed
 > = Layer.effectContext(make)

@@ -108,10 +108,11 @@ export interface Connection {
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
   ) => Effect.Effect<MessageShape<O>, BusError>
-  /** All answers of a call that ends by itself. */
+  /** All answers of a call that ends by itself, or that is ended after so many. */
   readonly readAll: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
+    answersMax?: number,
   ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, BusError>
   readonly openStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
@@ -225,7 +226,7 @@ export const make = Effect.fnUntraced(function* ({
             })
           : unavailable(failure),
       ),
-    readAll: (method, request) =>
+    readAll: (method, request, answersMax = Number.POSITIVE_INFINITY) =>
       calling(path(method), (metadata) =>
         attempt(true, unavailable, (client, done) => {
           const call = client.makeServerStreamRequest(
@@ -237,15 +238,20 @@ export const make = Effect.fnUntraced(function* ({
             callOptions(),
           )
           const answers: Array<MessageShape<(typeof method)["output"]>> = []
-          let hasFailed = false
-          call.on("data", (answer) => void answers.push(answer))
-          call.on("error", (failure: ServiceError) => {
-            hasFailed = true
-            done(failure)
+          let isDone = false
+          const end = (failure: ServiceError | null): void => {
+            if (isDone) return
+            isDone = true
+            if (failure === null) done(null, answers)
+            else done(failure)
+          }
+          call.on("data", (answer) => {
+            if (isDone || answers.push(answer) < answersMax) return
+            end(null)
+            call.cancel()
           })
-          call.on("end", () => {
-            if (!hasFailed) done(null, answers)
-          })
+          call.on("error", end)
+          call.on("end", () => end(null))
           return call
         }),
       ),

@@ -1,0 +1,44 @@
+/**
+ * Another node that this one gets messages from, as far as replication needs to know it. Protocols implement it.
+ *
+ * What a peer says is not trusted: it is checked by who asked.
+ */
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { LogHead, LogId } from "../domain/LogId.ts"
+import type { Headers } from "../domain/Message.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+
+/** There is no answer from a peer, or none that could be understood. */
+export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>("millrace/PeerUnreachable")(
+  "PeerUnreachable",
+  { message: Schema.String },
+) {}
+
+/** A message as a peer gives it: where it claims to belong, and what it is. */
+export interface PeerMessage {
+  readonly topic: string
+  readonly origin: NodeId
+  readonly offset: number
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly headers: Headers
+  readonly payload: Uint8Array
+  readonly deleted: boolean
+}
+
+export interface Peer {
+  /** What people call it: the URL that it was configured with. */
+  readonly name: string
+  /** Who it says that it is. */
+  readonly identity: Effect.Effect<NodeId, PeerUnreachable>
+  /** All logs that it holds, its own and those that it has got from others. */
+  readonly heads: Effect.Effect<ReadonlyArray<LogHead>, PeerUnreachable>
+  /** Messages of a log from an offset on, no more than `limit`. */
+  readonly fetch: (
+    log: LogId,
+    from: number,
+    limit: number,
+  ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable>
+}

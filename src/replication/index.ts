@@ -1,0 +1,6 @@
+/** Replication: getting from other nodes what this one has not. */
+export * from "./errors.ts"
+export * from "./Peer.ts"
+export * from "./PeerSettings.ts"
+export * from "./Replication.ts"
+export type { SyncState } from "./SyncState.ts"

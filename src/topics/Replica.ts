@@ -1,0 +1,28 @@
+/**
+ * What replication does to a node's logs: those of other nodes are kept here as their owners numbered them. Whatever is
+ * accepted reaches the subscribers of this node in the order of its journal, as everything else.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../domain/errors.ts"
+import type { LogHead, LogId } from "../domain/LogId.ts"
+import type { NodeId } from "../domain/NodeId.ts"
+import type { AcceptResult, ReplicatedMessage } from "../storage/LogStore.ts"
+import type { ReadError } from "./Topics.ts"
+
+export class Replica extends Context.Service<
+  Replica,
+  {
+    /** Whose node it is: its own logs are nobody else's to write. */
+    readonly node: NodeId
+    /** All logs that are here, with their heads. */
+    readonly heads: Effect.Effect<ReadonlyArray<LogHead>, ReadError>
+    /** See `LogStore.accept`: all or nothing, and the same again changes nothing. */
+    readonly accept: (
+      log: LogId,
+      messages: ReadonlyArray<ReplicatedMessage>,
+    ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
+    /** Deletes a range of another node's log, as that node has; messages of it that are still to come are tombstones. */
+    readonly deleteRange: (log: LogId, from: number, to: number) => Effect.Effect<void, WriteFailure | Unavailable>
+  }
+>()("millrace/topics/Replica") {}

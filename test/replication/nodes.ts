@@ -1,0 +1,65 @@
+/** Nodes in memory, and peers that are such nodes. */
+import { Context, Effect, Layer } from "effect"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import type { LogId } from "../../src/domain/LogId.ts"
+import { PeerSync } from "../../src/replication/internal/PeerSync.ts"
+import { SyncStates } from "../../src/replication/internal/SyncStates.ts"
+import { defaultPeerSettings, type Peer, type PeerSettings, PeerUnreachable } from "../../src/replication/index.ts"
+import * as Memory from "../../src/storage/memory/index.ts"
+import * as Topics from "../../src/topics/index.ts"
+
+export interface TestNode {
+  readonly id: NodeId.NodeId
+  readonly topics: Topics.Topics["Service"]
+  readonly replica: Topics.Replica["Service"]
+}
+
+export const idOf = (device: string): NodeId.NodeId => ({ tenant: "t", line: "l", device })
+
+export const makeNode = (device: string) =>
+  Effect.gen(function* () {
+    const id = idOf(device)
+    const services = yield* Layer.build(Layer.fresh(Layer.provide(Topics.layer, Memory.layer({ node: id }))))
+    return {
+      id,
+      topics: Context.get(services, Topics.Topics),
+      replica: Context.get(services, Topics.Replica),
+    } satisfies TestNode
+  })
+
+const unreachable = Effect.mapError(({ message }: { readonly message: string }) => new PeerUnreachable({ message }))
+
+/** A node as its peers see it. */
+export const asPeer = ({ id, topics }: TestNode): Peer => ({
+  name: NodeId.format(id),
+  identity: Effect.succeed(id),
+  heads: unreachable(topics.heads),
+  fetch: ({ topic, origin }: LogId, from, limit) => unreachable(topics.fetch(topic, { origin, from, limit })),
+})
+
+/** One pass of a node over a peer, and what is known of it then. */
+export const passOver = (node: TestNode, peer: Peer, settings: Partial<PeerSettings> = {}) => {
+  const states = new SyncStates()
+  const sync = new PeerSync(peer, node.replica, { ...defaultPeerSettings, ...settings }, states)
+  return { pass: sync.pass, states }
+}
+
+/** All that a node has, log by log, without what belongs to its store alone. */
+export const contentsOf = ({ topics }: TestNode) =>
+  Effect.gen(function* () {
+    const heads = yield* topics.heads
+    return yield* Effect.forEach(heads, ({ topic, origin, offset }) =>
+      Effect.map(topics.fetch(topic, { origin, limit: 10_000 }), (messages) => ({
+        log: `${topic}@${NodeId.format(origin)}`,
+        head: offset,
+        messages: messages.map(({ id, createdAt, deleted, headers, payload, offset: at }) => ({
+          at,
+          id,
+          createdAt,
+          deleted,
+          headers: { ...headers },
+          payload: new TextDecoder().decode(payload),
+        })),
+      })),
+    )
+  })
