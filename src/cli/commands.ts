@@ -20,7 +20,7 @@ const setting = (name: SettingName) => {
   const { about, takes, initial } = settings[name]
   return text(name, "VALUE", `${about}; takes ${takes} (default ${initial})`)
 }
-const settingList = (name: "busrt" | "ws-origin" | "durable") => {
+const settingList = (name: "busrt" | "ws-origin" | "durable" | "peer") => {
   const { about, takes, initial } = settings[name]
   const otherwise = initial.length === 0 ? "none" : initial.join(" ")
   return Flag.String(name).pipe(
@@ -48,6 +48,9 @@ const serve = Command.make(
     "queue-size": setting("queue-size"),
     timeout: setting("timeout"),
     "control-fifo": setting("control-fifo"),
+    peer: settingList("peer"),
+    "sync-interval": setting("sync-interval"),
+    "sync-batch": setting("sync-batch"),
     "max-connections": setting("max-connections"),
     "max-streams": setting("max-streams"),
     "keep-alive": setting("keep-alive"),

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import * as Predicate from "effect/Predicate"
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
+import * as NodeId from "../domain/NodeId.ts"
 import * as Address from "./Address.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
@@ -172,6 +173,19 @@ const refuseExposure = (
   return Effect.succeed(config)
 }
 
+/** Two nodes of one identity destroy each other's logs: one that has peers has to say who it is. */
+const refuseUnnamed = (
+  config: NodeConfig,
+  sourceOf: (name: SettingName) => string,
+): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  if (config.peer.length === 0 || !NodeId.equals(config.node, NodeId.defaultNodeId)) return Effect.succeed(config)
+  const source = sourceOf("peer")
+  const name = NodeId.format(config.node)
+  return Effect.fail(
+    refuse(source, `${source} needs --node tenant/line/device, for every node that is not named is called ${name}`),
+  )
+}
+
 /** What a setting cannot be of what is written, or `undefined`. */
 const wrongPart = (name: SettingName, text: SettingText): string | undefined => {
   const schema: Schema.ConstraintDecoder<unknown> = settings[name].schema
@@ -200,7 +214,9 @@ export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigIn
     yield* refusePassword(decoded, written.get("storage")?.source)
     const storage = withPassword(decoded.storage, sources.environment)
     const config = yield* refuseDurability({ ...decoded, storage }, written.get("durability")?.source)
-    return yield* refuseExposure(config, (name) => written.get(name)?.source ?? `--${name}`)
+    const sourceOf = (name: SettingName): string => written.get(name)?.source ?? `--${name}`
+    yield* refuseUnnamed(config, sourceOf)
+    return yield* refuseExposure(config, sourceOf)
   })
 
 /** The settings as people write them, fit to be a configuration file; passwords are hidden. */

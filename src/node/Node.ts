@@ -25,6 +25,7 @@ import * as EndpointsFile from "./EndpointsFile.ts"
 import * as LivePlane from "./LivePlane.ts"
 import * as NodeStats from "./NodeStats.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
+import * as Peers from "./Peers.ts"
 import { type NodeReport, RunningNode } from "./RunningNode.ts"
 import type { StartFailed } from "./StartFailed.ts"
 import * as Storage from "./Storage.ts"
@@ -49,7 +50,7 @@ const servicesLayer = (
   config: NodeConfig,
   { stores }: Storage.NodeStorage,
 ): Layer.Layer<
-  Topics.Topics | Topics.Journal | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
+  Topics.Topics | Topics.Journal | Topics.Replica | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
   StoreUnusable | StorageFailed | StartFailed
 > => {
   const bytesMax = config["max-message"]
@@ -148,6 +149,8 @@ export const layer = (
         Layer.provide(AdminServer.layer(config.admin)),
         Layer.provide(storage.maintenance ?? Layer.empty),
         Layer.provideMerge(AccessFile.layer(rules)),
+        // The configuration has no URL that is none.
+        Layer.provideMerge(Layer.orDie(Peers.layer(config))),
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),

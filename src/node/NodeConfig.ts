@@ -17,6 +17,7 @@ import * as NodeId from "../domain/NodeId.ts"
 import * as TopicFilter from "../domain/TopicFilter.ts"
 import * as Address from "./Address.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
+import * as PeerSetting from "./PeerSetting.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
 interface Setting<A> {
@@ -248,6 +249,15 @@ export const settings = {
     parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
     format: (text) => text,
   }),
+  peer: list(PeerSetting.PeerSetting, {
+    about: "another node, from which this one gets all messages that it has not; repeatable",
+    takes: PeerSetting.takes,
+    initial: [],
+    parse: PeerSetting.parse,
+    format: PeerSetting.format,
+  }),
+  "sync-interval": duration("time between two looks at a peer", "1s"),
+  "sync-batch": count("messages that a peer is asked for at once", 100),
   "max-connections": count("connections of gRPC, and of each --busrt, at a time; one more is closed at once", 1024),
   "max-streams": count("calls at a time on one gRPC connection", 1024),
   "keep-alive": duration("after this time of silence a gRPC connection is asked whether anybody is there", "30s"),
@@ -301,6 +311,9 @@ export const NodeConfig = Schema.Struct({
   "queue-size": settings["queue-size"].schema,
   timeout: settings.timeout.schema,
   "control-fifo": settings["control-fifo"].schema,
+  peer: settings.peer.schema,
+  "sync-interval": settings["sync-interval"].schema,
+  "sync-batch": settings["sync-batch"].schema,
   "max-connections": settings["max-connections"].schema,
   "max-streams": settings["max-streams"].schema,
   "keep-alive": settings["keep-alive"].schema,

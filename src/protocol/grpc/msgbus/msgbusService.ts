@@ -13,6 +13,7 @@ import { InvalidArgument, NotPermitted } from "../../../domain/errors.ts"
 import { contentBytes, type Message } from "../../../domain/Message.ts"
 import * as NodeId from "../../../domain/NodeId.ts"
 import * as Topic from "../../../domain/Topic.ts"
+import type { SyncState } from "../../../replication/index.ts"
 import type { Topics } from "../../../topics/Topics.ts"
 import type { Admission } from "../server/Admission.ts"
 import * as codec from "../codec/codec.ts"
@@ -41,9 +42,26 @@ export interface MsgbusServiceOptions {
   /** Whose service it is. */
   readonly node: NodeId.NodeId
   readonly admission: Admission
+  /** How far the node is with its peers. */
+  readonly syncStates: Effect.Effect<ReadonlyArray<SyncState>>
 }
 
-export const register = (sessions: Sessions, { topicsOf, node, admission }: MsgbusServiceOptions): void => {
+const syncState = ({ peer, log, ...state }: SyncState) =>
+  ({
+    $typeName: "msgbus.v1.PeerSyncState",
+    peer,
+    topic: log.topic,
+    origin: codec.msgbusNode(log.origin),
+    localHead: BigInt(state.localHead),
+    remoteHead: BigInt(state.remoteHead),
+    lastSyncedHead: BigInt(state.syncedHead),
+    lastAttemptAtMs: BigInt(state.lastAttemptAt),
+    lastSuccessAtMs: BigInt(state.lastSuccessAt),
+    consecutiveFailures: state.failures,
+    lastError: state.lastError ?? "",
+  }) as const
+
+export const register = (sessions: Sessions, { topicsOf, node, admission, syncStates }: MsgbusServiceOptions): void => {
   const { method } = MsgbusService
 
   /** Whose log is meant: by default the node's own. */
@@ -138,12 +156,18 @@ export const register = (sessions: Sessions, { topicsOf, node, admission }: Msgb
     })),
   )
 
-  // Without peers there is nothing to list.
   sessions.unary(method.listPeerSyncStates, (_, { permissions }) =>
-    Effect.as(check(permissions, "admin", "peers"), {
-      $typeName: "msgbus.v1.ListPeerSyncStatesResponse",
-      states: [],
-    } as const),
+    Effect.andThen(
+      check(permissions, "admin", "peers"),
+      Effect.map(
+        syncStates,
+        (states) =>
+          ({
+            $typeName: "msgbus.v1.ListPeerSyncStatesResponse",
+            states: states.map(syncState),
+          }) as const,
+      ),
+    ),
   )
 
   sessions.unary(

@@ -16,6 +16,7 @@ import type { Permissions } from "../../../access/Permissions.ts"
 import { Access, open } from "../../../access/Access.ts"
 import { guarded as guardedQueues } from "../../../queues/guarded.ts"
 import { Queues } from "../../../queues/Queues.ts"
+import { Replication } from "../../../replication/index.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
 import { guarded as guardedTopics } from "../../../topics/guarded.ts"
@@ -169,7 +170,9 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       const admission = new Admission()
       yield* ServerGauges.watch(server, admission, context)
       const topicsOf = forCaller((permissions) => guardedTopics(topics, permissions))
-      MsgbusService.register(sessions, { topicsOf, node, admission })
+      const replication = yield* Effect.serviceOption(Replication)
+      const syncStates = Option.isSome(replication) ? replication.value.states : Effect.succeed([])
+      MsgbusService.register(sessions, { topicsOf, node, admission, syncStates })
       const queues = yield* Effect.serviceOption(Queues)
       if (Option.isSome(queues)) {
         const queuesOf = forCaller((permissions) => guardedQueues(queues.value, permissions))

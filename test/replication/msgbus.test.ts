@@ -1,0 +1,52 @@
+/** Peers over msgbus.v1, by real sockets. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { GrpcServer, layerServer, makePeer } from "../../src/protocol/grpc/index.ts"
+import { Replication } from "../../src/replication/index.ts"
+import { Replica, Topics } from "../../src/topics/index.ts"
+import { contentsOf, makeNode, type TestNode } from "./nodes.ts"
+
+/** Serves a node, and is its URL. */
+const serve = ({ topics }: TestNode) =>
+  Effect.map(
+    Layer.build(Layer.provide(layerServer({ host: "127.0.0.1", port: 0 }), Layer.succeed(Topics, topics))),
+    (services) => Context.get(services, GrpcServer).url,
+  )
+
+const replicating = (node: TestNode, url: string) =>
+  Effect.gen(function* () {
+    const peer = yield* makePeer({ url })
+    const links = [{ peer, settings: { intervalMillis: 20, batch: 7 } }]
+    const services = yield* Layer.build(Layer.provide(Replication.layer(links), Layer.succeed(Replica, node.replica)))
+    return Context.get(services, Replication)
+  })
+
+describe("peers over msgbus.v1", () => {
+  it.live("get from each other what they have not, in both directions", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+        for (let i = 1; i <= 50; i++) {
+          yield* x.topics.publish("orders", `${i}`, { headers: { i: `${i}` } })
+          yield* y.topics.publish("orders", `${i}`)
+        }
+        const states = [yield* replicating(x, yield* serve(y)), yield* replicating(y, yield* serve(x))]
+        yield* x.topics.deleteRange("orders", 10, 20)
+        const contents = Effect.all([contentsOf(x), contentsOf(y)])
+        const equal = yield* Effect.repeat(Effect.delay(contents, "20 millis"), {
+          until: ([a, b]) => a.length === 3 && JSON.stringify(a) === JSON.stringify(b),
+        })
+        expect(equal[0].map(({ log, head }) => [log, head])).toEqual([
+          ["$msgbus.delete@t/l/x", 1],
+          ["orders@t/l/x", 50],
+          ["orders@t/l/y", 50],
+        ])
+        for (const { states: ofPeer } of states) {
+          for (const { failures, localHead, remoteHead } of yield* ofPeer) {
+            expect([failures, localHead]).toEqual([0, remoteHead])
+          }
+        }
+      }),
+    ),
+  )
+})
