@@ -1,7 +1,7 @@
 /**
  * The processes of a measurement: a broker or a relay, and drivers around it.
  */
-import { type ChildProcess, fork, spawn } from "node:child_process"
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process"
 import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import * as net from "node:net"
@@ -89,6 +89,13 @@ const freePort = async (): Promise<number> => {
   server.close()
   await once(server, "close")
   return port
+}
+
+/** Whether there is a nats-server on this machine. Where CI is set there has to be one. */
+export const hasNats = (): boolean => {
+  const found = spawnSync("nats-server", ["--version"]).error === undefined
+  if (!found && process.env["CI"] !== undefined) throw new Error("nats-server is not installed")
+  return found
 }
 
 /** Debian's nats-server, with nothing of JetStream. */

@@ -7,9 +7,9 @@
 import { Qos } from "../../src/protocol/busrt/codec/qos.ts"
 import type { Address, Frame } from "../exchange/commands.ts"
 import { unaryPublishes } from "../baselines/bareGrpc.ts"
-import { Driver, type DriverModule, Middle, NatsServer, Node } from "../exchange/processes.ts"
+import { Driver, type DriverModule, hasNats, Middle, NatsServer, Node } from "../exchange/processes.ts"
 import type { SuiteOptions } from "../main.ts"
-import { comparePair, measureAlone, rate } from "../measure.ts"
+import { type Alone, comparePair, type Measure, measureAlone, rate } from "../measure.ts"
 
 const suite = "exchange"
 const payloadBytes = 100
@@ -80,7 +80,14 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
   const scale = full ? 5 : 1
   const broker = await Middle.start("./broker.ts")
   const relay = await Middle.start("./relay.ts")
-  const nats = await NatsServer.start()
+  const nats = hasNats() ? await NatsServer.start() : undefined
+  /** Ours and that of NATS, or ours alone where there is no NATS. */
+  const besideNats = async (one: Alone, against: string, theirs: Measure | undefined): Promise<void> =>
+    report(
+      theirs === undefined
+        ? await measureAlone(suite, one, times)
+        : await comparePair(suite, { ...one, against, baseline: theirs }, times),
+    )
 
   for (const kind of ["unix", "tcp"] as const) {
     const ours = await Line.connect("./driver.ts", broker[kind])
@@ -110,42 +117,26 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
 
   for (const subscribers of [1, 10]) {
     const ours = await Line.connect("./millraceClient.ts", broker.tcp, subscribers, "bench")
-    const theirs = await Line.connect("./natsClient.ts", nats.tcp, subscribers, "bench")
+    const theirs = nats && (await Line.connect("./natsClient.ts", nats.tcp, subscribers, "bench"))
     const sending = { frame: topic, count: Math.round((200_000 * scale) / subscribers / 1000) * 1000 }
-    report(
-      await comparePair(
-        suite,
-        {
-          name: `publish to ${subscribers}`,
-          unit: "messages/s",
-          against: "NATS core, nats.js",
-          ours: () => ours.through(sending),
-          baseline: () => theirs.through(sending),
-        },
-        times,
-      ),
+    await besideNats(
+      { name: `publish to ${subscribers}`, unit: "messages/s", ours: () => ours.through(sending) },
+      "NATS core, nats.js",
+      theirs && (() => theirs.through(sending)),
     )
     ours.close()
-    theirs.close()
+    theirs?.close()
   }
 
   const caller = await Line.connect("./millraceClient.ts", broker.tcp)
-  const requester = await Line.connect("./natsClient.ts", nats.tcp)
+  const requester = nats && (await Line.connect("./natsClient.ts", nats.tcp))
   await caller.answer()
-  await requester.answer()
+  await requester?.answer()
   const calling = { frame: echo, count: 256 * 80 * scale, window: 256 }
-  report(
-    await comparePair(
-      suite,
-      {
-        name: "rpc.call and handle",
-        unit: "calls/s",
-        against: "NATS request and reply, nats.js",
-        ours: () => caller.answered(calling),
-        baseline: () => requester.answered(calling),
-      },
-      times,
-    ),
+  await besideNats(
+    { name: "rpc.call and handle", unit: "calls/s", ours: () => caller.answered(calling) },
+    "NATS request and reply, nats.js",
+    requester && (() => requester.answered(calling)),
   )
   const asking = { ...calling, frame: ask }
   report(
@@ -156,10 +147,10 @@ export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
     ),
   )
   caller.close()
-  requester.close()
+  requester?.close()
   broker.stop()
   relay.stop()
-  nats.stop()
+  nats?.stop()
 
   const node = await Node.start()
   const publisher = await Line.connect("./millraceClient.ts", node.tcp)
