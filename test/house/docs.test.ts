@@ -3,7 +3,7 @@
  * what it says when they are run, one after another, beside a node of their own.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
-import { spawn } from "node:child_process"
+import { type ChildProcess, spawn } from "node:child_process"
 import { dirname, join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
 import { makeDirectory, startNode } from "../cli/program.ts"
@@ -63,31 +63,55 @@ const patternOf = (shown: string): RegExp =>
       .join("[^\\n]*")}$`,
   )
 
-/** A block that does not end by then is ended, and has not printed what it should. */
+/** A block that does not end by then is ended, and has not printed what it should; one beside others has longer. */
 const blockMillisMax = 60_000
+const besideMillisMax = 110_000
 
-/** Runs a block's commands and gives all that they print; where it is so marked, only until that is what is shown. */
-const runBlock = (block: Block, cwd: string, env: NodeJS.ProcessEnv, edit: (text: string) => string) =>
-  new Promise<string>((done, failed) => {
-    const shell = spawn("bash", ["-c", `exec 2>&1\n${edit(block.text)}`], { cwd, env, detached: true })
-    const stopsWhenPrinted = block.mark === "run until printed"
-    const overdue = setTimeout(() => process.kill(-shell.pid!, "SIGKILL"), blockMillisMax)
-    let printed = ""
-    let isStopped = false
+/** A block whose commands run: what they have printed so far. */
+class RunningBlock {
+  readonly ended: Promise<string>
+  printed = ""
+  readonly #shell: ChildProcess
+  #look: () => void = () => {}
+
+  constructor(text: string, cwd: string, env: NodeJS.ProcessEnv, millisMax: number) {
+    const shell = spawn("bash", ["-c", `exec 2>&1\n${text}`], { cwd, env, detached: true })
+    this.#shell = shell
+    const overdue = setTimeout(() => process.kill(-shell.pid!, "SIGKILL"), millisMax)
     shell.stdin.end()
-    shell.on("error", failed)
     shell.stdout.on("data", (piece: Buffer) => {
-      printed += piece.toString("utf8")
-      if (stopsWhenPrinted && !isStopped && patternOf(block.output ?? "").test(printed)) {
-        isStopped = true
-        process.kill(-shell.pid!, "SIGINT")
+      this.printed += piece.toString("utf8")
+      this.#look()
+    })
+    this.ended = new Promise((done, failed) => {
+      shell.on("error", failed)
+      shell.on("close", () => {
+        clearTimeout(overdue)
+        done(this.printed)
+        this.#look = () => {}
+      })
+    })
+  }
+
+  /** Resolves when what was printed matches, or when the commands have ended. */
+  until(pattern: RegExp): Promise<unknown> {
+    const matched = new Promise<void>((done) => {
+      this.#look = () => {
+        if (pattern.test(this.printed)) done()
       }
+      this.#look()
     })
-    shell.on("close", () => {
-      clearTimeout(overdue)
-      done(printed)
-    })
-  })
+    return Promise.race([matched, this.ended])
+  }
+
+  async stop(): Promise<string> {
+    if (this.#shell.exitCode === null && this.#shell.signalCode === null) process.kill(-this.#shell.pid!, "SIGINT")
+    return this.ended
+  }
+}
+
+const firstLineOf = (shown: string): RegExp =>
+  new RegExp(patternOf(shown.slice(0, shown.indexOf("\n"))).source.replace(/\$$/, "\n"))
 
 describe("commands in the documentation print what it shows", () => {
   const withCommands = ours.filter(({ text }) => blocksOf(text).some(({ mark }) => mark?.startsWith("run")))
@@ -110,11 +134,35 @@ describe("commands in the documentation print what it shows", () => {
         commands
           .replaceAll("127.0.0.1:50051", grpc!.replace("grpc://", ""))
           .replaceAll("127.0.0.1:9465", admin!.replace("http://", ""))
-      for (const block of blocksOf(text)) {
-        if (block.mark !== "run" && block.mark !== "run until printed") continue
-        const printed = await runBlock(block, cwd, env, edit)
+      const beside: Array<{ readonly block: Block; readonly running: RunningBlock }> = []
+      const check = (block: Block, printed: string): void => {
         if (block.output === undefined) expect(printed, `${path}:${block.line}`).toBe("")
         else expect(printed, `${path}:${block.line}`).toMatch(patternOf(block.output))
+      }
+      for (const block of blocksOf(text)) {
+        const { mark, output = "" } = block
+        if (mark !== "run" && mark !== "run until printed" && mark !== "run beside") continue
+        const running = new RunningBlock(
+          edit(block.text),
+          cwd,
+          env,
+          mark === "run beside" ? besideMillisMax : blockMillisMax,
+        )
+        if (mark === "run beside") {
+          // What it shows first says that it is there; the rest comes of what the blocks behind it do.
+          await running.until(firstLineOf(output))
+          beside.push({ block, running })
+          continue
+        }
+        if (mark === "run until printed") {
+          await running.until(patternOf(output))
+          await running.stop()
+        }
+        check(block, await running.ended)
+      }
+      for (const { block, running } of beside) {
+        await running.until(patternOf(block.output ?? ""))
+        check(block, await running.stop())
       }
       expect((await node.command.stop()).code).toBe(0)
     },

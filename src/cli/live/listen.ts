@@ -9,6 +9,7 @@ import { type ExchangeClient, type Received, warnTopic } from "../../exchange/in
 import * as RpcPayload from "../../rpc/codec/payload.ts"
 import { rpcError, ErrorCode } from "../../rpc/index.ts"
 import * as Arguments from "../arguments.ts"
+import { printable } from "../io/messageFormat.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import * as LiveConnection from "./LiveConnection.ts"
@@ -20,19 +21,35 @@ export interface ListenInput extends LiveConnection.LiveInput {
   readonly json: boolean
 }
 
+/** A call that has come; what only looks like one is none. */
+const callOf = ({ kind, payload }: Received) => {
+  const decoded = kind === "message" ? RpcPayload.decode(payload) : undefined
+  return decoded?.type === "request" ? decoded : undefined
+}
+
 /** Whoever calls is told that nobody here does what it asks for, and need not wait for an answer. */
 const refuseCalls = (client: ExchangeClient, frames: ReadonlyArray<Received>): Effect.Effect<void> =>
   Effect.forEach(
     frames,
-    ({ kind, payload, sender }) => {
-      const decoded = kind === "message" ? RpcPayload.decode(payload) : undefined
-      if (decoded?.type !== "request" || decoded.callId === 0) return Effect.void
+    (frame) => {
+      const call = callOf(frame)
+      if (call === undefined || call.callId === 0) return Effect.void
       const { code, data } = rpcError(ErrorCode.methodNotFound, `${client.name} listens, and answers no calls`)
       // Who has gone meanwhile waits for nothing.
-      return Effect.ignore(client.send(sender, RpcPayload.errorReply(decoded.callId, code, data)))
+      return Effect.ignore(client.send(frame.sender, RpcPayload.errorReply(call.callId, code, data)))
     },
     { discard: true },
   )
+
+/** What comes and is no output, but for the person at the terminal; undefined of all the rest. */
+const asideOf =
+  (isWarningAsked: boolean, json: boolean) =>
+  (frame: Received): string | undefined => {
+    // Every client gets the broker's warnings; they are printed where they were asked for.
+    if (frame.topic === warnTopic && !isWarningAsked) return "the node stops"
+    const call = json ? undefined : callOf(frame)
+    return call && `${printable(frame.sender)} calls ${printable(call.method)}, which nobody answers here`
+  }
 
 export const listen = Effect.fnUntraced(function* (input: ListenInput) {
   const limit = yield* Arguments.optionalWholeNumber("--limit", input.limit, 1)
@@ -43,22 +60,19 @@ export const listen = Effect.fnUntraced(function* (input: ListenInput) {
       yield* client.subscribe(...input.topics)
       const progress = yield* Progress.make("received", limit)
       yield* Output.tell(`connected as ${client.name}`)
-      // Every client gets the broker's warnings; they are printed where they were asked for.
-      const isAsked = input.topics.some((filter) => LiveTopic.matches(filter, warnTopic))
-      const isWarning = ({ topic }: Received): boolean => !isAsked && topic === warnTopic
+      const isWarningAsked = input.topics.some((filter) => LiveTopic.matches(filter, warnTopic))
+      const aside = asideOf(isWarningAsked, input.json)
       const frames = client.inbox.pipe(
-        Stream.mapArrayEffect((chunk) =>
-          Effect.as(chunk.some(isWarning) ? Output.tell("the node stops") : Effect.void, chunk),
-        ),
-        Stream.filter((frame) => !isWarning(frame)),
+        Stream.mapArrayEffect((chunk) => {
+          const said = chunk.flatMap((frame) => aside(frame) ?? [])
+          const told = Effect.forEach(said, Output.tell, { discard: true })
+          return Effect.as(Effect.andThen(told, refuseCalls(client, chunk)), chunk)
+        }),
+        Stream.filter((frame) => aside(frame) === undefined),
       )
       const format = input.json ? receivedLines : receivedBytes
       yield* Stream.runForEachArray(limit === undefined ? frames : Stream.take(frames, limit), (chunk) =>
-        Effect.gen(function* () {
-          yield* Output.write(format(chunk))
-          progress.add(chunk.length)
-          yield* refuseCalls(client, chunk)
-        }),
+        Effect.map(Output.write(format(chunk)), () => progress.add(chunk.length)),
       )
     }),
   )
