@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { InvalidArgument, Unavailable } from "../../domain/errors.ts"
+import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import * as MessageDomain from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
@@ -16,10 +16,9 @@ import { traced } from "../../topics/tracing.ts"
 import * as cursors from "../contract/cursors.ts"
 import { present } from "../contract/Method.ts"
 import * as contract from "../contract/topics.ts"
-import { messageOf, nodeOf } from "../contract/values.ts"
+import { messagesOf, nodeOf } from "../contract/values.ts"
 import { BusLine, type BusOptions } from "./BusLine.ts"
 import { holdCursor } from "./heldCursor.ts"
-import { messagesOf } from "./reading.ts"
 import { subscribe } from "./subscription.ts"
 
 const encoder = new TextEncoder()
@@ -30,18 +29,21 @@ interface Prepared {
   readonly headers: Readonly<Record<string, string>> | undefined
 }
 
-const prepare = ({ topic, payload, headers, key }: PublishDraft): Effect.Effect<Prepared, InvalidArgument> => {
+const prepare = ({ topic, payload, headers, key }: PublishDraft): Prepared | InvalidArgument => {
   const message = MessageDomain.headersProblem(headers)
   if (message !== undefined) return new InvalidArgument({ argument: "headers", message })
   const bytes = typeof payload === "string" ? encoder.encode(payload) : payload
-  return Effect.succeed({ draft: { topic, payload: bytes, ...present({ headers, key }) }, payload: bytes, headers })
+  return { draft: { topic, payload: bytes, headers, key }, payload: bytes, headers }
 }
 
-const stored = (
-  fields: typeof contract.Stored.Type,
-  { headers, payload }: Prepared,
-): Effect.Effect<Message, Unavailable> =>
-  Effect.mapError(messageOf(fields, headers, payload), ({ message }) => new Unavailable({ message }))
+/** What was published, where it is now. */
+const published = (
+  stored: ReadonlyArray<typeof contract.Stored.Type>,
+  prepared: ReadonlyArray<Prepared>,
+): Effect.Effect<ReadonlyArray<Message>, Unavailable> => {
+  const fields = stored.map((one, i) => ({ ...one, headers: prepared[i]!.headers, payload: prepared[i]!.payload }))
+  return Effect.mapError(messagesOf(fields), ({ message }) => new Unavailable({ message }))
+}
 
 const originOf = (origin: NodeId.NodeId | undefined) =>
   present({ origin: origin === undefined ? undefined : NodeId.format(origin) })
@@ -56,19 +58,30 @@ export const makeTopics = (rpc: Rpc, options: BusOptions = {}): Effect.Effect<To
     const hold = holdCursor(line)
 
     const topics = Topics.of({
-      publish: (topic, payload, options) =>
-        Effect.gen(function* (): Effect.fn.Return<Message, PublishError> {
-          const prepared = yield* prepare({ ...options, topic, payload })
-          return yield* stored(yield* line.write(contract.publish, prepared.draft), prepared)
-        }),
+      publish: Effect.fnUntraced(function* (topic, payload, options): Effect.fn.Return<Message, PublishError> {
+        const prepared = prepare({ ...options, topic, payload })
+        if (prepared instanceof InvalidArgument) return yield* prepared
+        const [message] = yield* published([yield* line.write(contract.publish, prepared.draft)], [prepared])
+        return message!
+      }),
 
-      publishAll: (drafts) =>
-        Effect.gen(function* (): Effect.fn.Return<ReadonlyArray<Message>, PublishError> {
-          if (drafts.length === 0) return []
-          const prepared = yield* Effect.forEach(drafts, prepare)
-          const { messages } = yield* line.write(contract.batch, { messages: prepared.map(({ draft }) => draft) })
-          return yield* Effect.forEach(messages, (fields, i) => stored(fields, prepared[i]!))
-        }),
+      publishAll: Effect.fnUntraced(function* (drafts): Effect.fn.Return<ReadonlyArray<Message>, PublishError> {
+        const prepared: Array<Prepared> = []
+        for (const draft of drafts) {
+          const one = prepare(draft)
+          if (one instanceof InvalidArgument) return yield* one
+          prepared.push(one)
+        }
+        if (prepared.length === 0) return []
+        const { messages } = yield* line.write(contract.batch, { messages: prepared.map(({ draft }) => draft) })
+        if (messages.length !== prepared.length) {
+          return yield* new OutcomeUnknown({
+            operation: "batch",
+            message: "the node answered with another number of messages than were published",
+          })
+        }
+        return yield* published(messages, prepared)
+      }),
 
       fetch: Effect.fnUntraced(function* (topic, { from, limit, origin } = {}) {
         const params = { topic, ...originOf(origin), ...present({ from, limit }) }

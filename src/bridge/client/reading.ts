@@ -9,8 +9,7 @@ import * as Stream from "effect/Stream"
 import type { InvalidArgument } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import type { Messages } from "../contract/subscriptions.ts"
-import type { MessageFields } from "../contract/topics.ts"
-import { messageOf } from "../contract/values.ts"
+import { messagesOf } from "../contract/values.ts"
 
 export type Answer = typeof Messages.Type
 
@@ -18,11 +17,6 @@ export type Answer = typeof Messages.Type
 export const waitMillis = 1000
 /** … and its answer take, before the node counts as silent. */
 export const answerMillisMax = waitMillis + 2000
-
-export const messagesOf = (
-  fields: ReadonlyArray<MessageFields>,
-): Effect.Effect<ReadonlyArray<Message>, InvalidArgument> =>
-  Effect.forEach(fields, (one) => messageOf(one, one.headers, one.payload))
 
 /** @param ask for the next answer; it waits for one, and may find nothing */
 export const reading = <E>(

@@ -39,35 +39,74 @@ export const draftOf = ({ topic, payload, headers, key }: typeof Draft.Type): Pu
   key: key ?? undefined,
 })
 
-export const storedFields = (message: Message.Message): typeof Stored.Type => {
-  const { topic, offset, position, id, createdAt, deleted } = message
-  const origin = NodeId.format(message.origin)
-  return present({ topic, origin, offset, position, id, createdAt, deleted: deleted ? true : undefined })
+/** The text of the node that was written last: a page has few. */
+let lastNode: NodeId.NodeId | undefined
+let lastText = ""
+
+const textOf = (node: NodeId.NodeId): string => {
+  if (node !== lastNode) {
+    lastText = NodeId.format(node)
+    lastNode = node
+  }
+  return lastText
 }
 
-export const messageFields = (message: Message.Message): MessageFields => ({
-  ...storedFields(message),
-  ...present({ headers: headersOf(message.headers) }),
-  payload: message.payload,
-})
+export const storedFields = (message: Message.Message): typeof Stored.Type => {
+  const { topic, offset, position, id, createdAt, deleted } = message
+  const stored = { topic, origin: textOf(message.origin), offset, position, id, createdAt }
+  return deleted ? { ...stored, deleted } : stored
+}
 
-/** A stored message, given what its publisher knows of it. */
-export const messageOf = (
-  { origin, topic, offset, position, id, createdAt, deleted }: typeof Stored.Type,
+/** Written out, for whole pages are made of it. */
+export const messageFields = (message: Message.Message): MessageFields => {
+  const { topic, offset, position, id, createdAt, deleted, headers, payload } = message
+  const origin = textOf(message.origin)
+  if (deleted) return { topic, origin, offset, position, id, createdAt, deleted, payload }
+  if (headers === Message.noHeaders) return { topic, origin, offset, position, id, createdAt, payload }
+  return { topic, origin, offset, position, id, createdAt, headers, payload }
+}
+
+/** A stored message at its place. */
+const placed = (
+  { topic, offset, position, id, createdAt, deleted }: typeof Stored.Type,
+  origin: NodeId.NodeId,
   headers: Readonly<Record<string, string>> | null | undefined,
   payload: Uint8Array,
-): Effect.Effect<Message.Message, InvalidArgument> =>
-  Effect.map(knownNode(origin), (node) => ({
-    topic,
-    origin: node,
-    offset,
-    position,
-    id,
-    createdAt,
-    headers: deleted === true ? Message.noHeaders : Message.makeHeaders(headers ?? undefined),
-    payload: deleted === true ? Message.noPayload : payload,
-    deleted: deleted === true,
-  }))
+): Message.Message =>
+  deleted === true
+    ? {
+        topic,
+        origin,
+        offset,
+        position,
+        id,
+        createdAt,
+        headers: Message.noHeaders,
+        payload: Message.noPayload,
+        deleted,
+      }
+    : {
+        topic,
+        origin,
+        offset,
+        position,
+        id,
+        createdAt,
+        headers: Message.makeHeaders(headers ?? undefined),
+        payload,
+        deleted: false,
+      }
+
+/** Messages as they were read. */
+export const messagesOf = (
+  fields: ReadonlyArray<MessageFields>,
+): Effect.Effect<ReadonlyArray<Message.Message>, InvalidArgument> => {
+  const origins = [...new Set(fields.map(({ origin }) => origin))]
+  return Effect.map(Effect.forEach(origins, knownNode), (nodes) => {
+    const known = new Map(origins.map((origin, i) => [origin, nodes[i]!]))
+    return fields.map((one) => placed(one, known.get(one.origin)!, one.headers, one.payload))
+  })
+}
 
 export const addedFields = (item: QueueItem): AddedFields => {
   const { queue, id, sequence, attempts, topic, source, target, createdAt } = item

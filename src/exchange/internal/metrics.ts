@@ -26,6 +26,12 @@ const overflows = counter(
   "millrace_live_overflows_total",
   "Clients that were disconnected because their buffer was full",
 )
+const unsettled = Metric.gauge("millrace_live_unsettled_bytes", {
+  description: "What clients of the live plane have published on durable topics, or asked .bus for, and is not done",
+})
+const held = Metric.gauge("millrace_live_held_clients", {
+  description: "Clients of the live plane that are not read until some of that is done",
+})
 const received = { direction: "received" }
 const sent = { direction: "sent" }
 
@@ -40,4 +46,6 @@ export const watch = Effect.fnUntraced(function* (core: RoutingCore): Effect.fn.
   yield* gauges.watchCount(Metric.withAttributes(bytes, sent), services, () => core.bytesOut)
   yield* gauges.watchCount(dropped, services, () => core.dropped)
   yield* gauges.watchCount(overflows, services, () => core.overflows)
+  yield* gauges.watch(unsettled, services, () => core.unsettled.bytes)
+  yield* gauges.watch(held, services, () => core.unsettled.held)
 })
