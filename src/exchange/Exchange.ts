@@ -14,7 +14,7 @@ import type { Disconnected, NameTaken, NotDelivered, NotRegistered, PrimaryMissi
 import type { LiveKind } from "./LiveFrame.ts"
 import type { MemberKind } from "./Member.ts"
 import type { OverflowPolicy } from "./Outlet.ts"
-import type { StoreFailure } from "./RoutingCore.ts"
+import type { StoreFailure } from "./StoreFirst.ts"
 
 /** What has come for a client. */
 export interface Received {

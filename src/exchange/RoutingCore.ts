@@ -19,8 +19,6 @@ import { Member, type MemberOptions } from "./Member.ts"
 import type { LeaveReason, Outlet } from "./Outlet.ts"
 import { type Refusal, registerProblem } from "./registration.ts"
 import type { Settle, StoreFirst } from "./StoreFirst.ts"
-export type { Settle, StoreFailure, StoreFirst } from "./StoreFirst.ts"
-export * from "./Unsettled.ts"
 import { defaultUnsettledSettings, Unsettled, type UnsettledSettings } from "./Unsettled.ts"
 
 /** What became of what a client asked for. */
