@@ -113,4 +113,22 @@ const clients = Command.make(
   lazily(async () => (await import("./clients.ts")).clients),
 ).pipe(Command.withDescription("List the clients that are connected to the live plane."))
 
-export const liveCommands = [listen, send, broadcast, call, notify, clients] as const
+const benchExchange = Command.make(
+  "exchange",
+  {
+    workers: text("workers", "N", "pairs of clients, each with connections of its own (default 4)"),
+    payloadSize: text("payload-size", "BYTES", "size of each message (default 100)"),
+    time: text("time", "TIME", "how long each measurement lasts, such as 500ms or 5s (default 1s)"),
+    inFlight: text("in-flight", "N", "calls under way at a time, of each worker (default 64)"),
+    url: liveUrl,
+    json,
+  },
+  lazily(async () => (await import("./bench.ts")).benchExchange),
+).pipe(Command.withDescription("Measure how fast the live plane of a node is, for clients in one process."))
+
+const bench = Command.make("bench").pipe(
+  Command.withDescription("Measure a node from outside."),
+  Command.withSubcommands([benchExchange]),
+)
+
+export const liveCommands = [listen, send, broadcast, call, notify, clients, bench] as const
