@@ -2,59 +2,49 @@
  * The laws of the live plane, in this process and over sockets, and the bugs that they must find. `LAW_RUNS` sets how
  * many programs run in this process.
  */
-import { mkdtempSync, rmSync } from "node:fs"
-import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, describe, expect, it } from "@effect/vitest"
-import * as Context from "effect/Context"
+import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import { Access } from "../../src/access/Access.ts"
+import * as Scope from "effect/Scope"
 import * as Exchange from "../../src/exchange/index.ts"
 import * as Busrt from "../../src/protocol/busrt/index.ts"
 import * as ExchangeLaws from "../../src/testing/exchangeLaws.ts"
 import type { Endpoint } from "../../src/transport/Endpoint.ts"
+import { served, untilThere } from "../protocol/busrt/served.ts"
 import { bugs, plant } from "./plantedBugs.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 600)
-
-const directory = mkdtempSync(join(tmpdir(), "millrace-exchange-"))
-afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 const inProcess = ({ layer, Router }: Pick<typeof Exchange, "layer" | "Router">) => ({
   layer: Layer.provide(layer, Router.layer()),
   patienceMillis: 1000,
 })
 
-const endpoints: ReadonlyArray<readonly [string, Endpoint]> = [
-  ["a Unix socket", { kind: "unix", path: join(directory, "bus.sock") }],
-  ["TCP", { kind: "tcp", host: "127.0.0.1", port: 0 }],
-  ["a WebSocket", { kind: "ws", host: "127.0.0.1", port: 0, path: "/" }],
+const endpoints: ReadonlyArray<readonly [string, (directory: string) => Endpoint]> = [
+  ["a Unix socket", (directory) => ({ kind: "unix", path: join(directory, "bus.sock") })],
+  ["TCP", () => ({ kind: "tcp", host: "127.0.0.1", port: 0 })],
+  ["a WebSocket", () => ({ kind: "ws", host: "127.0.0.1", port: 0, path: "/" })],
 ]
-
-/** A server that all programs share. */
-const served = (endpoint: Endpoint) =>
-  Layer.build(
-    Busrt.layerServer({ endpoints: [endpoint] }).pipe(
-      Layer.provideMerge(Exchange.layer),
-      Layer.provideMerge(Exchange.Router.layer()),
-      Layer.provide(Access.layerOpen),
-    ),
-  )
 
 describe("the exchange keeps its law", () => {
   it.live("in this process", () => ExchangeLaws.routing(() => inProcess(Exchange), { runs }), 60_000)
 
   it.live.each(endpoints)(
     "over %s",
-    ([, endpoint]) =>
+    ([, place]) =>
       Effect.gen(function* () {
-        const services = yield* served(endpoint)
-        const [listening] = Context.get(services, Busrt.BusrtServer).endpoints
-        const layer = Busrt.layerExchange({ endpoint: listening! })
-        yield* ExchangeLaws.routing({ layer, listsClients: false }, { runs: runs / 10 })
-        expect(Context.get(services, Exchange.Router).isEmpty).toBe(true)
-      }).pipe(Effect.scoped),
+        const scope = yield* Scope.make()
+        const { core, endpoint } = yield* Scope.provide(served({}, {}, place), scope)
+        const filters = core.subscriptions
+        yield* ExchangeLaws.routing({ layer: Busrt.layerExchange({ endpoint }) }, { runs: runs / 10 })
+        // The broker itself stays.
+        yield* Effect.promise(() => untilThere(core, 1))
+        expect(core.subscriptions).toBe(filters)
+        yield* Scope.close(scope, Exit.void)
+        expect(core.isEmpty).toBe(true)
+      }),
     60_000,
   )
 })
