@@ -3,6 +3,7 @@
  * Integers are little-endian; parameters and results are MessagePack by convention, and bytes here.
  */
 import { byteLength } from "../../domain/utf8.ts"
+import { allocate, viewFrom } from "./memory.ts"
 import { readText, writeText } from "./text.ts"
 
 export const PayloadKind = { notification: 0x00, request: 0x01, reply: 0x11, errorReply: 0x12 } as const
@@ -79,29 +80,29 @@ const methodEnd = (bytes: Uint8Array): number => {
 /** What a payload says. What is in it are views of it. */
 export const decode = (payload: Uint8Array): Payload => {
   const kind = payload[0]
-  if (kind === PayloadKind.notification) return { type: "notification", payload: payload.subarray(1) }
+  if (kind === PayloadKind.notification) return { type: "notification", payload: viewFrom(payload, 1) }
   if (kind !== PayloadKind.request && kind !== PayloadKind.reply && kind !== PayloadKind.errorReply) {
     return { type: "foreign" }
   }
   if (payload.length < afterCallId) return invalid("the call id is cut off")
   const callId = readCallId(payload)
-  if (kind === PayloadKind.reply) return { type: "reply", callId, result: payload.subarray(afterCallId) }
+  if (kind === PayloadKind.reply) return { type: "reply", callId, result: viewFrom(payload, afterCallId) }
   if (kind === PayloadKind.errorReply) {
     if (payload.length < afterCode) return invalid("the error code is cut off")
     const code = ((payload[afterCallId]! | (payload[afterCallId + 1]! << 8)) << 16) >> 16
-    return { type: "errorReply", callId, code, error: payload.subarray(afterCode) }
+    return { type: "errorReply", callId, code, error: viewFrom(payload, afterCode) }
   }
   const nul = methodEnd(payload)
   const method = nul === -1 ? undefined : readText(payload, afterCallId, nul)
   if (method === undefined) return invalid("the method is a name in UTF-8 that ends in NUL", callId)
-  return { type: "request", callId, method, params: payload.subarray(nul + 1) }
+  return { type: "request", callId, method, params: viewFrom(payload, nul + 1) }
 }
 
 const withCallId = (kind: number, callId: number, length: number): Uint8Array => {
   if (!Number.isInteger(callId) || callId < 0 || callId > callIdMax) {
     throw new RangeError(`a call id is from 0 to ${callIdMax}: ${callId}`)
   }
-  const bytes = new Uint8Array(length)
+  const bytes = allocate(length)
   bytes[0] = kind
   bytes[callIdAt] = callId
   bytes[callIdAt + 1] = callId >>> 8
@@ -111,7 +112,7 @@ const withCallId = (kind: number, callId: number, length: number): Uint8Array =>
 }
 
 export const notification = (payload: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(1 + payload.length)
+  const bytes = allocate(1 + payload.length)
   bytes[0] = PayloadKind.notification
   bytes.set(payload, 1)
   return bytes
