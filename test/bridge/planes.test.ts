@@ -11,12 +11,14 @@ import * as Exchange from "../../src/exchange/index.ts"
 import * as Queues from "../../src/queues/index.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
+import * as Postgres from "../../src/storage/postgres/index.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
 import { check, format } from "../../src/testing/history.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { type Bug, plantIn } from "../support/plantedSource.ts"
+import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { jittered, makeRandom } from "../topics/jitter.ts"
-import { threeNodes } from "../topics/sharedMemory.ts"
+import { nodeNamed, threeNodes } from "../topics/sharedMemory.ts"
 import { tightSettings } from "../topics/world.ts"
 import { durable, type Program, programs } from "./planes/program.ts"
 import { run } from "./planes/run.ts"
@@ -74,11 +76,12 @@ const checkPlanes = async (
   parts: Parts,
   options: fc.Parameters<[Program]>,
   patience = 2000,
+  world: (parts: Parts) => ReadonlyArray<ReturnType<typeof nodeOver>> = worlds[nodes],
 ) =>
   await fc.assert(
     fc.asyncProperty(programs(nodes), async (program) => {
       const exit = await Effect.runPromiseExit(
-        run(program, worlds[nodes](parts), patience).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
+        run(program, world(parts), patience).pipe(Effect.provideService(References.MinimumLogLevel, "None")),
       )
       if (Exit.isFailure(exit)) throw new Error(Cause.pretty(exit.cause))
       const { history, problems } = exit.value
@@ -92,6 +95,22 @@ const checkPlanes = async (
 describe("both planes together keep the laws (I3, I4, I8)", () => {
   it("in one node", () => checkPlanes(1, right, { numRuns: runs }), 120_000)
   it("in several nodes on one store", () => checkPlanes(3, right, { numRuns: runs / 3 }), 120_000)
+})
+
+describe.skipIf(skipsPostgres)("both planes together keep the laws on a real server (I3, I4, I8)", () => {
+  const server = sharedServer()
+  let stores = 0
+
+  it("in several nodes on one PostgreSQL", () => {
+    const world = (parts: Parts) => {
+      // A new one for each program: what is read in the end is all there is.
+      const url = server().url(`planes${++stores}`)
+      return ["one", "two", "three"].map((device) =>
+        nodeOver(failing(Postgres.layer({ url, node: nodeNamed(device) }), ++seed), parts),
+      )
+    }
+    return checkPlanes(3, right, { numRuns: Math.ceil(runs / 60) }, 10_000, world)
+  }, 120_000)
 })
 
 const tap = "topics/internal/JournalTap.ts"
