@@ -148,15 +148,12 @@ describe("what a caller has begun", () => {
       const queues = yield* Queues.Queues
       const topics = yield* Topics
       yield* queues.enqueue("q", "1")
-      const seen = yield* Deferred.make<void>()
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const app = yield* connect("app")
-          yield* app.topics.holdCursor("c", "#")
-          yield* Effect.forkScoped(
-            app.queues.take("q", () => Effect.andThen(Deferred.succeed(seen, undefined), Effect.never)),
-          )
-          yield* Deferred.await(seen)
+          const { ask } = yield* connect("app")
+          yield* ask("cursor.hold", { cursor: "c", filter: "#" })
+          const { id } = (yield* ask("take", { queue: "q" })) as { id: number }
+          expect(yield* ask("take.next", { id })).toMatchObject({ item: { sequence: 1 } })
           expect(yield* Effect.flip(queues.take("q", () => Effect.void))).toMatchObject({ _tag: "QueueTaken" })
           expect((yield* topics.cursors)[0]).toMatchObject({ name: "c", isHeld: true })
         }),
