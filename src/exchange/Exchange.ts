@@ -50,8 +50,9 @@ export type SubscribeLiveError = InvalidArgument | AccessDenied | Disconnected
 export interface ExchangeClient {
   readonly name: string
   /**
-   * What comes for this client, in the order in which each sender sent it. For one reader at a time, and nothing is lost
-   * between two readers. It ends when the client's scope closes, and fails when the client is disconnected otherwise.
+   * What comes for this client, in the order in which each sender sent it. For one reader at a time: nothing is lost
+   * between two readers, but what the first was given in one chunk is its own, also where it stopped in the middle of it.
+   * It ends when the client's scope closes, and fails when the client is disconnected otherwise.
    *
    * What waits here is bounded: a client that does not read is disconnected, or loses what is newest.
    */

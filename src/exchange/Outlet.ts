@@ -1,6 +1,7 @@
 /**
  * Where the frames for a client go: its socket's buffer, or its inbox in this process. Bounded in frames and bytes.
- * Called by the routing core on its hot path: nothing here waits, and nothing throws.
+ * Called by the routing core on its hot path: nothing here waits, and nothing throws. While it takes a frame or flushes,
+ * an outlet may say that its client has left, and do nothing else with the core.
  */
 import type { LiveFrame } from "./LiveFrame.ts"
 
