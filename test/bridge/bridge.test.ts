@@ -74,8 +74,9 @@ describe("a durable publish", () => {
       const slow = yield* connect("slow", { inboxFramesMax: 100 })
       yield* slow.subscribe("t")
       const count = 5000
+      const reading = yield* Effect.forkScoped(take(slow, count), { startImmediately: true })
       yield* topics.publishAll(Array.from({ length: count }, (_, i) => ({ topic: "t", payload: `${i}` })))
-      expect(yield* take(slow, count)).toEqual(Array.from({ length: count }, (_, i) => `.bus t ${i}`))
+      expect(yield* Fiber.join(reading)).toEqual(Array.from({ length: count }, (_, i) => `.bus t ${i}`))
     }).pipe(Effect.scoped, Effect.provide(bridged())),
   )
 

