@@ -22,10 +22,13 @@ const written = (write: (writer: ClientFrameWriter) => void): Uint8Array => {
 /** The broker itself is always there. */
 const nobody = 1
 
+let visitors = 0
+
 /** Whether others are served: a client comes, is answered, and goes. */
 const isWell = async (endpoint: Parameters<typeof RawClient.open>[0]): Promise<void> => {
-  const client = await RawClient.connected(endpoint, "well")
-  expect(await client.ask((to, opId) => to.message(opId, Qos.processed, "well", text("me")))).toEqual([ResultCode.ok])
+  const name = `visitor.${++visitors}`
+  const client = await RawClient.connected(endpoint, name)
+  expect(await client.ask((to, opId) => to.message(opId, Qos.processed, name, text("me")))).toEqual([ResultCode.ok])
   client.socket.destroy()
 }
 
@@ -282,6 +285,51 @@ describe("once it has registered, a client", () => {
         client.socket.destroy()
         await untilThere(core, nobody)
         expect(core.subscriptions).toBe(before)
+      })
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("that takes no answers is not read from any further, until it does", () =>
+    Effect.gen(function* () {
+      const { core, endpoint } = yield* served()
+      const count = 200_000
+      yield* Effect.promise(async () => {
+        const client = await RawClient.connected(endpoint, "deaf")
+        client.keepsFrames = false
+        client.socket.pause()
+        client.send((to) => {
+          for (let i = 0; i < count; i++) to.message(i, Qos.processed, "nobody", text("x"))
+        })
+        const { framesIn } = core.find("deaf")!
+        // It is held when nothing more of it is read, while others are served.
+        for (let before = -1; core.find("deaf")!.framesIn !== before;) {
+          before = core.find("deaf")!.framesIn
+          for (let turns = 0; turns < 20; turns++) await isWell(endpoint)
+        }
+        expect(core.find("deaf")!.framesIn).toBeGreaterThan(framesIn)
+        expect(core.find("deaf")!.framesIn).toBeLessThan(count)
+        client.socket.resume()
+        await client.until(() => client.frameCount >= count)
+        expect(core.find("deaf")!.framesIn).toBe(count)
+      })
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("that says nothing is given up, and one that pings is not", () =>
+    Effect.gen(function* () {
+      const { core, endpoint } = yield* served({ timeoutMillis: 800 })
+      yield* Effect.promise(async () => {
+        const pinging = await RawClient.connected(endpoint, "pinging")
+        const timer = setInterval(() => pinging.send((to) => to.ping()), 50)
+        const silent = await RawClient.connected(endpoint, "silent")
+        const received = silent.socket.bytesRead
+        await silent.closed
+        clearInterval(timer)
+        // Both were told, time and again, that the server is there.
+        expect(silent.socket.bytesRead).toBeGreaterThan(received)
+        expect(silent.frames).toEqual([])
+        expect(core.find("silent")).toBeUndefined()
+        expect(core.find("pinging")?.isOpen).toBe(true)
       })
     }).pipe(Effect.scoped),
   )
