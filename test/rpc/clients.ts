@@ -19,7 +19,7 @@ export const joined = <R = never>(name: string, options?: Rpc.RpcOptions<R>) =>
     const connection = yield* Scope.fork(yield* Effect.scope)
     const client = yield* Scope.provide(connect(name), connection)
     const scope = yield* Scope.fork(yield* Effect.scope)
-    const rpc = yield* Scope.provide(Rpc.make(client, options), scope)
+    const rpc = yield* Scope.provide(Rpc.make(client, { timeout: "1 minute", ...options }), scope)
     const vanish = Scope.close(connection, Exit.void)
     return { rpc, client, leave: Effect.andThen(Scope.close(scope, Exit.void), vanish), vanish }
   })

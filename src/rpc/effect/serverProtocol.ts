@@ -6,13 +6,19 @@ import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import type { FromClientEncoded } from "effect/rpc/RpcMessage"
+import {
+  type FromClientEncoded,
+  type FromServerEncoded,
+  RequestId,
+  ResponseExitDieEncoded,
+} from "effect/rpc/RpcMessage"
 import { json } from "effect/rpc/RpcSerialization"
 import * as RpcServer from "effect/rpc/RpcServer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type ConnectError, type ConnectOptions, Exchange, type Received } from "../../exchange/Exchange.ts"
 import { Departures, type Peer } from "../internal/Departures.ts"
+import { handledMaxDefault } from "../make.ts"
 import * as wire from "./wire.ts"
 
 /** The header of a request that has the name of the client which sent it. No client can say otherwise. */
@@ -21,6 +27,8 @@ export const senderHeader = "millrace-sender"
 export interface ServerProtocolOptions extends ConnectOptions {
   /** The name under which it is connected, and called. */
   readonly name: string
+  /** Requests of one caller that are handled at a time; those beyond die with `busy`. By default 1,024. */
+  readonly handledMax?: number | undefined
 }
 
 /** A client protocol that has sent something. */
@@ -29,6 +37,8 @@ class Caller {
   readonly name: string
   readonly session: string
   peer: Peer<Caller> | undefined
+  /** Those that have no exit yet. */
+  readonly requests: Set<string | number> = new Set()
 
   constructor(id: number, name: string, session: string) {
     this.id = id
@@ -37,12 +47,16 @@ class Caller {
   }
 }
 
+const busy = (id: string | number): FromServerEncoded =>
+  ResponseExitDieEncoded({ requestId: RequestId(id), encodedDefect: "busy" })
+
 const withSender = (message: FromClientEncoded, sender: string): FromClientEncoded =>
   message._tag === "Request" ? { ...message, headers: [...message.headers, [senderHeader, sender]] } : message
 
 /** Connects a client, and makes it a server's protocol, until the scope closes. */
 export const makeServerProtocol = ({
   name,
+  handledMax = handledMaxDefault,
   ...options
 }: ServerProtocolOptions): Effect.Effect<RpcServer.Protocol["Service"], ConnectError, Exchange | Scope.Scope> =>
   RpcServer.Protocol.make((writeRequest) =>
@@ -101,7 +115,16 @@ export const makeServerProtocol = ({
         const decoded = wire.fromClient(frame.payload)
         if (decoded === undefined) return Effect.logDebug(`${frame.sender} has sent ${name} what is no request`)
         const caller = callerOf(frame.sender, decoded.session)
-        return writeRequest(caller.id, withSender(decoded.message, frame.sender))
+        const { message } = decoded
+        // A caller ends by leaving.
+        if (message._tag === "Eof") return Effect.void
+        if (message._tag === "Request" && message.isNotification !== true) {
+          const { requests } = caller
+          if (requests.has(message.id)) return Effect.logDebug(`${frame.sender} has sent the same request twice`)
+          if (requests.size >= handledMax) return answer(caller, wire.encode(caller.session, busy(message.id)))
+          requests.add(message.id)
+        }
+        return writeRequest(caller.id, withSender(message, frame.sender))
       }
 
       yield* client.inbox.pipe(
@@ -125,7 +148,16 @@ export const makeServerProtocol = ({
         send: (id, response) =>
           Effect.suspend(() => {
             const caller = byId.get(id)
-            return caller === undefined ? Effect.void : answer(caller, wire.encode(caller.session, response as never))
+            if (caller === undefined) return Effect.void
+            const answered = answer(caller, wire.encode(caller.session, response))
+            if (response._tag === "Exit") caller.requests.delete(response.requestId)
+            // A defect ends all requests of a caller there, so nothing of it goes on here.
+            return response._tag === "Defect"
+              ? Effect.andThen(
+                  answered,
+                  Effect.sync(() => drop(caller)),
+                )
+              : answered
           }),
         end: () => Effect.void,
         clientIds: Effect.sync(() => new Set(byId.keys())),

@@ -78,13 +78,13 @@ const handlers = (seen: Seen) =>
     WaitStream: ({ key }) => Stream.concat(Stream.make(1), Stream.fromEffectDrain(waiting(seen, key))),
   })
 
-const serve = (name: string, seen: Seen) =>
+const serve = (name: string, seen: Seen, handledMax?: number) =>
   Effect.gen(function* () {
     const scope = yield* Scope.fork(yield* Effect.scope)
     yield* Layer.buildWithScope(
       RpcServer.layer(Orders).pipe(
         Layer.provide(handlers(seen)),
-        Layer.provide(OverTheBus.layerServerProtocol({ name })),
+        Layer.provide(OverTheBus.layerServerProtocol({ name, handledMax })),
       ),
       scope,
     )
@@ -121,7 +121,7 @@ export const effectRpcSuite = <E>(
     it.live("is called by name, with values and errors of its schemas", () =>
       world((seen) =>
         Effect.gen(function* () {
-          yield* serve("orders", seen)
+          yield* serve("orders", seen, 3)
           const { client } = yield* clientOf("shop", "orders")
           expect(yield* client.Order({ item: "pen", count: 3 })).toEqual({ total: 6, by: "shop" })
           const error = yield* Effect.flip(client.Order({ item: "pen", count: 11 }))
@@ -139,8 +139,11 @@ export const effectRpcSuite = <E>(
           }
           expect(yield* client.Echo(values)).toEqual(values)
           expect(yield* client.Nothing()).toBeUndefined()
-          const exit = yield* Effect.exit(client.Defect())
-          expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+          // Whoever has that many defects is still served.
+          for (let times = 0; times < 5; times++) {
+            const exit = yield* Effect.exit(client.Defect())
+            expect(Exit.isFailure(exit) && Cause.hasDies(exit.cause)).toBe(true)
+          }
           // Whatever became of one call, the next works.
           expect(yield* client.Order({ item: "pen", count: 3 })).toEqual({ total: 6, by: "shop" })
         }),
@@ -283,6 +286,32 @@ export const effectRpcSuite = <E>(
           yield* orders.send("shop", bytes("\0what is none"))
           yield* orders.send("shop", answer(session, 3))
           expect(yield* Fiber.join(call)).toMatchObject({ total: 3 })
+        }),
+      ),
+    )
+
+    it.live("is served on, whatever one of its callers sends", () =>
+      world((seen) =>
+        Effect.gen(function* () {
+          yield* serve("orders", seen, 3)
+          const { connect } = yield* Exchange.Exchange
+          const rogue = yield* connect("rogue")
+          const ask = (message: Parameters<typeof wire.encode>[1]) => rogue.send("orders", wire.encode("s", message))
+          const wait = (id: number) =>
+            ask({ _tag: "Request", id, tag: "Wait", payload: { key: `rogue ${id}` }, headers: [] })
+          for (const id of [1, 1, 2, 3, 4, 5]) yield* wait(id)
+          yield* ask({ _tag: "Request", id: 6, tag: "Unknown", payload: null, headers: [] })
+          yield* ask({ _tag: "Ack", requestId: 99 })
+          yield* ask({ _tag: "Interrupt", requestId: 98 })
+          yield* rogue.send("orders", wire.encode("s", { _tag: "Request", id: {} } as never))
+          yield* rogue.send("orders", bytes("\0\x93"))
+          yield* rogue.send("orders", bytes(""))
+          yield* ask({ _tag: "Eof" })
+          yield* wait(7)
+          const { client } = yield* clientOf("shop", "orders")
+          expect(yield* client.Order({ item: "pen", count: 3 })).toEqual({ total: 6, by: "shop" })
+          // More than so many at a time are refused.
+          expect([...seen.begun].toSorted()).toEqual(["rogue 1", "rogue 2", "rogue 3"])
         }),
       ),
     )
