@@ -1,4 +1,6 @@
 /** The commands of the live plane, as real programs beside a real node. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { makeDirectory, type NodeProcess, run, type Running, start, startNode } from "./program.ts"
 
@@ -63,6 +65,21 @@ describe("listen", () => {
     const listener = await listen()
     expect(listener.stderr).toMatch(/^connected as cli\.\d+\.[0-9a-f]{8}\n$/)
     expect(await listener.stop("SIGINT")).toMatchObject({ code: 0, stdout: "" })
+  })
+
+  it("comes back when its node does, and says so", async () => {
+    const elsewhere = makeDirectory()
+    const first = await startNode(elsewhere)
+    const listener = start(["listen", "--name", "ears", "--topic", "news", "--limit", "1"], { cwd: elsewhere })
+    await listener.until(({ stderr }) => stderr.includes("connected as "))
+    await first.command.stop("SIGKILL")
+    await listener.until(({ stderr }) => stderr.endsWith("the connection is lost; trying again\n"))
+    await startNode(elsewhere)
+    await listener.until(({ stderr }) => stderr.endsWith("connected again\n"))
+    // Its subscriptions come back behind that.
+    const isBack = async () => (await run(["send", "ears", "hello"], { cwd: elsewhere })).code === 0
+    while (!(await isBack()));
+    expect((await listener.ended).stdout).toBe("hello\n")
   })
 
   it("says when its node stops, and prints the warning only where that was asked for", async () => {
@@ -249,9 +266,47 @@ describe("topics and queues over a socket", () => {
 
   it("are shown by stats as far as the broker knows of them", async () => {
     const stats = ["stats", "--once", "--interval", "100ms", "--url", endpoints[0]!]
-    expect((await millrace(...stats)).stdout).toMatch(/^up \d+ s {2}in .*\/s {2}out .*\/s {2}since its start in .*\n$/)
+    expect((await millrace(...stats)).stdout).toMatch(/^up \d.* {2}in .*\/s {2}out .*\/s {2}since its start in .*\n$/)
     expect(objects((await millrace(...stats, "--json")).stdout)).toMatchObject([
       { uptime: expect.any(Number) as number },
     ])
+  })
+})
+
+describe("a node with access rules", () => {
+  it("knows commands on sockets by their names, from --name or MILLRACE_NAME (I9)", async () => {
+    const guarded = makeDirectory()
+    const principals = {
+      pump: {},
+      panel: { send: ["pump", ".bus"], publish: ["orders/#"], subscribe: ["orders/#"] },
+    }
+    writeFileSync(join(guarded, "rules.json"), JSON.stringify({ principals }))
+    const { report } = await startNode(guarded, ["--access", "rules.json"])
+    const pump = start(["listen", "--name", "pump", "--limit", "1"], { cwd: guarded })
+    await pump.until(({ stderr }) => stderr.includes("connected as pump"))
+    const as = (name: string, ...args: ReadonlyArray<string>) =>
+      run(args, { cwd: guarded, env: name === "" ? {} : { MILLRACE_NAME: name } })
+
+    const failures: ReadonlyArray<readonly [RegExp, string, ReadonlyArray<string>]> = [
+      [/access rules do not let cli\.\S+ connect/, "", ["send", "pump", "x"]],
+      [/access rules do not let panel send/, "panel", ["send", "panel", "x"]],
+      [/access rules do not let panel publish/, "panel", ["publish", "other", "x", "--live"]],
+      [/access rules do not let panel read "#"/, "panel", ["listen", "--topic", "#"]],
+      [/access rules do not let panel send/, "panel", ["clients"]],
+    ]
+    for (const [sentence, name, args] of failures) {
+      const failed = await as(name, ...args)
+      expect(failed).toMatchObject({ code: 1, stdout: "" })
+      expect(failed.stderr).toMatch(sentence)
+      expect(failed.stderr.trimEnd().split("\n")).toHaveLength(1)
+    }
+    expect(await as("somebody else", "send", "pump", "hello", "--name", "panel")).toMatchObject(done)
+    expect((await pump.ended).stdout).toBe("hello\n")
+
+    const [socket] = report["busrt"] as unknown as ReadonlyArray<string>
+    const url = ["--url", socket!]
+    expect(await as("panel", "publish", "orders/eu", "x", ...url)).toMatchObject({ code: 0 })
+    expect(await as("panel", "fetch", "orders/eu", ...url)).toMatchObject({ code: 0, stdout: "x\n" })
+    expect((await as("panel", "fetch", "other", ...url)).stderr).toMatch(/access rules do not let panel read "other"/)
   })
 })

@@ -9,9 +9,10 @@ import type * as Scope from "effect/Scope"
 import { Unavailable } from "../../domain/errors.ts"
 import { type ConnectError, Exchange, type ExchangeClient } from "../../exchange/index.ts"
 import * as EndpointsFile from "../../node/EndpointsFile.ts"
-import { layerExchange } from "../../protocol/busrt/index.ts"
+import { layerExchange, type ReconnectEvent } from "../../protocol/busrt/index.ts"
 import * as Endpoint from "../../transport/Endpoint.ts"
 import { clientName, defaultDirectory, givenUrl, unanswered } from "../Connection.ts"
+import * as Output from "../io/Output.ts"
 import { UsageError } from "../UsageError.ts"
 
 export interface LiveInput {
@@ -47,6 +48,16 @@ export const findEndpoint = (flag: Option.Option<string>): Effect.Effect<Endpoin
     })
   })
 
+/** Tells when the connection is lost, and when it is back. */
+const teller = () => {
+  let isLost = false
+  return ({ _tag }: ReconnectEvent): Effect.Effect<void> => {
+    if (_tag === "Retrying" || (_tag === "Connected" && !isLost)) return Effect.void
+    isLost = _tag === "Lost"
+    return Output.tell(isLost ? "the connection is lost; trying again" : "connected again")
+  }
+}
+
 /** Connects to the node, as a client that is there until the scope closes. */
 export const connect = ({
   name,
@@ -56,7 +67,7 @@ export const connect = ({
     const endpoint = yield* findEndpoint(url)
     const connecting = Effect.flatMap(Exchange, (exchange) => exchange.connect(clientName(name)))
     return yield* connecting.pipe(
-      Effect.provide(layerExchange({ endpoint })),
+      Effect.provide(layerExchange({ endpoint, onEvent: teller() })),
       Effect.catchTag("Unavailable", (error) => Effect.fail(unanswered(Endpoint.format(endpoint))(error))),
     )
   })

@@ -2,6 +2,7 @@
 export { type BusrtClientOptions, layer as layerExchange } from "./client/layer.ts"
 export { type BusrtNodeOptions, layer } from "./client/nodeLayer.ts"
 export { list as listClients, type ListedClient } from "./client/clientList.ts"
+export type { ReconnectEvent } from "../../transport/reconnecting.ts"
 export { type ClientSettings, defaultClientSettings } from "./client/settings.ts"
 export { BusrtServer, type BusrtServerOptions, layer as layerServer } from "./server/server.ts"
 export { defaultServerSettings, type ServerSettings } from "./server/settings.ts"

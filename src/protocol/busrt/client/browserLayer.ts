@@ -7,29 +7,20 @@ import { InvalidArgument } from "../../../domain/errors.ts"
 import { Exchange } from "../../../exchange/index.ts"
 import { type BrowserDialOptions, dial } from "../../../transport/browser.ts"
 import { isWebSocket, parse } from "../../../transport/Endpoint.ts"
-import { remoteExchange } from "./remoteExchange.ts"
-import type { ClientSettings } from "./settings.ts"
+import { type RemoteOptions, remoteExchange } from "./remoteExchange.ts"
 
-export interface BrowserClientOptions extends BrowserDialOptions {
+export interface BrowserClientOptions extends BrowserDialOptions, RemoteOptions {
   /** Where the node serves BUS/RT for WebSockets: `ws://HOST:PORT/` or `wss://HOST:PORT/`. */
   readonly url: string
-  readonly settings?: Partial<ClientSettings> | undefined
-  /** The name under which it is asked who is connected, for which access rules may have a place; else one is made up. */
-  readonly askAs?: string | undefined
 }
 
 /** Each client that connects has a connection of its own. Nothing is connected before. */
-export const layer = ({
-  url,
-  settings,
-  askAs,
-  ...options
-}: BrowserClientOptions): Layer.Layer<Exchange, InvalidArgument> =>
+export const layer = ({ url, ...options }: BrowserClientOptions): Layer.Layer<Exchange, InvalidArgument> =>
   Layer.effect(
     Exchange,
     Effect.gen(function* () {
       const endpoint = yield* Effect.fromResult(parse(url))
-      if (isWebSocket(endpoint)) return remoteExchange(dial(endpoint, options), settings, askAs)
+      if (isWebSocket(endpoint)) return remoteExchange(dial(endpoint, options), options)
       const message = `a page connects to ws://HOST:PORT or wss://HOST:PORT, not ${JSON.stringify(url)}`
       return yield* new InvalidArgument({ argument: "url", message })
     }),

@@ -10,13 +10,22 @@ import { Unavailable } from "../../../domain/errors.ts"
 import type { ConnectError } from "../../../exchange/index.ts"
 import type { Connection } from "../../../transport/Connection.ts"
 import type { ConnectionLost, DialFailed } from "../../../transport/errors.ts"
-import { reconnecting } from "../../../transport/reconnecting.ts"
+import { type ReconnectEvent, reconnecting } from "../../../transport/reconnecting.ts"
 import type { Link } from "./Link.ts"
 import { register } from "./registering.ts"
 import type { ClientSettings } from "./settings.ts"
 
 /** How a connection to the server is made, wherever that is. */
 export type Dial = Effect.Effect<Connection, DialFailed, Scope.Scope>
+
+/** Who wants to hear of the connection. */
+export interface Keeper {
+  /** It is not connected again: with the server's reason. Told once. */
+  readonly onEnd: (error: ConnectError) => void
+  /** Whether to connect again. */
+  readonly isWanted: () => boolean
+  readonly onEvent: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
+}
 
 type Failure = ConnectError | DialFailed | ConnectionLost
 
@@ -26,17 +35,13 @@ const isFinal = (error: Failure): boolean => error._tag === "AccessDenied" || er
 const inOurTerms = (error: Failure): ConnectError =>
   error._tag === "DialFailed" || error._tag === "ConnectionLost" ? new Unavailable({ message: error.message }) : error
 
-/**
- * Succeeds when it is connected for the first time. `onEnd` is told, once, when it does not connect again: with the
- * server's reason. It is not connected again when it is not wanted any more.
- */
+/** Succeeds when it is connected for the first time. */
 export const keepConnected = Effect.fnUntraced(function* (
   dial: Dial,
   name: string,
   settings: ClientSettings,
   link: Link,
-  onEnd: (error: ConnectError) => void,
-  isWanted: () => boolean,
+  { isWanted, onEnd, onEvent }: Keeper,
 ): Effect.fn.Return<void, ConnectError, Scope.Scope> {
   const first = yield* Deferred.make<void, ConnectError>()
   const session = (connection: Connection, established: Effect.Effect<void>) =>
@@ -60,6 +65,7 @@ export const keepConnected = Effect.fnUntraced(function* (
       Schedule.exponential(settings.reconnectMillis),
       Schedule.spaced(settings.reconnectMillisMax),
     ]).pipe(Schedule.jittered),
+    onEvent,
     retries: (error, wasEstablished) => wasEstablished && isWanted() && !isFinal(error),
   })
   yield* keeping.pipe(

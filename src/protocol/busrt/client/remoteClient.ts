@@ -32,7 +32,7 @@ import type { TopicsOperation } from "../codec/clientFrames.ts"
 import { isProcessed, Qos } from "../codec/qos.ts"
 import { ResultCode } from "../codec/results.ts"
 import { broadcastAnswer, filterAnswer, publishAnswer, publishUnanswered, sendAnswer } from "./answers.ts"
-import { type Dial, keepConnected } from "./keepConnected.ts"
+import { type Dial, type Keeper, keepConnected } from "./keepConnected.ts"
 import { Link, type Write } from "./Link.ts"
 import type { ClientSettings } from "./settings.ts"
 
@@ -71,6 +71,7 @@ export const make = Effect.fnUntraced(function* (
   name: string,
   settings: ClientSettings,
   options: ConnectOptions = {},
+  onEvent?: Keeper["onEvent"],
 ): Effect.fn.Return<ExchangeClient, ConnectError, Scope.Scope> {
   const problem = ClientName.problem(name)
   if (problem !== undefined) return yield* Effect.fail(invalid("name", problem))
@@ -96,14 +97,11 @@ export const make = Effect.fnUntraced(function* (
     if (options.overflow !== "dropNewest") end(gone("overflow", leaveWords.overflow))
   })
 
-  yield* keepConnected(
-    dial,
-    name,
-    settings,
-    link,
-    ({ message }) => end(gone("revoked", message)),
-    () => ended === undefined,
-  )
+  yield* keepConnected(dial, name, settings, link, {
+    onEnd: ({ message }) => end(gone("revoked", message)),
+    isWanted: () => ended === undefined,
+    onEvent,
+  })
   yield* Effect.addFinalizer(() => Effect.sync(() => end(gone("left", leaveWords.left))))
 
   const whenFree: Effect.Effect<void, Disconnected> = Effect.suspend(() => {
