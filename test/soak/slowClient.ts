@@ -42,11 +42,16 @@ const measure = (messages: number, withIt: boolean): Promise<Figures> =>
       const writer = new ClientFrameWriter()
       for (let i = 0; i < batch; i++) writer.publish(0, Qos.no, "news", payload)
       const frames = writer.finish()
+      // Who only reads has to say now and then that it is there.
+      const pinging = setInterval(() => {
+        for (const client of readers) client.send((to) => to.ping())
+      }, 1000)
       const began = performance.now()
       for (let sent = 0; sent < messages; sent += batch) {
         if (!sender.socket.write(frames)) await new Promise((done) => sender.socket.once("drain", done))
       }
       await Promise.all(readers.map((reader) => reader.until(() => reader.isClosed || reader.frameCount >= messages)))
+      clearInterval(pinging)
       const perSecond = (messages * others * 1000) / (performance.now() - began)
       return {
         perSecond,
@@ -62,7 +67,7 @@ const medianOf = (values: ReadonlyArray<number>): number => values.toSorted((a, 
 export const run = async (args: ReadonlyArray<string>): Promise<boolean> => {
   const { values } = parseArgs({
     args: [...args],
-    options: { messages: { type: "string", default: "40000" }, pairs: { type: "string", default: "5" } },
+    options: { messages: { type: "string", default: "100000" }, pairs: { type: "string", default: "5" } },
   })
   const messages = Number(values.messages)
   const pairs = Number(values.pairs)

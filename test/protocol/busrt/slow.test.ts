@@ -20,6 +20,9 @@ const metric = (name: string): Effect.Effect<number> =>
     return states.reduce((sum, { count, value }) => sum + Number(count ?? value ?? 0), 0)
   })
 
+/** These clients do not ping, and are not to be given up where the machine is busy. */
+const timeoutMillis = 120_000
+
 const others = 99
 const frames = 400
 const frameBytes = 4096
@@ -31,7 +34,7 @@ describe("a client that stops reading, among a hundred", () => {
     () =>
       Effect.gen(function* () {
         const queueBytesMax = 512 * 1024
-        const { core, endpoint, exchange } = yield* served({ queueFramesMax, queueBytesMax })
+        const { core, endpoint, exchange } = yield* served({ queueFramesMax, queueBytesMax, timeoutMillis })
         const lossy = yield* exchange.connect("lossy", { overflow: "dropNewest", inboxFramesMax: 10 })
         yield* lossy.subscribe("news")
         const overflowsBefore = yield* metric("millrace_live_overflows_total")
@@ -100,7 +103,7 @@ describe("clients that come and go", () => {
     () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()
-        const { core, endpoint } = yield* Scope.provide(served(), scope)
+        const { core, endpoint } = yield* Scope.provide(served({ timeoutMillis }), scope)
         const names = Array.from({ length: clients }, (_, i) => `storm.${i}`)
         const round = async (): Promise<void> => {
           const connected = await Promise.all(names.map((name) => RawClient.connected(endpoint, name)))
