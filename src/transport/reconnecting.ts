@@ -44,6 +44,11 @@ export interface ReconnectOptions<E> {
    */
   readonly retries?: ((failure: E | DialFailed | ConnectionLost, wasEstablished: boolean) => boolean) | undefined
   readonly onEvent?: ((event: ReconnectEvent) => Effect.Effect<void>) | undefined
+  /**
+   * How long a session has to last for the schedule to begin anew after it; by default any does. Peers that throw each
+   * other out would do so for ever, and ever so quickly.
+   */
+  readonly steadyFor?: Duration.Input | undefined
 }
 
 /** The peer has ended a session in order: there is to be another one. */
@@ -67,15 +72,18 @@ export const reconnecting = <E, R>(
     const { onEvent = () => Effect.void, retries = () => true, schedule = defaultSchedule } = options
     const clock = yield* Clock.Clock
     const begin = Schedule.toStep(schedule)
+    const steadyMillis = Duration.toMillis(options.steadyFor ?? 0)
     let step = yield* begin
     let attempts = 0
     let isEstablished = false
     let wasEstablished = false
+    let establishedAt = 0
 
     const established = Effect.suspend(() => {
       if (isEstablished) return Effect.void
       isEstablished = true
       wasEstablished = true
+      establishedAt = clock.currentTimeMillisUnsafe()
       return onEvent({ _tag: "Connected", attempts })
     })
     const one = Effect.gen(function* () {
@@ -97,7 +105,7 @@ export const reconnecting = <E, R>(
       const reason = reasonOf(failure)
       if (isEstablished) {
         attempts = 0
-        step = yield* begin
+        if (clock.currentTimeMillisUnsafe() - establishedAt >= steadyMillis) step = yield* begin
         yield* onEvent({ _tag: "Lost", reason })
       }
       if (!retries(failure, wasEstablished)) return yield* exit

@@ -65,6 +65,8 @@ export const keepConnected = Effect.fnUntraced(function* (
       Schedule.exponential(settings.reconnectMillis),
       Schedule.spaced(settings.reconnectMillisMax),
     ]).pipe(Schedule.jittered),
+    // Where names are taken by force, two clients of one name throw each other out.
+    steadyFor: "1 second",
     onEvent,
     retries: (error, wasEstablished) => wasEstablished && isWanted() && !isFinal(error),
   })
