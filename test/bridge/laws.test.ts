@@ -55,7 +55,8 @@ describe("through .bus", () => {
 
   it.live(
     "named cursors keep their laws",
-    () => namedCursors(() => cursorsThroughBus(Memory.layer({ disk: Memory.makeDisk() })), { runs: runs / 4 }),
+    () =>
+      namedCursors(() => cursorsThroughBus(Memory.layer({ disk: Memory.makeDisk() })), { runs: Math.ceil(runs / 4) }),
     120_000,
   )
 

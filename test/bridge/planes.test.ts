@@ -75,7 +75,7 @@ const checkPlanes = async (
   nodes: keyof typeof worlds,
   parts: Parts,
   options: fc.Parameters<[Program]>,
-  patience = 20_000,
+  patience = 10_000,
   world: (parts: Parts) => ReadonlyArray<ReturnType<typeof nodeOver>> = worlds[nodes],
 ) =>
   await fc.assert(
@@ -93,8 +93,12 @@ const checkPlanes = async (
   )
 
 describe("both planes together keep the laws (I3, I4, I8)", () => {
-  it("in one node", () => checkPlanes(1, right, { numRuns: runs }), 120_000)
-  it("in several nodes on one store", () => checkPlanes(3, right, { numRuns: runs / 3 }), 120_000)
+  it("in one node", () => checkPlanes(1, right, { numRuns: runs, endOnFailure: true }), 120_000)
+  it(
+    "in several nodes on one store",
+    () => checkPlanes(3, right, { numRuns: Math.ceil(runs / 3), endOnFailure: true }),
+    120_000,
+  )
 })
 
 describe.skipIf(skipsPostgres)("both planes together keep the laws on a real server (I3, I4, I8)", () => {
@@ -109,7 +113,7 @@ describe.skipIf(skipsPostgres)("both planes together keep the laws on a real ser
         nodeOver(failing(Postgres.layer({ url, node: nodeNamed(device) }), ++seed), parts),
       )
     }
-    return checkPlanes(3, right, { numRuns: Math.ceil(runs / 60) }, 20_000, world)
+    return checkPlanes(3, right, { numRuns: Math.ceil(runs / 60), endOnFailure: true }, 20_000, world)
   }, 120_000)
 })
 

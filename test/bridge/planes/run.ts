@@ -27,6 +27,9 @@ export interface Ran {
   readonly problems: ReadonlyArray<string>
 }
 
+/** Nothing takes that long. */
+const hangMillis = 20_000
+
 const outcomeOf = (exit: Exit.Exit<unknown, { readonly _tag: string }>): Outcome => {
   if (Exit.isSuccess(exit)) return "ok"
   const [reason] = exit.cause.reasons
@@ -123,8 +126,19 @@ export const run = (program: Program, places: ReadonlyArray<Place>, patienceMill
       }
     }
 
-    for (const step of program) yield* take(step)
-    yield* Fiber.awaitAll(background)
+    const unanswered = (): string =>
+      attempts
+        .filter(({ outcome }) => outcome === "unknown")
+        .map(({ content, writer }) => `${content} of ${writer}`)
+        .join(", ")
+    /** What hangs is a finding too. */
+    const bounded = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+      Effect.timeoutOrElse(effect, {
+        duration: hangMillis,
+        orElse: () => Effect.die(new Error(`${what} hangs; without an answer: ${unanswered()}`)),
+      })
+    for (const step of program) yield* bounded(JSON.stringify(step), take(step))
+    yield* bounded("a publish", Fiber.awaitAll(background))
 
     const final: ReadonlyArray<Stored> = yield* Effect.map(readAll(nodes[0]!.topics, ""), (all) =>
       all.toSorted((a, b) => a.position - b.position),
