@@ -1,5 +1,11 @@
 /** How the tests run: all of `test/`, two files at a time, for many start programs of their own. */
+import { homedir } from "node:os"
+import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+
+// Each file runs in a process of its own, and many start programs: what one has compiled, the others need not. It is where
+// the command line keeps it too.
+process.env["NODE_COMPILE_CACHE"] ??= join(homedir(), ".cache", "millrace")
 
 export default defineConfig({
   // Examples import "millrace" by name, and mean the sources of this checkout. The last three are vite's own, which a

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- [--suite NAME]… [--json] [--full]`: runs all suites or some, and prints a table or one JSON object a
- * line.
+ * `npm run bench -- [--suite NAME]… [--json] [--full | --once]`: runs all suites or some, and prints a table or one JSON
+ * object a line. `--once` measures everything once, to see that it can be: what it prints says little about speed.
  */
 import { parseArgs } from "node:util"
 import type { Row } from "./measure.ts"
@@ -8,6 +8,8 @@ import type { Row } from "./measure.ts"
 export interface SuiteOptions {
   /** Larger and longer. */
   readonly full: boolean
+  /** How often each is measured, after a round that is thrown away. */
+  readonly times: number
   /** Called with each row as it is there. */
   readonly report: (row: Row) => void
 }
@@ -49,6 +51,7 @@ const main = async (): Promise<void> => {
       suite: { type: "string", multiple: true },
       json: { type: "boolean", default: false },
       full: { type: "boolean", default: false },
+      once: { type: "boolean", default: false },
     },
   })
   const names = values.suite ?? Object.keys(suites)
@@ -60,7 +63,8 @@ const main = async (): Promise<void> => {
       console.log(`\n${name}`)
       console.log(`${line(["", "value", "unit", "baseline", "ratio"])}  baseline is`)
     }
-    await run({ full: values.full, report: values.json ? (row) => console.log(JSON.stringify(row)) : printRow })
+    const times = values.once ? 1 : values.full ? 9 : 5
+    await run({ full: values.full, times, report: values.json ? (row) => console.log(JSON.stringify(row)) : printRow })
   }
 }
 

@@ -75,8 +75,7 @@ const durable: Frame = { type: "publish", topic: "durable/bench" }
 const ask: Frame = { type: "call", target: ".broker", method: "benchmark.test" }
 const echo: Frame = { type: "call", target: "receiver", method: "echo" }
 
-export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
-  const times = full ? 9 : 5
+export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
   const scale = full ? 5 : 1
   const broker = await Middle.start("./broker.ts")
   const relay = await Middle.start("./relay.ts")

@@ -16,8 +16,7 @@ const payload = Buffer.alloc(100, "x")
 /** Calls under way at a time. */
 const window = 256
 
-export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
-  const times = full ? 9 : 5
+export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
   const unaryCount = full ? 50_000 : 5_000
   const batchedCount = full ? 500_000 : 50_000
   const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))

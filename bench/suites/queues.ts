@@ -48,9 +48,8 @@ const takeSome = (queues: QueuesService, count: number) =>
     yield* Effect.raceFirst(queues.take("work", handler), Deferred.await(done))
   })
 
-export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
+export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
   const count = full ? 200_000 : 50_000
-  const times = full ? 9 : 5
   const directory = mkdtempSync(join(tmpdir(), "millrace-bench-"))
   const store = Sqlite.layer({ path: join(directory, "ours.sqlite") })
   const runtime = ManagedRuntime.make(Queues.layer.pipe(Layer.provide(store)))

@@ -168,8 +168,7 @@ const compareNodes = async (server: PostgresServer, count: number, times: number
 const withServer = (use: (server: PostgresServer) => Promise<void>): Promise<void> =>
   Effect.runPromise(Effect.scoped(Effect.flatMap(makeServer(), (server) => Effect.promise(() => use(server)))))
 
-export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
-  const times = full ? 9 : 5
+export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
   const measure = async (contender: Contender) => {
     await compare(contender, times, report)
     await contender.close()

@@ -40,9 +40,8 @@ const bareCommits = (bare: BareSqlite, count: number): void => {
   for (let i = 0; i < count; i += batchSize) bare.commit(payloads, ids)
 }
 
-export const run = async ({ full, report }: SuiteOptions): Promise<void> => {
+export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
   const count = full ? 1_000_000 : 100_000
-  const times = full ? 9 : 5
   const [bus, removeBus] = makeBus()
   const [bare, closeBare] = makeBare()
   const replayed = 2 * count

@@ -43,6 +43,10 @@ describe("code in the documentation is code of the examples", () => {
 
 const printUrl = "fetch(process.argv.at(-1)).then((r) => r.text()).then((t) => process.stdout.write(t))"
 
+/** A home of its own has no compiled code: programs that start there find the usual one. */
+const { NODE_COMPILE_CACHE } = process.env
+const keptCode = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }
+
 /** `npx millrace` and `curl` as the commands of the documentation call them, whatever the machine has. */
 const makeCommands = (directory: string): string => {
   const commands = join(directory, "commands")
@@ -128,7 +132,7 @@ describe("commands in the documentation print what it shows", () => {
       const cwd = makeDirectory()
       const node = await startNode(cwd)
       const { grpc, admin } = node.report
-      const env = { PATH: `${makeCommands(makeDirectory())}:${process.env["PATH"]}`, HOME: cwd }
+      const env = { PATH: `${makeCommands(makeDirectory())}:${process.env["PATH"]}`, HOME: cwd, ...keptCode }
       // Commands name the default ports; this node has others.
       const edit = (commands: string) =>
         commands

@@ -21,7 +21,7 @@ const runExample = async (name: string, cwd = makeDirectory(), env: Readonly<Rec
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
     ["--conditions=millrace-source", `${directory}${name}`],
-    { cwd, env: { PATH: process.env["PATH"], ...env } },
+    { cwd, env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env } },
   )
   return { stderr, lines: linesOf(stdout) }
 }
