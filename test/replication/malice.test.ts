@@ -117,6 +117,23 @@ describe("a peer that lies", () => {
     ),
   )
 
+  it.effect("about deletions that it had told of otherwise cannot delete anything", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.forEach(["x", "y"] as const, makeNode)
+        for (let i = 1; i <= 5; i++) yield* x!.topics.publish("orders", `${i}`)
+        yield* x!.topics.deleteRange("orders", 1, 1)
+        yield* passOver(y!, asPeer(x!)).pass
+        const before = yield* contentsOf(y!)
+        yield* x!.topics.deleteRange("orders", 2, 2)
+        const forged = DeleteMarker.payload({ log: { topic: "orders", origin: x!.id }, from: 1, to: 5, createdAt: 1 })
+        const liar = changing((message) => ({ ...message, payload: forged }))(asPeer(x!))
+        expect((yield* passOver(y!, liar).pass).failed).toBe(1)
+        expect(yield* contentsOf(y!)).toEqual(before)
+      }),
+    ),
+  )
+
   it.effect("about this node's own log raises an alarm, and is not believed", () =>
     Effect.scoped(
       Effect.gen(function* () {
