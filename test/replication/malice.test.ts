@@ -90,6 +90,27 @@ describe("a peer that lies", () => {
     ),
   )
 
+  it.effect("about what it has, ever otherwise, is not remembered for ever", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.forEach(["x", "y"] as const, makeNode)
+        let asked = 0
+        const listed = () =>
+          Array.from({ length: 10 }, (_, i) => ({ topic: `t${asked}/${i}`, origin: x!.id, offset: 1 }))
+        const liar: Peer = {
+          ...asPeer(x!),
+          heads: Effect.sync(() => {
+            asked++
+            return listed()
+          }),
+        }
+        const { pass, states } = passOver(y!, liar)
+        yield* Effect.repeat(pass, { times: 5 })
+        expect(states.list().map(({ log }) => log.topic)).toEqual(listed().map(({ topic }) => topic))
+      }),
+    ),
+  )
+
   it.effect("about deletions of others cannot delete anything", () =>
     Effect.scoped(
       Effect.gen(function* () {

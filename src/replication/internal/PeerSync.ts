@@ -70,6 +70,7 @@ export class PeerSync {
       origins: this.#settings.origins,
     })
     const now = yield* Clock.currentTimeMillis
+    this.#states.keep(this.#peer.name, [...wanted, ...alarms, ...equal])
     for (const one of equal) this.#states.succeeded(this.#peer.name, one, one.localHead, now)
     for (const { error, ...one } of alarms) this.#states.failed(this.#peer.name, one, error.message, now)
     let accepted = 0

@@ -10,6 +10,12 @@ export class SyncStates {
     return [...this.#states.values()]
   }
 
+  /** Forgets the logs that a peer does not list any more: it could list others for ever. */
+  keep(peer: string, listed: ReadonlyArray<Wanted>): void {
+    const kept = new Set(listed.map(({ log }) => this.#key(peer, log)))
+    for (const [key, state] of this.#states) if (state.peer === peer && !kept.has(key)) this.#states.delete(key)
+  }
+
   succeeded(peer: string, one: Wanted, syncedHead: number, at: number): void {
     this.#set(
       peer,
