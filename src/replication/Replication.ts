@@ -49,7 +49,11 @@ const asking = (name: string, sync: PeerSync, settings: PeerSettings): Effect.Ef
     let failures = 0
     let said: string | undefined
     while (true) {
-      const pass = yield* Effect.result(sync.pass)
+      // What nobody expected is told too, and the peer is asked again.
+      const expected = Effect.catchDefect(sync.pass, (defect) =>
+        Effect.fail(new Error(`unexpectedly: ${String(defect)}`)),
+      )
+      const pass = yield* Effect.result(expected)
       const problem =
         pass._tag === "Failure"
           ? pass.failure.message

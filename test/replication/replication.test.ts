@@ -137,6 +137,24 @@ describe("replication", () => {
     ),
   )
 
+  it.effect("asks again also where asking went wrong in a way that nobody expected", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.forEach(["x", "y"] as const, makeNode)
+        yield* x!.topics.publish("orders", "1")
+        let asked = 0
+        const peer = asPeer(x!)
+        const broken: Peer = {
+          ...peer,
+          heads: Effect.suspend(() => (++asked === 1 ? Effect.die("a bug") : peer.heads)),
+        }
+        yield* Layer.build(Layer.provide(Replication.layer([{ peer: broken }]), Layer.succeed(Replica, y!.replica)))
+        yield* TestClock.adjust("10 seconds")
+        expect((yield* y!.topics.heads)[0]?.offset).toBe(1)
+      }),
+    ),
+  )
+
   it.effect("takes from a peer only what was agreed on", () =>
     Effect.scoped(
       Effect.gen(function* () {
