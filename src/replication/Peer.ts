@@ -6,8 +6,8 @@
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { LogHead, LogId } from "../domain/LogId.ts"
-import type { Headers } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
+import type { ReplicatedMessage } from "../storage/LogStore.ts"
 
 /** There is no answer from a peer, or none that could be understood. */
 export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>("millrace/PeerUnreachable")(
@@ -16,17 +16,7 @@ export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>("millra
 ) {}
 
 /** A message as a peer gives it: where it claims to belong, and what it is. */
-export interface PeerMessage {
-  readonly topic: string
-  readonly origin: NodeId
-  readonly offset: number
-  readonly id: string
-  /** Milliseconds since 1970. */
-  readonly createdAt: number
-  readonly headers: Headers
-  readonly payload: Uint8Array
-  readonly deleted: boolean
-}
+export interface PeerMessage extends LogId, ReplicatedMessage {}
 
 export interface Peer {
   /** What people call it: the URL that it was configured with. */
