@@ -4,7 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Arr from "effect/Array"
 import * as Stream from "effect/Stream"
 import type { Disconnected } from "../domain/liveErrors.ts"
 import type { Received } from "./Exchange.ts"
@@ -64,13 +64,13 @@ export class ReceivedQueue {
     })
   })
 
-  readonly #take: Effect.Effect<NonEmptyReadonlyArray<Received>, Disconnected | Cause.Done> = Effect.suspend(() => {
+  readonly #take: Effect.Effect<Arr.NonEmptyReadonlyArray<Received>, Disconnected | Cause.Done> = Effect.suspend(() => {
     const frames = this.#frames
-    if (frames.length === 0) return this.#end ?? Effect.andThen(this.#wait, this.#take)
+    if (!Arr.isArrayNonEmpty(frames)) return this.#end ?? Effect.andThen(this.#wait, this.#take)
     this.#frames = []
     this.#bytes = 0
     this.#onRead()
-    return Effect.succeed(frames as unknown as NonEmptyReadonlyArray<Received>)
+    return Effect.succeed(frames)
   })
 
   /** What comes, in chunks as they gather. */
