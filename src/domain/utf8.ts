@@ -1,6 +1,15 @@
-/** The length of texts in UTF-8, in any runtime: they are short here, and soon counted. */
+/** Texts in UTF-8, in any runtime. */
 
-/** How many bytes a text is; half of a surrogate pair counts as the replacement character that is written for it. */
+const encoder = new TextEncoder()
+
+/** A payload as bytes: a text is written, bytes are what they are. */
+export const toBytes = (payload: Uint8Array | string): Uint8Array =>
+  typeof payload === "string" ? encoder.encode(payload) : payload
+
+/**
+ * How many bytes a text is, counted, for texts are short here; half of a surrogate pair counts as the replacement
+ * character that is written for it.
+ */
 export const byteLength = (text: string): number => {
   let bytes = text.length
   for (let i = 0; i < text.length; i++) {

@@ -16,13 +16,13 @@ import * as Payload from "./codec/payload.ts"
 import { rpcError } from "./errors.ts"
 import { Calls, type Run } from "./internal/Calls.ts"
 import { Handling } from "./internal/Handling.ts"
+import { toBytes } from "../domain/utf8.ts"
 import type { Rpc, RpcOptions } from "./Rpc.ts"
 
 export const handledMaxDefault = 1024
 export const timeoutDefault: Duration.Input = "5 seconds"
 
 const nothing = new Uint8Array(0)
-const encoder = new TextEncoder()
 
 /** Whole milliseconds, so that calls of about the same time share a deadline's timer. */
 const millisOf = (timeout: Duration.Input): number => Math.ceil(Duration.toMillis(Duration.fromInputUnsafe(timeout)))
@@ -142,7 +142,7 @@ export const make = <R = never>(
         return client.send(target, Payload.request(0, method, params), { isRealtime })
       },
       notify: (target, payload, { isRealtime = false } = {}) => {
-        const bytes = typeof payload === "string" ? encoder.encode(payload) : payload
+        const bytes = toBytes(payload)
         return client.send(target, Payload.notification(bytes), { isRealtime })
       },
       figures: Effect.sync(() => ({

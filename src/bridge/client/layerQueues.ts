@@ -15,9 +15,8 @@ import { present } from "../contract/Method.ts"
 import * as contract from "../contract/queues.ts"
 import { addedItemOf, itemOf } from "../contract/values.ts"
 import { BusLine, type BusOptions } from "./BusLine.ts"
+import { toBytes } from "../../domain/utf8.ts"
 import { take } from "./taking.ts"
-
-const encoder = new TextEncoder()
 
 /** The queues of the node that a client is connected to. */
 export const makeQueues = (rpc: Rpc, options: BusOptions = {}): Effect.Effect<Queues["Service"]> =>
@@ -28,7 +27,7 @@ export const makeQueues = (rpc: Rpc, options: BusOptions = {}): Effect.Effect<Qu
       enqueue: Effect.fnUntraced(function* (queue, payload, { headers, target, topic } = {}) {
         const message = Message.headersProblem(headers)
         if (message !== undefined) return yield* new InvalidArgument({ argument: "headers", message })
-        const content = typeof payload === "string" ? encoder.encode(payload) : payload
+        const content = toBytes(payload)
         const added = yield* line.write(contract.enqueue, {
           queue,
           payload: content,

@@ -19,9 +19,8 @@ import * as contract from "../contract/topics.ts"
 import { messagesOf, nodeOf } from "../contract/values.ts"
 import { BusLine, type BusOptions } from "./BusLine.ts"
 import { holdCursor } from "./heldCursor.ts"
+import { toBytes } from "../../domain/utf8.ts"
 import { subscribe } from "./subscription.ts"
-
-const encoder = new TextEncoder()
 
 interface Prepared {
   readonly draft: typeof contract.Draft.Type
@@ -32,7 +31,7 @@ interface Prepared {
 const prepare = ({ topic, payload, headers, key }: PublishDraft): Prepared | InvalidArgument => {
   const message = MessageDomain.headersProblem(headers)
   if (message !== undefined) return new InvalidArgument({ argument: "headers", message })
-  const bytes = typeof payload === "string" ? encoder.encode(payload) : payload
+  const bytes = toBytes(payload)
   return { draft: { topic, payload: bytes, headers, key }, payload: bytes, headers }
 }
 

@@ -7,6 +7,7 @@ import type { InvalidArgument } from "../../domain/errors.ts"
 import * as LiveTopic from "../../domain/LiveTopic.ts"
 import type { Disconnected } from "../../domain/liveErrors.ts"
 import * as NameMask from "../../domain/NameMask.ts"
+import { toBytes } from "../../domain/utf8.ts"
 import type {
   ExchangeClient,
   PublishLiveError,
@@ -20,10 +21,6 @@ import { denied, full, invalid, unregistered } from "../outcomes.ts"
 import type { Outcome, RoutingCore } from "../RoutingCore.ts"
 import type { StoreFailure } from "../StoreFirst.ts"
 import type { Inbox } from "./Inbox.ts"
-
-const encoder = new TextEncoder()
-const bytesOf = (payload: Uint8Array | string): Uint8Array =>
-  typeof payload === "string" ? encoder.encode(payload) : payload
 
 const checked = (argument: string, problem: string | undefined): InvalidArgument | undefined =>
   problem === undefined ? undefined : invalid(argument, problem)
@@ -98,7 +95,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox,
 
   const sendAll: ExchangeClient["sendAll"] = (target, payloads, { isProcessed = true, isRealtime = false } = {}) =>
     each(undefined, payloads, (payload): SendError | undefined => {
-      const outcome = core.send(member, target, bytesOf(payload), false, isRealtime)
+      const outcome = core.send(member, target, toBytes(payload), false, isRealtime)
       if (outcome === "ok" || !isProcessed) return undefined
       if (outcome === "denied") return denied(principal, "send", target)
       return outcome === "notRegistered" ? unregistered(target) : full(target)
@@ -112,7 +109,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox,
     Effect.suspend(() => {
       const settlement = new Settlement(principal, topic)
       const published = each(checked("topic", LiveTopic.problem(topic)), payloads, (payload) => {
-        const bytes = bytesOf(payload)
+        const bytes = toBytes(payload)
         settlement.begin()
         const outcome =
           receiver === undefined
@@ -144,7 +141,7 @@ export const makeLocalClient = (core: RoutingCore, member: Member, inbox: Inbox,
     sendAll,
     broadcast: (mask, payload, { isProcessed = true, isRealtime = false }: SendOptions = {}) =>
       each(checked("mask", NameMask.problem(mask)), [payload], (one) => {
-        const outcome = core.broadcast(member, mask, bytesOf(one), false, isRealtime)
+        const outcome = core.broadcast(member, mask, toBytes(one), false, isRealtime)
         return outcome === "denied" && isProcessed ? denied(principal, "broadcast", mask) : undefined
       }),
     publish: (topic, payload, options) => publishAll(topic, [payload], options),

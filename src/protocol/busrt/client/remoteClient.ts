@@ -13,6 +13,7 @@ import { Disconnected } from "../../../domain/liveErrors.ts"
 import * as LiveTopic from "../../../domain/LiveTopic.ts"
 import { nameProblem } from "../../../domain/Name.ts"
 import * as NameMask from "../../../domain/NameMask.ts"
+import { toBytes } from "../../../domain/utf8.ts"
 import {
   type ConnectError,
   type ConnectOptions,
@@ -37,9 +38,6 @@ import { Link, type Write } from "./Link.ts"
 import type { ClientSettings } from "./settings.ts"
 
 type Payload = Uint8Array | string
-
-const encoder = new TextEncoder()
-const bytesOf = (payload: Payload): Uint8Array => (typeof payload === "string" ? encoder.encode(payload) : payload)
 
 const qosOf = (options: SendOptions = {}): Qos => {
   const { isProcessed: processed = true, isRealtime: realtime = false } = options
@@ -160,7 +158,7 @@ export const make = Effect.fnUntraced(function* (
       problem: targetProblem("target", target),
       items: payloads,
       qos: qosOf(sendOptions),
-      write: (payload) => (writer, opId, qos) => writer.message(opId, qos, target, bytesOf(payload)),
+      write: (payload) => (writer, opId, qos) => writer.message(opId, qos, target, toBytes(payload)),
       answer: sendAnswer(principal, target),
       unanswered: lost,
     })
@@ -177,8 +175,8 @@ export const make = Effect.fnUntraced(function* (
       items: payloads,
       qos: qosOf(sendOptions),
       write: (payload) => (writer, opId, qos) => {
-        if (receiver === undefined) writer.publish(opId, qos, topic, bytesOf(payload))
-        else writer.publishFor(opId, qos, topic, receiver, bytesOf(payload))
+        if (receiver === undefined) writer.publish(opId, qos, topic, toBytes(payload))
+        else writer.publishFor(opId, qos, topic, receiver, toBytes(payload))
       },
       answer: publishAnswer(principal, topic),
       unanswered: publishUnanswered(topic),
@@ -212,7 +210,7 @@ export const make = Effect.fnUntraced(function* (
         problem: problemOf("mask", NameMask.problem(mask)),
         items: [payload],
         qos: qosOf(sendOptions),
-        write: (one) => (writer, opId, qos) => writer.broadcast(opId, qos, mask, bytesOf(one)),
+        write: (one) => (writer, opId, qos) => writer.broadcast(opId, qos, mask, toBytes(one)),
         answer: broadcastAnswer(principal, mask),
         unanswered: lost,
       }),
