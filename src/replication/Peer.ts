@@ -5,6 +5,7 @@
  */
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type * as Stream from "effect/Stream"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
@@ -25,10 +26,21 @@ export interface Peer {
   readonly identity: Effect.Effect<NodeId, PeerUnreachable>
   /** All logs that it holds, its own and those that it has got from others. */
   readonly heads: Effect.Effect<ReadonlyArray<LogHead>, PeerUnreachable>
-  /** Messages of a log from an offset on, no more than `limit`. */
+  /**
+   * Messages of a log from an offset on, no more than `limit`. Fewer where there are not so many, or where they would be too
+   * many bytes for one answer; but always one where there is one.
+   */
   readonly fetch: (
     log: LogId,
     from: number,
     limit: number,
   ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable>
+  /** How many messages one fetch should ask for; absent, or undefined: what its settings say. */
+  readonly fetchMax?: (() => number | undefined) | undefined
+  /**
+   * The logs whose heads move, as they move, with the heads that they have then; several moves of a log may come as one.
+   * The first element comes as soon as the peer has agreed to tell, and may be empty. A peer that can only be asked
+   * gives nothing. Fails when the connection is lost, or is silent for too long; it does not end.
+   */
+  readonly moved: Stream.Stream<ReadonlyArray<LogHead>, PeerUnreachable>
 }

@@ -1,17 +1,21 @@
 /**
- * Keeps this node's store up to date with its peers: it gets from each, at intervals, what that has and this node has
- * not, and passes it on to subscribers here. So the logs of all nodes come to all, also by way of others.
+ * Keeps this node's store up to date with its peers: it gets from each what that has and this node has not, as soon as
+ * it is told or at intervals, and passes it on to subscribers here. So the logs of all nodes come to all, also by way of
+ * others.
  *
  * Each peer is asked on its own: one that does not answer delays no other.
  */
 import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Replica } from "../topics/index.ts"
+import { asking } from "./internal/asking.ts"
+import { PeerBook } from "./internal/PeerBook.ts"
 import { PeerSync } from "./internal/PeerSync.ts"
-import { SyncStates } from "./internal/SyncStates.ts"
 import type { Peer } from "./Peer.ts"
 import { defaultPeerSettings, type PeerSettings } from "./PeerSettings.ts"
+import type { PeerState } from "./PeerState.ts"
 import type { SyncState } from "./SyncState.ts"
 
 export interface PeerLink {
@@ -19,54 +23,49 @@ export interface PeerLink {
   readonly settings?: Partial<PeerSettings> | undefined
 }
 
+export interface ReplicationOptions {
+  /** How long to wait for peers that may have more of this node's own logs than it has itself; by default 2 seconds. */
+  readonly healWait?: Duration.Input | undefined
+}
+
 export class Replication extends Context.Service<
   Replication,
   {
-    /** How far this node is with each log of each peer, since it started. */
+    /** How it stands with each peer. */
+    readonly peers: Effect.Effect<ReadonlyArray<PeerState>>
+    /** How far this node is with each log of each peer. */
     readonly states: Effect.Effect<ReadonlyArray<SyncState>>
+    /**
+     * Succeeds when this node's own logs have been filled from the peers, where they have to be, or the time for it is over.
+     * Whoever publishes before may give an offset a second time.
+     */
+    readonly recovered: Effect.Effect<void>
   }
 >()("millrace/replication/Replication") {
   /** Asks peers for as long as the scope is open. */
-  static readonly layer = (links: ReadonlyArray<PeerLink>): Layer.Layer<Replication, never, Replica> =>
+  static readonly layer = (
+    links: ReadonlyArray<PeerLink>,
+    options: ReplicationOptions = {},
+  ): Layer.Layer<Replication, never, Replica> =>
     Layer.effect(
       Replication,
       Effect.gen(function* () {
         const replica = yield* Replica
-        const states = new SyncStates()
-        for (const { peer, settings: given } of links) {
+        const asked = links.map(({ peer, settings: given }) => {
           const settings = { ...defaultPeerSettings, ...given }
-          const sync = new PeerSync(peer, replica, settings, states)
-          yield* Effect.forkScoped(asking(peer.name, sync, settings))
-        }
-        return Replication.of({ states: Effect.sync(() => states.list()) })
+          const book = new PeerBook(peer.name)
+          return { peer, settings, book, sync: new PeerSync(peer, replica, settings, book) }
+        })
+        for (const one of asked) yield* Effect.forkScoped(asking(one))
+        const all = Effect.forEach(asked, ({ sync }) => sync.healed, { concurrency: "unbounded", discard: true })
+        const recovered = yield* Effect.cached(
+          Effect.asVoid(Effect.timeoutOption(all, options.healWait ?? "2 seconds")),
+        )
+        return Replication.of({
+          peers: Effect.sync(() => asked.map(({ book }) => book.state())),
+          states: Effect.sync(() => asked.flatMap(({ book }) => book.logs())),
+          recovered,
+        })
       }),
     )
 }
-
-/** Pass after pass, further apart the longer nothing goes well. Says so once when a peer fails, and when it is well again. */
-const asking = (name: string, sync: PeerSync, settings: PeerSettings): Effect.Effect<never> =>
-  Effect.gen(function* () {
-    let failures = 0
-    let said: string | undefined
-    while (true) {
-      // What nobody expected is told too, and the peer is asked again.
-      const expected = Effect.catchDefect(sync.pass, (defect) =>
-        Effect.fail(new Error(`unexpectedly: ${String(defect)}`)),
-      )
-      const pass = yield* Effect.result(expected)
-      const problem =
-        pass._tag === "Failure"
-          ? pass.failure.message
-          : pass.success.failed > 0
-            ? `${pass.success.failed} of its logs cannot be taken`
-            : undefined
-      if (problem !== said) {
-        yield* problem === undefined
-          ? Effect.logInfo(`in step with the peer ${name} again`)
-          : Effect.logWarning(`not in step with the peer ${name}: ${problem}`)
-        said = problem
-      }
-      failures = pass._tag === "Failure" ? failures + 1 : 0
-      yield* Effect.sleep(Math.min(settings.intervalMillis * 2 ** Math.min(failures, 10), settings.backoffMillisMax))
-    }
-  })

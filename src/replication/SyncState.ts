@@ -1,20 +1,36 @@
 /** How far this node is with a log of a peer. */
-import type { LogId } from "../domain/LogId.ts"
+import * as Schema from "effect/Schema"
+import { LogId } from "../domain/LogId.ts"
 
-export interface SyncState {
+const Offset = Schema.Int
+const Millis = Schema.Int
+
+/** The copies of a log differ: nothing more of it is taken from this peer until they agree, or somebody has decided. */
+export const Quarantine = Schema.Struct({
+  /** The first offset that is known to differ. */
+  offset: Offset,
+  since: Millis,
+  /** Somebody has decided that what is here is right: it stays as it is, and is no alarm any more. */
+  isKept: Schema.Boolean,
+})
+export type Quarantine = typeof Quarantine.Type
+
+export const SyncState = Schema.Struct({
   /** The peer's name. */
-  readonly peer: string
-  readonly log: LogId
+  peer: Schema.String,
+  log: LogId,
   /** The last offset here, and at the peer, when they were looked at last; 0 where there is none. */
-  readonly localHead: number
-  readonly remoteHead: number
-  /** The last offset that was got from it. */
-  readonly syncedHead: number
+  localHead: Offset,
+  remoteHead: Offset,
+  /** The last offset that was got from it, or compared with it. */
+  syncedHead: Offset,
   /** Milliseconds since 1970; 0 where it never was. */
-  readonly lastAttemptAt: number
-  readonly lastSuccessAt: number
+  lastAttemptAt: Millis,
+  lastSuccessAt: Millis,
   /** Attempts in a row that have failed. */
-  readonly failures: number
+  failures: Schema.Int,
   /** Why the last attempt failed; undefined where it did not. */
-  readonly lastError: string | undefined
-}
+  lastError: Schema.optional(Schema.String),
+  quarantine: Schema.optional(Quarantine),
+})
+export type SyncState = typeof SyncState.Type

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../domain/errors.ts"
 import type { LogHead, LogId } from "../domain/LogId.ts"
+import type { Message } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { AcceptResult, ReplicatedMessage } from "../storage/LogStore.ts"
 import type { ReadError } from "./Topics.ts"
@@ -15,8 +16,14 @@ export class Replica extends Context.Service<
   {
     /** Whose node it is: its own logs are nobody else's to write. */
     readonly node: NodeId
+    /** Of its store: a random id, made when that is created or restored. */
+    readonly incarnation: string
     /** All logs that are here, with their heads. */
     readonly heads: Effect.Effect<ReadonlyArray<LogHead>, ReadError>
+    /** The last offset of a log; 0 where nothing of it is here. */
+    readonly head: (log: LogId) => Effect.Effect<number, ReadError>
+    /** Messages of a log from an offset on: so many at most, and fewer where they are large. */
+    readonly read: (log: LogId, from: number, limit: number) => Effect.Effect<ReadonlyArray<Message>, ReadError>
     /** See `LogStore.accept`: all or nothing, and the same again changes nothing. */
     readonly accept: (
       log: LogId,

@@ -4,6 +4,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { InvalidArgument, NotPermitted } from "../domain/errors.ts"
 import type { LogId } from "../domain/LogId.ts"
@@ -177,7 +178,14 @@ const make = Effect.gen(function* () {
   })
   const replica = Replica.of({
     node,
+    incarnation,
     heads: store.heads,
+    head: (log) =>
+      Effect.map(
+        store.head(log),
+        Option.getOrElse(() => 0),
+      ),
+    read: (log, from, rows) => store.readLog(log, from, { rows, bytes: fetchBytesMax }),
     accept: (log, messages) => writer.accept(log, messages),
     deleteRange: (log, from, to) => Effect.asVoid(writer.tombstone({ log, from, to }, false)),
   })

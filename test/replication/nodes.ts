@@ -1,9 +1,9 @@
 /** Nodes in memory, and peers that are such nodes. */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Layer, Stream } from "effect"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { LogId } from "../../src/domain/LogId.ts"
+import { PeerBook } from "../../src/replication/internal/PeerBook.ts"
 import { PeerSync } from "../../src/replication/internal/PeerSync.ts"
-import { SyncStates } from "../../src/replication/internal/SyncStates.ts"
 import { defaultPeerSettings, type Peer, type PeerSettings, PeerUnreachable } from "../../src/replication/index.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Topics from "../../src/topics/index.ts"
@@ -35,13 +35,14 @@ export const asPeer = ({ id, topics }: TestNode): Peer => ({
   identity: Effect.succeed(id),
   heads: unreachable(topics.heads),
   fetch: ({ topic, origin }: LogId, from, limit) => unreachable(topics.fetch(topic, { origin, from, limit })),
+  moved: Stream.never,
 })
 
 /** One pass of a node over a peer, and what is known of it then. */
 export const passOver = (node: TestNode, peer: Peer, settings: Partial<PeerSettings> = {}) => {
-  const states = new SyncStates()
-  const sync = new PeerSync(peer, node.replica, { ...defaultPeerSettings, ...settings }, states)
-  return { pass: sync.pass, states }
+  const book = new PeerBook(peer.name)
+  const sync = new PeerSync(peer, node.replica, { ...defaultPeerSettings, ...settings }, book)
+  return { pass: sync.pass, book }
 }
 
 /** All that a node has, log by log, without what belongs to its store alone. */

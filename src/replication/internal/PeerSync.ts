@@ -1,28 +1,25 @@
 /**
- * One pass over all that a peer has: who it is, what it has, and what is missing here, log by log. A log that something
+ * One pass over what a peer has: who it is, what it has, and what is missing here, log by log. A log that something
  * is wrong with holds up no other. Whatever is interrupted is begun again at the next pass, from what is stored.
- *
- * A deletion that comes with a log's messages is applied before its marker is stored: after a crash between the two the
- * marker comes again, and a range that is deleted twice is deleted.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schema from "effect/Schema"
-import { DeleteMarker } from "../../domain/DeleteMarker.ts"
-import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../../domain/errors.ts"
+import * as Latch from "effect/Latch"
+import * as Semaphore from "effect/Semaphore"
+import type { OffsetConflict } from "../../domain/errors.ts"
+import type { LogHead } from "../../domain/LogId.ts"
 import * as NodeId from "../../domain/NodeId.ts"
-import { deleteMarkers } from "../../domain/Topic.ts"
-import type { ReadError, Replica } from "../../topics/index.ts"
+import type { Replica } from "../../topics/index.ts"
 import { PeerMisbehaved, PeerRefused } from "../errors.ts"
-import type { Peer, PeerMessage, PeerUnreachable } from "../Peer.ts"
+import type { Peer, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
-import { plan, type Wanted } from "./plan.ts"
-import type { SyncStates } from "./SyncStates.ts"
-import { vet } from "./vetting.ts"
+import { backoffMillis } from "./backoff.ts"
+import { type LocalFailure, type LogProblem, LogSync } from "./LogSync.ts"
+import type { PeerBook } from "./PeerBook.ts"
+import { logProblem, type LogPair, type Plan, plan } from "./plan.ts"
 
-type LogFailure = PeerUnreachable | PeerMisbehaved | OffsetConflict | OffsetGap | WriteFailure | Unavailable
-
-export type PassFailure = PeerUnreachable | PeerRefused | ReadError
+/** Why a pass was broken off. */
+export type PassFailure = PeerUnreachable | PeerRefused | PeerMisbehaved | LocalFailure
 
 /** How a pass went. */
 export interface PassResult {
@@ -30,68 +27,81 @@ export interface PassResult {
   readonly accepted: number
   /** Logs that could not be got. */
   readonly failed: number
+  /** What is wrong with the first of them. */
+  readonly problem: string | undefined
 }
 
-const readMarker = Schema.decodeUnknownOption(DeleteMarker)
-const decoder = new TextDecoder()
-
-/** The range that a marker deletes, where it is one of its own node's. */
-const deletionOf = ({ payload, origin, deleted }: PeerMessage) => {
-  if (deleted) return undefined
-  const marker = readMarker(decoder.decode(payload))
-  if (marker._tag === "None") return undefined
-  const { topic, origin: named, from_head_id: from, to_head_id: to } = marker.value
-  const owner = { tenant: named.tenant_id, line: named.bl_name, device: named.device_id }
-  return NodeId.equals(owner, origin) && from <= to ? { log: { topic, origin }, from, to } : undefined
-}
+/** From so many logs on, all heads are read at once. */
+const headsOneByOneMax = 100
 
 export class PeerSync {
   readonly #peer: Peer
   readonly #replica: Replica["Service"]
   readonly #settings: PeerSettings
-  readonly #states: SyncStates
+  readonly #book: PeerBook
+  readonly #logs: LogSync
+  /** One thing at a time is done with a peer. */
+  readonly #lock = Semaphore.makeUnsafe(1)
+  /** This node's own logs are filled from the peer until it is open. */
+  readonly #healed: Latch.Latch
 
-  constructor(peer: Peer, replica: Replica["Service"], settings: PeerSettings, states: SyncStates) {
+  constructor(peer: Peer, replica: Replica["Service"], settings: PeerSettings, book: PeerBook) {
     this.#peer = peer
     this.#replica = replica
     this.#settings = settings
-    this.#states = states
+    this.#book = book
+    this.#logs = new LogSync(peer, replica, settings)
+    const isNew = book.memory.inStepWith !== replica.incarnation
+    this.#healed = Latch.makeUnsafe(settings.identity === undefined || !(settings.heals || isNew))
+  }
+
+  /** Succeeds when this node's own logs are here as far as the peer has them, or are not to be filled from it. */
+  get healed(): Effect.Effect<void> {
+    return this.#healed.await
   }
 
   /** Gets all that is missing here. */
   readonly pass: Effect.Effect<PassResult, PassFailure> = Effect.gen({ self: this }, function* () {
-    yield* this.#identified
+    this.#book.attempted(yield* Clock.currentTimeMillis)
+    yield* this.identified
     const remote = yield* this.#peer.heads
-    const local = yield* this.#replica.heads
-    const { wanted, alarms, equal } = plan({
-      self: this.#replica.node,
-      local,
-      remote,
-      origins: this.#settings.origins,
-    })
-    const now = yield* Clock.currentTimeMillis
-    this.#states.keep(this.#peer.name, [...wanted, ...alarms, ...equal])
-    for (const one of equal) this.#states.succeeded(this.#peer.name, one, one.localHead, now)
-    for (const { error, ...one } of alarms) this.#states.failed(this.#peer.name, one, error.message, now)
-    let accepted = 0
-    let failed = alarms.length
-    for (const one of wanted) {
-      const got = yield* Effect.result(this.#get(one))
-      const at = yield* Clock.currentTimeMillis
-      if (got._tag === "Success") {
-        accepted += got.success
-        this.#states.succeeded(this.#peer.name, one, one.remoteHead, at)
-      } else {
-        failed++
-        this.#states.failed(this.#peer.name, one, got.failure.message, at)
-        // Nothing else will go better.
-        if (got.failure._tag === "PeerUnreachable") return yield* got.failure
-      }
+    const { logsMax } = this.#settings
+    if (remote.length > logsMax) {
+      const message = `the peer lists ${remote.length} logs, and at most ${logsMax} are looked at`
+      return yield* new PeerMisbehaved({ reason: "too much", message })
     }
-    return { accepted, failed }
-  })
+    const planned = this.#plan(yield* this.#replica.heads, remote)
+    this.#book.keep(planned.listed)
+    const result = yield* this.#carryOut(planned, true)
+    if (!this.#ownLogFails(planned)) {
+      this.#book.inStep(this.#replica.incarnation)
+      this.#healed.openUnsafe()
+    }
+    this.#book.passed(yield* Clock.currentTimeMillis)
+    return result
+  }).pipe((pass) => this.#alone(pass))
 
-  get #identified(): Effect.Effect<void, PeerUnreachable | PeerRefused> {
+  /** Gets what is missing here of some logs, which the peer has told of. */
+  readonly part = (moved: ReadonlyArray<LogHead>): Effect.Effect<PassResult, PassFailure> =>
+    this.#alone(
+      Effect.gen({ self: this }, function* () {
+        const local =
+          moved.length > headsOneByOneMax
+            ? yield* this.#replica.heads
+            : yield* Effect.forEach(
+                moved.filter((head) => logProblem(head) === undefined),
+                (log) => Effect.map(this.#replica.head(log), (offset) => ({ ...log, offset })),
+              )
+        return yield* this.#carryOut(this.#plan(local, moved), false)
+      }),
+    )
+
+  /** Does something with the peer's logs while nothing else is done with them. */
+  readonly withLogs = <A, E>(use: (logs: LogSync) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    this.#alone(Effect.suspend(() => use(this.#logs)))
+
+  /** Succeeds where the peer is who it should be. */
+  get identified(): Effect.Effect<void, PeerUnreachable | PeerRefused> {
     return Effect.flatMap(this.#peer.identity, (identity): Effect.Effect<void, PeerRefused> => {
       const who = NodeId.format(identity)
       if (NodeId.equals(identity, this.#replica.node)) {
@@ -99,49 +109,118 @@ export class PeerSync {
         return new PeerRefused({ reason: "own identity", message })
       }
       const { identity: pinned } = this.#settings
-      if (pinned === undefined || NodeId.equals(identity, pinned)) return Effect.void
-      const message = `the peer is ${who}, and should be ${NodeId.format(pinned)}`
-      return new PeerRefused({ reason: "other identity", message })
-    })
-  }
-
-  /** Gets a log up to the head that the peer has listed, and gives how many messages were new. */
-  #get({ log, localHead, remoteHead }: Wanted): Effect.Effect<number, LogFailure> {
-    return Effect.gen({ self: this }, function* () {
-      let accepted = 0
-      let head = localHead
-      while (head < remoteHead) {
-        // The last one that is here comes again, and is compared.
-        const from = Math.max(head, 1)
-        const limit = Math.min(this.#settings.batch + (head > 0 ? 1 : 0), remoteHead - from + 1)
-        const messages = yield* this.#peer.fetch(log, from, limit)
-        const asked = { log, from, limit, messageBytesMax: this.#settings.messageBytesMax }
-        const problem = vet(asked, messages)
-        if (problem !== undefined) return yield* problem
-        const last = messages[messages.length - 1]?.offset ?? 0
-        if (last <= head) {
-          const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing behind ${head}`
-          return yield* new PeerMisbehaved({ reason: "missing messages", message })
-        }
-        if (log.topic === deleteMarkers) {
-          // What is here already is compared first: a log that was changed deletes nothing.
-          const known = messages.filter(({ offset }) => offset <= head)
-          if (known.length > 0) yield* this.#replica.accept(log, known)
-          yield* this.#applyDeletions(messages.slice(known.length))
-        }
-        const result = yield* this.#replica.accept(log, messages)
-        accepted += result.accepted.length
-        head = last
+      if (pinned !== undefined && !NodeId.equals(identity, pinned)) {
+        const message = `the peer is ${who}, and should be ${NodeId.format(pinned)}`
+        return new PeerRefused({ reason: "other identity", message })
       }
-      return accepted
+      this.#book.identified(identity)
+      return Effect.void
     })
   }
 
-  #applyDeletions(messages: ReadonlyArray<PeerMessage>): Effect.Effect<void, WriteFailure | Unavailable> {
-    return Effect.forEach(
-      messages.map(deletionOf).filter((deletion) => deletion !== undefined),
-      ({ log, from, to }) => this.#replica.deleteRange(log, from, to),
-      { discard: true },
+  get #heals(): boolean {
+    return !this.#healed.isOpen()
+  }
+
+  #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {
+    const tracked = Effect.acquireUseRelease(
+      Effect.sync(() => this.#book.syncing(true)),
+      () => effect,
+      () => Effect.sync(() => this.#book.syncing(false)),
     )
+    return this.#lock.withPermit(tracked)
+  }
+
+  #plan(local: ReadonlyArray<LogHead>, remote: ReadonlyArray<LogHead>): Plan {
+    return plan({
+      self: this.#replica.node,
+      local,
+      remote,
+      origins: this.#settings.origins,
+      heals: this.#heals,
+    })
+  }
+
+  #ownLogFails({ listed }: Plan): boolean {
+    return listed.some(
+      ({ log }) => NodeId.equals(log.origin, this.#replica.node) && this.#book.failureOf(log) !== undefined,
+    )
+  }
+
+  /** What is only to be compared waits for a whole pass: nothing is missing. */
+  #carryOut({ alarms, compared, listed, wanted }: Plan, isWhole: boolean): Effect.Effect<PassResult, PassFailure> {
+    return Effect.gen({ self: this }, function* () {
+      for (const pair of listed) this.#book.looked(pair)
+      const now = yield* Clock.currentTimeMillis
+      for (const { error, ...pair } of alarms) {
+        if (this.#isDue(pair, now)) this.#book.failed(pair, error.message, now)
+      }
+      let accepted = 0
+      for (const pair of wanted) accepted += yield* this.#take(pair, true)
+      if (isWhole) for (const pair of compared) if (!this.#book.isSettled(pair)) yield* this.#take(pair, false)
+      const failing = [...alarms, ...wanted, ...(isWhole ? compared : [])]
+        .map(({ log }) => this.#book.log(log))
+        .filter((state) => state !== undefined && state.failures > 0 && state.quarantine?.isKept !== true)
+      return { accepted, failed: failing.length, problem: failing[0]?.lastError }
+    })
+  }
+
+  /** Gets a log, or compares it, if it is due; gives how many messages were new. What is wrong with it is written down. */
+  #take(pair: LogPair, isWanted: boolean): Effect.Effect<number, PeerUnreachable | LocalFailure> {
+    return Effect.gen({ self: this }, function* () {
+      if (!this.#isDue(pair, yield* Clock.currentTimeMillis)) return 0
+      const got = yield* Effect.result(this.#reconsidered(pair, isWanted ? this.#got(pair) : this.#compared(pair)))
+      const at = yield* Clock.currentTimeMillis
+      if (got._tag === "Success") {
+        this.#book.succeeded(pair, pair.remoteHead, at)
+        return got.success
+      }
+      const { failure } = got
+      switch (failure._tag) {
+        case "OffsetConflict":
+          this.#book.failed(pair, this.#sentence(pair, failure), at, failure)
+          return 0
+        case "OffsetGap":
+        case "PeerMisbehaved":
+          this.#book.failed(pair, failure.message, at)
+          return 0
+        default:
+          // Nothing else will go better.
+          return yield* failure
+      }
+    })
+  }
+
+  #got(pair: LogPair) {
+    return this.#logs.get(pair, (localHead, accepted) => this.#book.progressed(pair, localHead, accepted))
+  }
+
+  #compared({ localHead, log, remoteHead }: LogPair) {
+    return Effect.as(this.#logs.compare(log, Math.min(localHead, remoteHead)), 0)
+  }
+
+  /** A log whose copies differ is left as it is, until they agree where they differed. */
+  #reconsidered<A>(
+    { localHead, log, remoteHead }: LogPair,
+    otherwise: Effect.Effect<A, LogProblem | PeerUnreachable | LocalFailure>,
+  ): Effect.Effect<A, LogProblem | PeerUnreachable | LocalFailure> {
+    const quarantine = this.#book.log(log)?.quarantine
+    if (quarantine === undefined || quarantine.offset > Math.min(localHead, remoteHead)) return otherwise
+    return Effect.andThen(this.#logs.compare(log, quarantine.offset), otherwise)
+  }
+
+  #isDue({ log }: LogPair, now: number): boolean {
+    const failure = this.#book.failureOf(log)
+    if (failure === undefined) return true
+    const { backoffMillisMax, intervalMillis } = this.#settings
+    const since = now - failure.at
+    return since < 0 || since >= backoffMillis(failure.failures, intervalMillis, backoffMillisMax)
+  }
+
+  #sentence({ log }: LogPair, { message, offset }: OffsetConflict): string {
+    return NodeId.equals(log.origin, this.#replica.node)
+      ? `the peer has another message at offset ${offset} of this node's own log of ${log.topic}: ` +
+          "another node has this identity, or one of the two stores is an old copy"
+      : message
   }
 }

@@ -64,7 +64,8 @@ export const planAccept = (
   return { fresh, deletes: [...deletes].toSorted((a, b) => a - b) }
 }
 
-const isSame = (stored: StoredContent, message: ReplicatedMessage): boolean =>
+/** Whether two messages at one offset are the same one. */
+export const isSame = (stored: StoredContent, message: ReplicatedMessage): boolean =>
   stored.id === message.id &&
   stored.createdAt === message.createdAt &&
   (stored.deleted ||
@@ -87,7 +88,7 @@ const gap = (log: LogId, expected: number, received: number): OffsetGap =>
     message: `the log ${formatLog(log)} goes on at offset ${expected}, but offset ${received} came`,
   })
 
-const conflict = (log: LogId, offset: number): OffsetConflict =>
+export const conflict = (log: LogId, offset: number): OffsetConflict =>
   new OffsetConflict({
     topic: log.topic,
     origin: formatNode(log.origin),

@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { InvalidArgument } from "../../../domain/errors.ts"
 import type { LogId } from "../../../domain/LogId.ts"
 import { makeHeaders } from "../../../domain/Message.ts"
@@ -91,5 +92,7 @@ export const makePeer = Effect.fnUntraced(function* ({
               .map(messageOf),
           ),
         ),
+    // This contract has no word for it.
+    moved: Stream.never,
   }
 })

@@ -1,0 +1,147 @@
+/**
+ * Getting one log from a peer, and comparing it. All that is given is checked before any of it is stored, and what is here
+ * already is compared by whoever stores it.
+ *
+ * A deletion that comes with a log's messages is applied before its marker is stored: after a crash between the two the
+ * marker comes again, and a range that is deleted twice is deleted.
+ */
+import * as Effect from "effect/Effect"
+import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../../domain/errors.ts"
+import type { LogId } from "../../domain/LogId.ts"
+import { deleteMarkers } from "../../domain/Topic.ts"
+import { conflict, isSame } from "../../storage/parts/AcceptPlan.ts"
+import type { ReadError, Replica } from "../../topics/index.ts"
+import { PeerMisbehaved } from "../errors.ts"
+import type { Peer, PeerMessage, PeerUnreachable } from "../Peer.ts"
+import type { PeerSettings } from "../PeerSettings.ts"
+import { applyDeletions } from "./deletions.ts"
+import type { LogPair } from "./plan.ts"
+import { vet } from "./vetting.ts"
+
+/** What is wrong with a peer's copy of a log. */
+export type LogProblem = PeerMisbehaved | OffsetConflict | OffsetGap
+
+/** What keeps this node from storing anything. */
+export type LocalFailure = WriteFailure | Unavailable | ReadError
+
+/** Told after each batch: up to which offset the log is here now, and how many messages were new. */
+export type OnProgress = (localHead: number, accepted: number) => void
+
+export class LogSync {
+  readonly #peer: Peer
+  readonly #replica: Replica["Service"]
+  readonly #settings: PeerSettings
+
+  constructor(peer: Peer, replica: Replica["Service"], settings: PeerSettings) {
+    this.#peer = peer
+    this.#replica = replica
+    this.#settings = settings
+  }
+
+  /** Gets a log up to the head that the peer has listed. While a batch is being stored, the next one is on its way. */
+  get(
+    { localHead, log, remoteHead }: LogPair,
+    onProgress: OnProgress,
+  ): Effect.Effect<number, LogProblem | PeerUnreachable | LocalFailure> {
+    return Effect.gen({ self: this }, function* () {
+      let accepted = 0
+      let head = localHead
+      // The last one that is here comes again, and is compared.
+      let asked = this.#ask(log, Math.max(head, 1), remoteHead, head > 0 ? 1 : 0)
+      let messages = yield* this.#fetch(asked)
+      while (true) {
+        const problem = vet(asked, messages)
+        if (problem !== undefined) return yield* problem
+        const last = messages[messages.length - 1]?.offset ?? 0
+        if (last <= head) {
+          const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing behind ${head}`
+          return yield* new PeerMisbehaved({ reason: "missing messages", message })
+        }
+        const known = head
+        head = last
+        if (last >= remoteHead) {
+          const stored = yield* this.#store(log, known, messages)
+          onProgress(head, stored)
+          return accepted + stored
+        }
+        asked = this.#ask(log, last + 1, remoteHead, 0)
+        const [stored, next] = yield* Effect.all(
+          [this.#store(log, known, messages), Effect.result(this.#fetch(asked))],
+          { concurrency: 2 },
+        )
+        accepted += stored
+        onProgress(head, stored)
+        if (next._tag === "Failure") return yield* next.failure
+        messages = next.success
+      }
+    })
+  }
+
+  /** Fails where a message is another one here than at the peer. */
+  compare(log: LogId, offset: number): Effect.Effect<void, LogProblem | PeerUnreachable | LocalFailure> {
+    return Effect.gen({ self: this }, function* () {
+      const there = yield* this.#messageAt(log, offset)
+      const [here] = yield* this.#replica.read(log, offset, 1)
+      if (here === undefined || here.offset !== offset || !isSame(here, there)) return yield* conflict(log, offset)
+    })
+  }
+
+  /**
+   * The first offset, up to one that both have, at which the copies differ; undefined where they do not. Reads the log on both
+   * sides, from its beginning.
+   */
+  firstDifference(
+    log: LogId,
+    to: number,
+  ): Effect.Effect<number | undefined, LogProblem | PeerUnreachable | LocalFailure> {
+    return Effect.gen({ self: this }, function* () {
+      for (let from = 1; from <= to;) {
+        const asked = this.#ask(log, from, to, 0)
+        const there = yield* this.#fetch(asked)
+        const problem = vet(asked, there)
+        if (problem !== undefined) return yield* problem
+        const here = yield* this.#replica.read(log, from, Math.max(there.length, 1))
+        const both = Math.min(here.length, there.length)
+        for (let i = 0; i < both; i++) if (!isSame(here[i]!, there[i]!)) return from + i
+        if (both === 0) return from
+        from += both
+      }
+      return undefined
+    })
+  }
+
+  #messageAt(log: LogId, offset: number): Effect.Effect<PeerMessage, LogProblem | PeerUnreachable> {
+    const asked = { log, from: offset, limit: 1, messageBytesMax: this.#settings.messageBytesMax }
+    return Effect.flatMap(this.#fetch(asked), (messages): Effect.Effect<PeerMessage, PeerMisbehaved> => {
+      const problem = vet(asked, messages)
+      if (problem !== undefined) return problem
+      const [message] = messages
+      if (message !== undefined) return Effect.succeed(message)
+      const text = `the peer lists ${log.topic}, and does not give the message at offset ${offset}`
+      return new PeerMisbehaved({ reason: "missing messages", message: text })
+    })
+  }
+
+  #ask(log: LogId, from: number, to: number, more: number) {
+    const batch = (this.#peer.fetchMax?.() ?? this.#settings.batch) + more
+    return { log, from, limit: Math.min(batch, to - from + 1), messageBytesMax: this.#settings.messageBytesMax }
+  }
+
+  #fetch({ from, limit, log }: { readonly log: LogId; readonly from: number; readonly limit: number }) {
+    return this.#peer.fetch(log, from, limit)
+  }
+
+  /** Stores a batch of which this node has all up to an offset, and gives how many messages were new. */
+  #store(log: LogId, head: number, messages: ReadonlyArray<PeerMessage>) {
+    return Effect.gen({ self: this }, function* () {
+      if (log.topic === deleteMarkers) {
+        // What is here already is compared first: a log that was changed deletes nothing.
+        const known = messages.filter(({ offset }) => offset <= head)
+        if (known.length > 0) yield* this.#replica.accept(log, known)
+        yield* applyDeletions(this.#replica, messages.slice(known.length))
+      }
+      const result = yield* this.#replica.accept(log, messages)
+      return result.accepted.length
+    })
+  }
+}

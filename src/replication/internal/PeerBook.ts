@@ -1,0 +1,266 @@
+/**
+ * What is known of a peer and of each of its logs. Plain code: it is kept in memory, and what changes of it is collected, to
+ * be saved now and then. What is lost of it costs a comparison, and no message: what there is to do is told from the logs.
+ */
+import type { OffsetConflict } from "../../domain/errors.ts"
+import * as LogId from "../../domain/LogId.ts"
+import type { NodeId } from "../../domain/NodeId.ts"
+import type { PeerState } from "../PeerState.ts"
+import type { SyncState } from "../SyncState.ts"
+import type { LogPair } from "./plan.ts"
+
+/** What is remembered of a peer beside its logs. */
+export interface PeerMemory {
+  readonly identity: NodeId | undefined
+  readonly lastSuccessAt: number
+  readonly failures: number
+  readonly failingSince: number
+  readonly lastError: string | undefined
+  /** Which incarnation of the store here has been in step with it. */
+  readonly inStepWith: string
+}
+
+/** What has to be saved: of the peer, and of its logs by their keys; undefined for those that are forgotten. */
+export interface BookChanges {
+  readonly peer: PeerMemory | undefined
+  readonly logs: ReadonlyMap<string, SyncState | undefined>
+}
+
+const unknown: PeerMemory = {
+  identity: undefined,
+  lastSuccessAt: 0,
+  failures: 0,
+  failingSince: 0,
+  lastError: undefined,
+  inStepWith: "",
+}
+
+export class PeerBook {
+  readonly peer: string
+  #memory: PeerMemory = unknown
+  readonly #logs: Map<string, SyncState> = new Map()
+  #isMemoryChanged = false
+  readonly #changed: Set<string> = new Set()
+  #lastAttemptAt = 0
+  #isTelling = false
+  #syncing = 0
+  #accepted = 0
+  /** Called when there is something to be saved that was not. */
+  readonly #onChange: () => void
+
+  constructor(peer: string, onChange: () => void = () => {}) {
+    this.peer = peer
+    this.#onChange = onChange
+  }
+
+  get memory(): PeerMemory {
+    return this.#memory
+  }
+
+  /** As it was saved. */
+  restore(memory: PeerMemory | undefined, logs: ReadonlyArray<SyncState>): void {
+    if (memory !== undefined) this.#memory = memory
+    for (const state of logs) this.#logs.set(LogId.key(state.log), state)
+  }
+
+  logs(): ReadonlyArray<SyncState> {
+    const { lastSuccessAt } = this.#memory
+    // A log that nothing has to be done about is looked at with all others, and not written down each time.
+    return [...this.#logs.values()].map((state) =>
+      state.failures > 0 || state.localHead < state.remoteHead || state.lastSuccessAt > lastSuccessAt
+        ? state
+        : { ...state, lastAttemptAt: lastSuccessAt, lastSuccessAt },
+    )
+  }
+
+  log(log: LogId.LogId): SyncState | undefined {
+    return this.#logs.get(LogId.key(log))
+  }
+
+  state(): PeerState {
+    let [behind, logsFailing, logsQuarantined] = [0, 0, 0]
+    for (const { failures, localHead, quarantine, remoteHead } of this.#logs.values()) {
+      if (quarantine?.isKept === true) continue
+      behind += Math.max(0, remoteHead - localHead)
+      if (failures > 0) logsFailing++
+      if (quarantine !== undefined) logsQuarantined++
+    }
+    const { inStepWith: _, ...memory } = this.#memory
+    return {
+      peer: this.peer,
+      ...memory,
+      isTelling: this.#isTelling,
+      isSyncing: this.#syncing > 0,
+      lastAttemptAt: Math.max(this.#lastAttemptAt, memory.lastSuccessAt),
+      logs: this.#logs.size,
+      logsFailing,
+      logsQuarantined,
+      behind,
+      accepted: this.#accepted,
+    }
+  }
+
+  /** It tells by itself what moves, or does so no more. */
+  telling(isTelling: boolean): void {
+    this.#isTelling = isTelling
+  }
+
+  get isTelling(): boolean {
+    return this.#isTelling
+  }
+
+  /** Something is being got from it, or is done. */
+  syncing(isSyncing: boolean): void {
+    this.#syncing += isSyncing ? 1 : -1
+  }
+
+  attempted(at: number): void {
+    this.#lastAttemptAt = at
+  }
+
+  identified(identity: NodeId): void {
+    const known = this.#memory.identity
+    if (known === undefined || LogId.key({ topic: "", origin: known }) !== LogId.key({ topic: "", origin: identity })) {
+      this.#remember({ identity }, true)
+    }
+  }
+
+  /** A pass came to its end. */
+  passed(at: number): void {
+    const isNews = this.#memory.failures > 0
+    this.#remember({ lastSuccessAt: at, failures: 0, failingSince: 0, lastError: undefined }, isNews)
+  }
+
+  /** A pass was broken off. */
+  broke(message: string, at: number): void {
+    const { failingSince, failures, lastError } = this.#memory
+    this.#remember(
+      { failures: failures + 1, failingSince: failures === 0 ? at : failingSince, lastError: message },
+      failures === 0 || lastError !== message,
+    )
+  }
+
+  /** This store's own logs are here as far as the peer has them. */
+  inStep(incarnation: string): void {
+    if (this.#memory.inStepWith !== incarnation) this.#remember({ inStepWith: incarnation }, true)
+  }
+
+  /** Forgets the logs that the peer does not list any more: it could list others for ever. */
+  keep(listed: ReadonlyArray<LogPair>): void {
+    if (this.#logs.size === 0) return
+    const kept = new Set(listed.map(({ log }) => LogId.key(log)))
+    for (const key of this.#logs.keys()) {
+      if (kept.has(key)) continue
+      this.#logs.delete(key)
+      this.#note(key)
+    }
+  }
+
+  /** Whether a log has been compared up to the head that the peer has now, and nothing was wrong. */
+  isSettled({ log, remoteHead }: LogPair): boolean {
+    const state = this.log(log)
+    return state !== undefined && state.failures === 0 && state.syncedHead === remoteHead
+  }
+
+  /** How long ago the last attempt at a log failed, and how often it has; undefined where it did not. */
+  failureOf(log: LogId.LogId): { readonly at: number; readonly failures: number } | undefined {
+    const state = this.log(log)
+    return state === undefined || state.failures === 0
+      ? undefined
+      : { at: state.lastAttemptAt, failures: state.failures }
+  }
+
+  /** Where the heads of a log are, with nothing done about it. */
+  looked(pair: LogPair): void {
+    const before = this.log(pair.log)
+    if (before?.localHead === pair.localHead && before.remoteHead === pair.remoteHead) return
+    // Told from the logs after a start, and so not saved.
+    this.#set(pair, this.#restOf(before), false)
+  }
+
+  /** So many more messages of a log are here, up to an offset. */
+  progressed({ log, remoteHead }: LogPair, localHead: number, accepted: number): void {
+    this.#accepted += accepted
+    this.#set({ log, localHead, remoteHead }, this.#restOf(this.log(log)), false)
+  }
+
+  succeeded(pair: LogPair, syncedHead: number, at: number): void {
+    const localHead = Math.max(pair.localHead, syncedHead)
+    const done = { syncedHead, lastAttemptAt: at, lastSuccessAt: at, failures: 0 }
+    this.#set({ ...pair, localHead }, { ...done, lastError: undefined, quarantine: undefined }, true)
+  }
+
+  failed(pair: LogPair, message: string, at: number, conflict?: OffsetConflict): void {
+    const rest = this.#restOf(this.log(pair.log))
+    const { quarantine } = rest
+    this.#set(
+      pair,
+      {
+        ...rest,
+        lastAttemptAt: at,
+        failures: rest.failures + 1,
+        lastError: message,
+        quarantine:
+          conflict === undefined || quarantine?.offset === conflict.offset
+            ? quarantine
+            : { offset: conflict.offset, since: at, isKept: false },
+      },
+      true,
+    )
+  }
+
+  /** Somebody has decided that what is here is right. */
+  keepLocal(log: LogId.LogId): void {
+    const state = this.log(log)
+    if (state?.quarantine === undefined) return
+    this.#set(state, { ...this.#restOf(state), quarantine: { ...state.quarantine, isKept: true } }, true)
+  }
+
+  /** What is here is not what it was: it is compared anew. */
+  recompare(log: LogId.LogId): void {
+    const state = this.log(log)
+    if (state !== undefined) this.#set(state, { ...this.#restOf(state), syncedHead: 0 }, true)
+  }
+
+  /** What has changed since it was asked last; undefined where nothing has. */
+  takeChanges(): BookChanges | undefined {
+    if (!this.#isMemoryChanged && this.#changed.size === 0) return undefined
+    const changes = {
+      peer: this.#isMemoryChanged ? this.#memory : undefined,
+      logs: new Map([...this.#changed].map((key) => [key, this.#logs.get(key)])),
+    }
+    this.#isMemoryChanged = false
+    this.#changed.clear()
+    return changes
+  }
+
+  /** Changes that could not be saved: they are to be, later. */
+  putBack({ logs, peer }: BookChanges): void {
+    if (peer !== undefined) this.#isMemoryChanged = true
+    for (const key of logs.keys()) this.#changed.add(key)
+  }
+
+  #restOf(state: SyncState | undefined): Omit<SyncState, "peer" | keyof LogPair> {
+    if (state === undefined) return { syncedHead: 0, lastAttemptAt: 0, lastSuccessAt: 0, failures: 0 }
+    const { localHead: _, log: __, peer: ___, remoteHead: ____, ...rest } = state
+    return rest
+  }
+
+  #set({ localHead, log, remoteHead }: LogPair, rest: Omit<SyncState, "peer" | keyof LogPair>, isNews: boolean): void {
+    const key = LogId.key(log)
+    this.#logs.set(key, { peer: this.peer, log, localHead, remoteHead, ...rest })
+    if (isNews) this.#note(key)
+  }
+
+  #note(key: string): void {
+    this.#changed.add(key)
+    this.#onChange()
+  }
+
+  #remember(change: Partial<PeerMemory>, isNews: boolean): void {
+    this.#memory = { ...this.#memory, ...change }
+    if (!isNews) return
+    this.#isMemoryChanged = true
+    this.#onChange()
+  }
+}

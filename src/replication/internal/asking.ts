@@ -1,0 +1,151 @@
+/**
+ * Keeping up with one peer for as long as the node runs: a whole pass, then what the peer tells of as it moves, then a whole
+ * pass again; at intervals where it tells nothing. When it is gone it is tried again soon, when it is refused less and
+ * less often.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import * as Stream from "effect/Stream"
+import * as LogId from "../../domain/LogId.ts"
+import type { Peer, PeerUnreachable } from "../Peer.ts"
+import type { PeerSettings } from "../PeerSettings.ts"
+import { backoffMillis } from "./backoff.ts"
+import type { PeerBook } from "./PeerBook.ts"
+import type { PassFailure, PassResult, PeerSync } from "./PeerSync.ts"
+
+/** The first wait for a peer that is not there. */
+const firstRetryMillis = 100
+
+/** What a peer has told that nobody has looked at yet. Bounded by the logs that there are. */
+class Moves {
+  #heads: Map<string, LogId.LogHead> = new Map()
+  #isWholeDue = false
+  readonly #some = Latch.makeUnsafe(false)
+  readonly #headsMax: number
+
+  constructor(headsMax: number) {
+    this.#headsMax = headsMax
+  }
+
+  add(heads: ReadonlyArray<LogId.LogHead>): void {
+    for (const head of heads) this.#heads.set(LogId.key(head), head)
+    if (this.#heads.size > this.#headsMax) this.wantWhole()
+    else if (this.#heads.size > 0) this.#some.openUnsafe()
+  }
+
+  /** Something may have been missed. */
+  wantWhole(): void {
+    this.#heads = new Map()
+    this.#isWholeDue = true
+    this.#some.openUnsafe()
+  }
+
+  /** Waits until there is something: the logs that have moved, or undefined where all are to be looked at. */
+  readonly take: Effect.Effect<ReadonlyArray<LogId.LogHead> | undefined> = Effect.map(
+    Effect.suspend(() => this.#some.await),
+    () => {
+      const heads = this.#isWholeDue ? undefined : [...this.#heads.values()]
+      this.#heads = new Map()
+      this.#isWholeDue = false
+      this.#some.closeUnsafe()
+      return heads
+    },
+  )
+}
+
+export interface Asking {
+  readonly peer: Peer
+  readonly sync: PeerSync
+  readonly book: PeerBook
+  readonly settings: PeerSettings
+}
+
+/** Tells once that something is wrong with a peer, and once that it is well again. */
+const makeNotice = (name: string) => {
+  let told: string | undefined
+  return (problem: string | undefined): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (problem === told) return Effect.void
+      told = problem
+      return problem === undefined
+        ? Effect.logInfo(`in step with the peer ${name} again`)
+        : Effect.logWarning(`not in step with the peer ${name}: ${problem}`)
+    })
+}
+
+const problemOf = ({ failed, problem = "unknown" }: PassResult): string | undefined =>
+  failed === 0 ? undefined : failed === 1 ? problem : `${failed} of its logs cannot be taken, the first: ${problem}`
+
+export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<never> => {
+  const tell = makeNotice(peer.name)
+  let failures = 0
+
+  /** Until the peer is to be looked at as a whole again. */
+  const pauseMillis = ({ failed }: PassResult): number =>
+    book.isTelling && failed === 0 ? settings.relistMillis : settings.intervalMillis
+
+  /** Does what the peer tells of, until it is time for a whole pass. */
+  const following = (moves: Moves, until: number): Effect.Effect<void, PassFailure> =>
+    Effect.gen(function* () {
+      while (true) {
+        const left = until - (yield* Clock.currentTimeMillis)
+        if (left <= 0) return
+        const heads = yield* Effect.timeoutOption(moves.take, left)
+        if (heads._tag === "None" || heads.value === undefined) return
+        const { failed } = yield* sync.part(heads.value)
+        // It is told by a whole pass what is wrong, and that comes soon.
+        if (failed > 0) return yield* Effect.sleep(Math.min(settings.intervalMillis, left))
+      }
+    })
+
+  const listening = (moves: Moves): Effect.Effect<never, PeerUnreachable> =>
+    Effect.andThen(
+      Stream.runForEach(peer.moved, (heads) =>
+        Effect.sync(() => {
+          // What moved between the last look and now is not told.
+          if (!book.isTelling) moves.wantWhole()
+          book.telling(true)
+          moves.add(heads)
+        }),
+      ),
+      Effect.never,
+    )
+
+  const working = (moves: Moves): Effect.Effect<never, PassFailure> =>
+    Effect.gen(function* () {
+      while (true) {
+        const result = yield* sync.pass
+        failures = 0
+        yield* tell(problemOf(result))
+        yield* following(moves, (yield* Clock.currentTimeMillis) + pauseMillis(result))
+      }
+    })
+
+  /** For as long as the peer is there, and is who it should be. */
+  const session: Effect.Effect<never, PassFailure> = Effect.suspend(() => {
+    const moves = new Moves(settings.logsMax)
+    return Effect.raceFirst(working(moves), listening(moves))
+  }).pipe(Effect.ensuring(Effect.sync(() => book.telling(false))))
+
+  return Effect.gen(function* () {
+    while (true) {
+      // What nobody expected is told too, and the peer is asked again.
+      const ended = yield* Effect.result(
+        Effect.catchDefect(session, (defect) => Effect.fail(new Error(`unexpectedly: ${String(defect)}`))),
+      )
+      if (ended._tag === "Success") continue
+      const { failure } = ended
+      failures++
+      book.broke(failure.message, yield* Clock.currentTimeMillis)
+      yield* tell(failure.message)
+      const { backoffMillisMax, intervalMillis, retryMillisMax } = settings
+      const isGone = "_tag" in failure && failure._tag === "PeerUnreachable"
+      yield* Effect.sleep(
+        isGone
+          ? backoffMillis(failures, firstRetryMillis, retryMillisMax)
+          : backoffMillis(failures, intervalMillis, backoffMillisMax),
+      )
+    }
+  })
+}

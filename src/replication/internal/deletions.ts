@@ -1,0 +1,32 @@
+/** The deletions that come with a peer's messages. A marker deletes what its own node has published, and nothing else. */
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { DeleteMarker } from "../../domain/DeleteMarker.ts"
+import type { Unavailable, WriteFailure } from "../../domain/errors.ts"
+import * as NodeId from "../../domain/NodeId.ts"
+import type { Replica } from "../../topics/index.ts"
+import type { PeerMessage } from "../Peer.ts"
+
+const readMarker = Schema.decodeUnknownOption(DeleteMarker)
+const decoder = new TextDecoder()
+
+/** The range that a marker deletes, where it is one of its own node's. */
+const deletionOf = ({ payload, origin, deleted }: PeerMessage) => {
+  if (deleted) return undefined
+  const marker = readMarker(decoder.decode(payload))
+  if (marker._tag === "None") return undefined
+  const { topic, origin: named, from_head_id: from, to_head_id: to } = marker.value
+  const owner = { tenant: named.tenant_id, line: named.bl_name, device: named.device_id }
+  return NodeId.equals(owner, origin) && from <= to ? { log: { topic, origin }, from, to } : undefined
+}
+
+/** Deletes here what markers say to be deleted. */
+export const applyDeletions = (
+  replica: Replica["Service"],
+  markers: ReadonlyArray<PeerMessage>,
+): Effect.Effect<void, WriteFailure | Unavailable> =>
+  Effect.forEach(
+    markers.map(deletionOf).filter((deletion) => deletion !== undefined),
+    ({ log, from, to }) => replica.deleteRange(log, from, to),
+    { discard: true },
+  )
