@@ -6,6 +6,7 @@
  * `dial`).
  */
 import type * as Effect from "effect/Effect"
+import type { CertificateName } from "../domain/CertificateName.ts"
 import type { Kind } from "./Endpoint.ts"
 import type { ConnectionLost } from "./errors.ts"
 
@@ -28,6 +29,8 @@ export interface Connection {
   readonly source: string
   /** The peer's port, where it has one. */
   readonly port: number | undefined
+  /** What the peer's certificate is for, where TLS asked it for one; else nothing. */
+  readonly peerNames: ReadonlyArray<CertificateName>
   /** Whether bytes can be written: neither side has ended it. */
   readonly isOpen: boolean
   /** Bytes that were written and that the kernel has not yet taken. */

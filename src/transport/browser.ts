@@ -42,6 +42,8 @@ class BrowserConnection extends ConnectionCore {
   readonly kind: "ws" | "wss"
   readonly source: string
   readonly port: number
+  /** A page is not told whose certificate it was. */
+  readonly peerNames = []
   readonly #webSocket: WebSocket
   readonly #pendingBytesMax: number
   readonly #heldBytesMax: number

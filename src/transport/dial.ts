@@ -19,7 +19,7 @@ import type { CoreOptions } from "./internal/ConnectionCore.ts"
 import { SocketConnection } from "./internal/SocketConnection.ts"
 import { messageBytesMaxDefault, WebSocketConnection, webSocketOptions } from "./internal/WebSocketConnection.ts"
 import { problem } from "./SocketPath.ts"
-import { clientSettings, type TlsDialOptions } from "./tls.ts"
+import { clientSettings, type Current, type TlsDialOptions } from "./tls.ts"
 
 export interface DialOptions {
   /** How long it may take to be connected; by default 5 seconds. */
@@ -27,7 +27,7 @@ export interface DialOptions {
   /** How long the peer has to take what was written and to close its side, once the connection is ended; 2 seconds. */
   readonly closeWithin?: Duration.Input | undefined
   /** For `tls:` and `wss:`; without it those are trusted that Node trusts. */
-  readonly tls?: TlsDialOptions | undefined
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** The longest message of a WebSocket; by default 16 MiB and a little. */
   readonly messageBytesMax?: number | undefined
 }
@@ -48,7 +48,8 @@ const reasons: Readonly<Record<string, DialFailed["reason"]>> = {
 }
 
 /** The other end's certificate, or ours as the other end sees it, is not as it should be. */
-const isAboutCertificates = (code: string | undefined): boolean => /CERT|SSL|TLS|ISSUER/.test(code ?? "")
+const isAboutCertificates = (code: string | undefined): boolean =>
+  /CERT|SSL|TLS|ISSUER|SIGNATURE|PURPOSE/.test(code ?? "")
 
 const failedBy = (endpoint: Endpoint, cause: unknown): DialFailed => {
   // Where a name has several addresses, Node tells of all the attempts.
@@ -62,13 +63,11 @@ const failedBy = (endpoint: Endpoint, cause: unknown): DialFailed => {
 }
 
 const socketAttempt =
-  (endpoint: Exclude<Endpoint, WebSocketEndpoint>, core: CoreOptions, secure: TlsDialOptions): Attempt =>
+  (endpoint: Exclude<Endpoint, WebSocketEndpoint>, core: CoreOptions, secure: Current<TlsDialOptions>): Attempt =>
   (done, fail) => {
     const at = "path" in endpoint ? { path: endpoint.path } : { host: endpoint.host, port: endpoint.port }
     const isTls = endpoint.kind === "tls"
-    const socket = isTls
-      ? tls.connect({ ...namedAfter(endpoint.host), ...clientSettings(secure), ...at })
-      : net.connect(at)
+    const socket = isTls ? tls.connect({ ...clientSettings(endpoint.host, secure), ...at }) : net.connect(at)
     const onError = (cause: Error): void => fail(failedBy(endpoint, cause))
     socket.on("error", onError)
     socket.once(isTls ? "secureConnect" : "connect", () => {
@@ -78,16 +77,12 @@ const socketAttempt =
     return () => socket.destroy()
   }
 
-/** The name that a server is asked for: an address is none. */
-const namedAfter = (host: string): { readonly servername?: string } =>
-  net.isIP(host) === 0 ? { servername: host } : {}
-
 const webSocketAttempt =
-  (endpoint: WebSocketEndpoint, core: CoreOptions, secure: TlsDialOptions, messageBytesMax: number): Attempt =>
+  (endpoint: WebSocketEndpoint, core: CoreOptions, secure: Current<TlsDialOptions>, messageBytesMax: number): Attempt =>
   (done, fail) => {
     const webSocket = new WebSocket(format(endpoint), {
       ...webSocketOptions(messageBytesMax, core.closeWithinMillis),
-      ...(endpoint.kind === "wss" ? clientSettings(secure) : {}),
+      ...(endpoint.kind === "wss" ? clientSettings(endpoint.host, secure) : {}),
     })
     let socket: net.Socket | undefined
     const onError = (cause: Error): void => fail(failedBy(endpoint, cause))

@@ -59,7 +59,16 @@ export class ConnectionLost extends Schema.TaggedError<ConnectionLost>("millrace
 /** Elsewhere the name of a pipe would be that of an ordinary file. */
 export const onlyOnWindows = "there are named pipes on Windows only"
 
+const notTrusted = "its certificate is not signed by anybody who is trusted here"
+const notTls = "it does not speak TLS"
+const wantsCertificate = "it lets in only who shows a certificate that it trusts"
+const refusesCertificate = "it does not accept the certificate that it was shown"
+
 const plain: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "its certificate has expired",
+  CERT_SIGNATURE_FAILURE: notTrusted,
+  CERT_NOT_YET_VALID: "its certificate does not hold yet",
+  DEPTH_ZERO_SELF_SIGNED_CERT: notTrusted,
   EACCES: "permission denied",
   EADDRINUSE: "the address is already in use",
   EADDRNOTAVAIL: "this machine does not have that address",
@@ -74,13 +83,40 @@ const plain: Readonly<Record<string, string>> = {
   ENOTSOCK: "the file is no socket",
   EPERM: "not permitted",
   EPIPE: "the peer has closed the connection",
+  ERR_SSL_HTTP_REQUEST: notTls,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: notTls,
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE: "it showed no certificate",
+  ERR_SSL_SSLV3_ALERT_BAD_CERTIFICATE: refusesCertificate,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED: refusesCertificate,
+  ERR_SSL_SSLV3_ALERT_CERTIFICATE_UNKNOWN: refusesCertificate,
+  ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE: wantsCertificate,
+  ERR_SSL_SSLV3_ALERT_UNSUPPORTED_CERTIFICATE: refusesCertificate,
+  ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED: wantsCertificate,
+  ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION: "it speaks another version of TLS",
+  ERR_SSL_TLSV1_ALERT_UNKNOWN_CA: refusesCertificate,
+  ERR_SSL_UNSUPPORTED_PROTOCOL: "it speaks an old version of TLS",
+  ERR_SSL_WRONG_VERSION_NUMBER: notTls,
+  ERR_TLS_CERT_ALTNAME_INVALID: "its certificate is for other names",
+  ERR_TLS_HANDSHAKE_TIMEOUT: "it did not finish the TLS handshake in time",
   EROFS: "the file system is read-only",
   ETIMEDOUT: "the peer does not answer",
+  INVALID_PURPOSE: "its certificate is not made for this side of a connection",
+  SELF_SIGNED_CERT_IN_CHAIN: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT: notTrusted,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: notTrusted,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: notTrusted,
 }
 
 export const codeOf = (cause: unknown): string | undefined =>
   Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
 
+/** What OpenSSL says, among the places in its code where it says so. */
+const saidByOpenSsl = (message: string): string | undefined => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1]
+
 /** What went wrong, in plain words. */
-export const wordsFor = (cause: unknown): string =>
-  plain[codeOf(cause) ?? ""] ?? (Predicate.isError(cause) && cause.message !== "" ? cause.message : String(cause))
+export const wordsFor = (cause: unknown): string => {
+  const known = plain[codeOf(cause) ?? ""]
+  if (known !== undefined) return known
+  const message = Predicate.isError(cause) && cause.message !== "" ? cause.message : String(cause)
+  return saidByOpenSsl(message) ?? message
+}

@@ -21,7 +21,7 @@ import * as SocketFile from "./internal/SocketFile.ts"
 import { type Refusal, Traffic } from "./internal/Traffic.ts"
 import { messageBytesMaxDefault } from "./internal/WebSocketConnection.ts"
 import * as Refusals from "./refusals.ts"
-import type { TlsListenOptions } from "./tls.ts"
+import type { Current, TlsListenOptions } from "./tls.ts"
 
 export interface ListenOptions {
   /** Connections at a time; by default 1,024. One more is closed as soon as it is made. */
@@ -31,7 +31,7 @@ export interface ListenOptions {
   /** The permissions of a socket file; by default 0600, for its owner alone. */
   readonly mode?: number | undefined
   /** Needed by `tls:` and `wss:`. */
-  readonly tls?: TlsListenOptions | undefined
+  readonly tls?: Current<TlsListenOptions> | undefined
   /**
    * The web pages that may connect by WebSocket, as browsers name them (`https://example.com`), or `*` for any; by
    * default none. Programs that are no browsers do not say where they come from, and may.
@@ -155,10 +155,14 @@ export const listen = Effect.fnUntraced(function* (
   let isClosing = false
   let name = format(endpoint)
 
-  const onRefused = (why: Refusal, peer: Partial<net.Socket> | undefined): void => {
+  const onRefused = (why: Refusal, peer: Partial<net.Socket> | undefined, reason?: string): void => {
     traffic.refused[why] += 1
     const { remoteAddress = "", remotePort = "" } = peer ?? {}
-    const annotations = { listener: name, peer: `${remoteAddress}:${remotePort}` }
+    const annotations = {
+      listener: name,
+      peer: `${remoteAddress}:${remotePort}`,
+      ...(reason === undefined ? {} : { reason }),
+    }
     tell({ kind: why, sentence: sentences[why], annotations })
   }
 

@@ -36,7 +36,7 @@ describe("serve --log json", () => {
     expect((await run(["health"], { cwd })).code).toBe(1)
     const metrics = await (await fetch(`${report["admin"]}/metrics`)).text()
     expect(metrics).toMatch(/^millrace_grpc_connections 1$/m)
-    expect(metrics).toMatch(/^millrace_grpc_connections_refused_total [1-9]\d*$/m)
+    expect(metrics).toMatch(/^millrace_grpc_connections_refused_total\{reason="limit"\} [1-9]\d*$/m)
     await subscriber.stop("SIGINT")
     const refusals = logOf((await command.stop()).stderr).filter(({ level }) => level === "warn")
     // Once, however often it tried.

@@ -14,6 +14,7 @@ class Carrier extends ConnectionCore {
   readonly kind = "tcp"
   readonly source = ""
   readonly port = undefined
+  readonly peerNames = []
   readonly pendingBytes = 0
   readonly sentBytes = 0
   receivedBytes = 0

@@ -7,7 +7,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Scope } from 
 import * as Browser from "../../src/transport/browser.ts"
 import * as Transport from "../../src/transport/index.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
-import { certificate } from "./certificates.ts"
+import { authority, certificate } from "../support/certificates.ts"
 import { dial, endpointOf, kinds, listen, witness } from "./places.ts"
 
 const tcp = { kind: "tcp", host: "127.0.0.1", port: 0 } as const
@@ -109,13 +109,13 @@ describe("dialing fails", () => {
     }),
   )
 
-  it.live.skipIf(certificate === undefined)("where the certificate is not trusted, or is another host's", () =>
+  it.live("where the certificate is not trusted, or is another host's", () =>
     Effect.gen(function* () {
       for (const kind of ["tls", "wss"] as const) {
         const listener = yield* listen(yield* endpointOf(kind))
         yield* Effect.forkChild(listener.run((connection) => connection.closed))
         expect(yield* failureOf(listener.endpoint)).toMatchObject({ reason: "rejected" })
-        const trusting = { ca: certificate!.cert, domain: "other.example" }
+        const trusting = { ca: authority.cert, domain: "other.example" }
         expect(yield* failureOf(listener.endpoint, { tls: trusting })).toMatchObject({ reason: "rejected" })
         yield* dial(listener.endpoint)
       }
@@ -126,16 +126,19 @@ describe("dialing fails", () => {
     }),
   )
 
-  it.live.skipIf(certificate === undefined)("where the listener wants a certificate and there is none", () =>
+  it.live("where the listener wants a certificate and there is none", () =>
     Effect.gen(function* () {
-      const { cert, key } = certificate!
-      const listener = yield* Transport.listen({ ...tcp, kind: "tls" }, { tls: { cert, key, clientCa: cert } })
+      const { cert, key } = certificate
+      const listener = yield* Transport.listen(
+        { ...tcp, kind: "tls" },
+        { tls: { cert, key, clientCa: authority.cert } },
+      )
       yield* Effect.forkChild(listener.run((connection) => Effect.sync(() => void connection.write(Buffer.from("hi")))))
-      const known = witness(yield* Transport.dial(listener.endpoint, { tls: { ca: cert, cert, key } }))
+      const known = witness(yield* Transport.dial(listener.endpoint, { tls: { ca: authority.cert, cert, key } }))
       expect(String(yield* known.has(2))).toBe("hi")
       // TLS 1.3 tells the client only after it has connected.
       const unknown = yield* Effect.exit(
-        Effect.flatMap(Transport.dial(listener.endpoint, { tls: { ca: cert } }), (connection) => {
+        Effect.flatMap(Transport.dial(listener.endpoint, { tls: { ca: authority.cert } }), (connection) => {
           const reader = witness(connection)
           return Effect.andThen(
             reader.ended,

@@ -4,7 +4,7 @@ import { Effect, Fiber, type Scope, Stream } from "effect"
 import * as Browser from "../../src/transport/browser.ts"
 import * as Transport from "../../src/transport/index.ts"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
-import { certificate } from "./certificates.ts"
+import { authority, certificate } from "../support/certificates.ts"
 
 export type Endpoint = Transport.Endpoint.Endpoint
 
@@ -18,16 +18,13 @@ const makers = {
 
 export type Kind = keyof typeof makers
 
-/** The kinds that can be had here. */
-export const kinds = (Object.keys(makers) as ReadonlyArray<Kind>).filter(
-  (kind) => certificate !== undefined || (kind !== "tls" && kind !== "wss"),
-)
+export const kinds = Object.keys(makers) as ReadonlyArray<Kind>
 
 /** Where to listen, for each kind; port 0 where there is a port. */
 export const endpointOf = (kind: Kind) => makers[kind]
 
-const tls = certificate === undefined ? {} : { tls: certificate }
-const trust = certificate === undefined ? {} : { tls: { ca: certificate.cert } }
+const tls = { tls: certificate }
+const trust = { tls: { ca: authority.cert } }
 
 export const listen = (endpoint: Endpoint, options: Transport.ListenOptions = {}) =>
   Transport.listen(endpoint, { ...tls, ...options })

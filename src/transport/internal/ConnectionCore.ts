@@ -8,6 +8,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import type { CertificateName } from "../../domain/CertificateName.ts"
 import type { Connection, Reader } from "../Connection.ts"
 import type { Kind } from "../Endpoint.ts"
 import { ConnectionLost, wordsFor } from "../errors.ts"
@@ -23,6 +24,7 @@ export abstract class ConnectionCore implements Connection {
   abstract readonly kind: Kind
   abstract readonly source: string
   abstract readonly port: number | undefined
+  abstract readonly peerNames: ReadonlyArray<CertificateName>
   abstract readonly pendingBytes: number
   abstract readonly receivedBytes: number
   abstract readonly sentBytes: number

@@ -2,6 +2,8 @@
 import type * as net from "node:net"
 import { ConnectionLost, wordsFor } from "../errors.ts"
 import type { Kind } from "../Endpoint.ts"
+import type { CertificateName } from "../../domain/CertificateName.ts"
+import { peerNames } from "../tls.ts"
 import { ConnectionCore, type CoreOptions } from "./ConnectionCore.ts"
 
 /** The kernel asks a silent peer for a sign of life after so long. */
@@ -21,6 +23,7 @@ export class SocketConnection extends ConnectionCore {
   readonly kind: Kind
   readonly source: string
   readonly port: number | undefined
+  readonly peerNames: ReadonlyArray<CertificateName>
   readonly #socket: net.Socket
   #error: Error | undefined
 
@@ -30,6 +33,7 @@ export class SocketConnection extends ConnectionCore {
     this.kind = kind
     this.source = sourceOf(socket)
     this.port = socket.remotePort
+    this.peerNames = peerNames(socket)
     this.#socket = socket
     if (kind === "tcp" || kind === "tls") tune(socket)
     // A listener for data would set it flowing.

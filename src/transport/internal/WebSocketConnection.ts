@@ -7,6 +7,8 @@ import type { WebSocket } from "ws"
 import { codeOf, ConnectionLost, wordsFor } from "../errors.ts"
 import type { Kind } from "../Endpoint.ts"
 import { lostBy, textRefused } from "./closeCodes.ts"
+import type { CertificateName } from "../../domain/CertificateName.ts"
+import { peerNames } from "../tls.ts"
 import { ConnectionCore, type CoreOptions } from "./ConnectionCore.ts"
 import { sourceOf, tune } from "./SocketConnection.ts"
 
@@ -29,6 +31,7 @@ export class WebSocketConnection extends ConnectionCore {
   readonly kind: Kind
   readonly source: string
   readonly port: number | undefined
+  readonly peerNames: ReadonlyArray<CertificateName>
   readonly #webSocket: WebSocket
   readonly #socket: net.Socket
   #error: Error | undefined
@@ -40,6 +43,7 @@ export class WebSocketConnection extends ConnectionCore {
     this.kind = kind
     this.source = sourceOf(socket)
     this.port = socket.remotePort
+    this.peerNames = peerNames(socket)
     this.#webSocket = webSocket
     this.#socket = socket
     tune(socket)

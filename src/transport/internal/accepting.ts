@@ -9,13 +9,14 @@ import type { Duplex } from "node:stream"
 import * as tls from "node:tls"
 import { WebSocketServer } from "ws"
 import type { Endpoint, WebSocketEndpoint } from "../Endpoint.ts"
-import { serverSettings, type TlsListenOptions } from "../tls.ts"
+import { wordsFor } from "../errors.ts"
+import { type Current, followSettings, serverSettings, type TlsListenOptions } from "../tls.ts"
 import type { ConnectionCore, CoreOptions } from "./ConnectionCore.ts"
 import { SocketConnection } from "./SocketConnection.ts"
 import { WebSocketConnection, webSocketOptions } from "./WebSocketConnection.ts"
 
 export interface AcceptOptions {
-  readonly tls: TlsListenOptions | undefined
+  readonly tls: Current<TlsListenOptions> | undefined
   /** The pages that may connect by WebSocket; `*` for any. Programs that are no browsers name none, and may. */
   readonly origins: ReadonlyArray<string>
   readonly messageBytesMax: number
@@ -24,7 +25,7 @@ export interface AcceptOptions {
   readonly core: CoreOptions
   readonly onConnection: (connection: ConnectionCore) => void
   /** A peer was turned away before it was a connection. */
-  readonly onRefused: (why: "origin" | "handshake", peer: net.Socket) => void
+  readonly onRefused: (why: "origin" | "handshake", peer: net.Socket, reason?: string) => void
 }
 
 const headersBytesMax = 8 * 1024
@@ -36,7 +37,8 @@ const tlsServer = ({ core, onConnection, onRefused, tls: certificate }: AcceptOp
   const server = tls.createServer(serverSettings(certificate!), (socket) =>
     onConnection(new SocketConnection("tls", socket, core)),
   )
-  server.on("tlsClientError", (_, socket) => onRefused("handshake", socket))
+  server.on("tlsClientError", (cause, socket) => onRefused("handshake", socket, wordsFor(cause)))
+  followSettings(server, certificate!)
   return server
 }
 
@@ -63,7 +65,10 @@ const webSocketServer = (endpoint: WebSocketEndpoint, options: AcceptOptions): n
     waiting.set(socket, timer)
     socket.once("close", () => clearTimeout(timer))
   })
-  server.on("tlsClientError", (_: Error, socket: net.Socket) => onRefused("handshake", socket))
+  if (server instanceof https.Server) {
+    server.on("tlsClientError", (cause, socket) => onRefused("handshake", socket, wordsFor(cause)))
+    followSettings(server, options.tls!)
+  }
 
   const webSockets = new WebSocketServer({
     noServer: true,

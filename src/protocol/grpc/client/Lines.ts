@@ -1,7 +1,7 @@
 /**
  * The gRPC channels that a client uses, one at a time.
  */
-import { Client, type ClientOptions, credentials } from "@grpc/grpc-js"
+import { type ChannelCredentials, Client, type ClientOptions } from "@grpc/grpc-js"
 
 /** One channel of the gRPC library: it is given up, and another made, as soon as a call on it finds no node. */
 export interface Line {
@@ -11,6 +11,8 @@ export interface Line {
 }
 
 export interface LineOptions {
+  /** TLS, or none. */
+  readonly credentials: ChannelCredentials
   /** The largest message to take from the node, in bytes. */
   readonly receiveBytesMax: number
   /**
@@ -41,18 +43,20 @@ const channelOptions = ({ keepAliveMillis, receiveBytesMax }: LineOptions): Clie
  */
 export class Lines {
   readonly #address: string
+  readonly #credentials: ChannelCredentials
   readonly #options: ClientOptions
   #current: Line | undefined
   #isClosed = false
 
   constructor(address: string, options: LineOptions) {
     this.#address = address
+    this.#credentials = options.credentials
     this.#options = channelOptions(options)
   }
 
   use(): Line {
     if (this.#current !== undefined) return this.#current
-    const client = new Client(this.#address, credentials.createInsecure(), this.#options)
+    const client = new Client(this.#address, this.#credentials, this.#options)
     const line = { client, isProven: false }
     if (this.#isClosed) client.close()
     else this.#current = line

@@ -13,9 +13,11 @@ import type {
 import type { MessageShape } from "@bufbuild/protobuf"
 import {
   type CallOptions,
+  type ChannelCredentials,
   type Client,
   type ClientDuplexStream,
   type ClientReadableStream,
+  credentials,
   Metadata,
   type ServiceError,
   status,
@@ -28,21 +30,41 @@ import { InvalidArgument, OutcomeUnknown, Unavailable } from "../../../domain/er
 import * as CallSpan from "./callSpan.ts"
 import { deadlineIn } from "../codec/deadlines.ts"
 import { fromStatus, type BusError } from "../codec/errorCodec.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import { Lines } from "./Lines.ts"
+import { SecureCredentials } from "./secureCredentials.ts"
 import { deserializer, path, serializer } from "../codec/wire.ts"
 
-/** `HOST:PORT` of a URL `grpc://HOST:PORT`, also written `http://`. */
-export const target = (url: string): Effect.Effect<string, InvalidArgument> =>
-  Effect.suspend(() => {
-    const found = /^(?:grpc|http):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#[\]@]+):(\d{1,5})\/?$/.exec(url)
-    const port = Number(found?.[2])
-    return found === null || port < 1 || port > 65_535
-      ? new InvalidArgument({
-          argument: "url",
-          message: `the address of a node is written grpc://HOST:PORT, not ${JSON.stringify(url)}`,
-        })
-      : Effect.succeed(`${found[1]}:${port}`)
+/** Where a node is, and how it is spoken to. */
+export interface Target {
+  /** `HOST:PORT` */
+  readonly address: string
+  readonly credentials: ChannelCredentials
+}
+
+/** The target of a URL: `grpc://HOST:PORT`, also written `http://`, and under TLS `grpcs://` or `https://`. */
+export const target = (
+  url: string,
+  tls: Current<TlsDialOptions> | undefined,
+): Effect.Effect<Target, InvalidArgument> => {
+  const refuse = (message: string) => Effect.fail(new InvalidArgument({ argument: "url", message }))
+  return Effect.suspend(() => {
+    const found = /^(?:grpc|http)(s?):\/\/(\[[0-9a-fA-F:.]+\]|[^\s/:?#[\]@]+):(\d{1,5})\/?$/.exec(url)
+    const port = Number(found?.[3])
+    if (found === null || port < 1 || port > 65_535) {
+      return refuse(
+        `the address of a node is written grpc://HOST:PORT, or grpcs://HOST:PORT with TLS, not ${JSON.stringify(url)}`,
+      )
+    }
+    const [, s, host = ""] = found
+    const address = `${host}:${port}`
+    if (s !== "") {
+      return Effect.succeed({ address, credentials: new SecureCredentials(host.replace(/^\[|\]$/g, ""), tls ?? {}) })
+    }
+    if (tls !== undefined) return refuse(`certificates are for TLS, and ${url} is without: write grpcs://${address}`)
+    return Effect.succeed({ address, credentials: credentials.createInsecure() })
   })
+}
 
 /** Whether a failed call may have reached the node, so that a write may have happened. */
 export const mayHaveArrived = ({ code, details }: ServiceError): boolean =>
@@ -54,13 +76,23 @@ export const mayHaveArrived = ({ code, details }: ServiceError): boolean =>
 
 /** The reason in what the gRPC library says, without its framing. */
 const reason = (details: string): string =>
-  (/Last error: (.*?)(?:\. Resolution note:.*)?$/.exec(details)?.[1] ?? details).replace(/^Error: /, "").trim()
+  (/Last error: (.*?)(?:\. Resolution note:.*)?$/.exec(details)?.[1] ?? details)
+    .replace(/^Error(?: \[\w+\])?: /, "")
+    .replace(/ \(\d{4}-\d\d-\d\dT[\d:.]+Z\)$/, "")
+    .trim()
+
+/** Why a connection was closed before it was one is told to nobody. */
+const closedAtOnce = (url: string): string =>
+  /^(?:grpcs|https):/.test(url)
+    ? "it closed the connection at once, as one does that does not accept a certificate"
+    : "it closed the connection at once, as one does that wants TLS: its URL begins with grpcs:// then"
 
 /** Why a call had no answer from a node, in one sentence. */
 export const noAnswer = (url: string, { code, details }: ServiceError): string => {
   if (code === status.DEADLINE_EXCEEDED) return `the node at ${url} did not answer in time`
   if (code === status.UNIMPLEMENTED) return `what answers at ${url} is not a millrace node: ${reason(details)}`
-  return `no node answers at ${url}: ${reason(details)}`
+  const why = reason(details)
+  return `no node answers at ${url}: ${why === "Failed to connect" ? closedAtOnce(url) : why}`
 }
 
 /** How a token is shown. It travels as it is: keep it to this machine, or to a connection that is encrypted. */
@@ -82,6 +114,8 @@ export interface ConnectionOptions {
   readonly timeoutMillis: number
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** See `LineOptions`; by default 20 seconds. */
   readonly keepAlive?: Duration.Input | undefined
 }
@@ -129,13 +163,16 @@ export const make = Effect.fnUntraced(function* ({
   url,
   receiveBytesMax,
   timeoutMillis,
+  tls,
   token,
   keepAlive = "20 seconds",
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
-  const address = yield* target(url)
+  const { address, credentials } = yield* target(url, tls)
   const authorization = token === undefined ? undefined : yield* bearer(token)
   const lines = yield* Effect.acquireRelease(
-    Effect.sync(() => new Lines(address, { receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) })),
+    Effect.sync(
+      () => new Lines(address, { credentials, receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) }),
+    ),
     (lines) => Effect.sync(() => lines.close()),
   )
 

@@ -10,6 +10,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { AccessDenied, type InvalidArgument, StorageFailed, Unavailable } from "../../../domain/errors.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import { fromStatus } from "../codec/errorCodec.ts"
 import { MaintenanceService } from "../gen/millrace/v1/maintenance_pb.ts"
@@ -21,17 +22,23 @@ export interface GrpcMaintenanceOptions {
   readonly url: string
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
 }
 
 const receiveBytesMax = 4 * 1024 * 1024
 
 /** The store of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
-export const layerMaintenance = ({ token, url }: GrpcMaintenanceOptions): Layer.Layer<Maintenance, InvalidArgument> =>
+export const layerMaintenance = ({
+  tls,
+  token,
+  url,
+}: GrpcMaintenanceOptions): Layer.Layer<Maintenance, InvalidArgument> =>
   Layer.effect(
     Maintenance,
     Effect.gen(function* () {
       const { method } = MaintenanceService
-      const connection = yield* Connection.make({ url, token, receiveBytesMax, timeoutMillis: 30_000 })
+      const connection = yield* Connection.make({ url, tls, token, receiveBytesMax, timeoutMillis: 30_000 })
 
       /** All answers of a call, which is read no faster than they are taken. */
       const answersOf = <I extends DescMessage, O extends DescMessage>(

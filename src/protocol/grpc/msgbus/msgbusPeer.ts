@@ -10,18 +10,21 @@ import type { LogId } from "../../../domain/LogId.ts"
 import { makeHeaders } from "../../../domain/Message.ts"
 import type { NodeId } from "../../../domain/NodeId.ts"
 import { type Peer, type PeerMessage, PeerUnreachable } from "../../../replication/index.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import { msgbusNode } from "../codec/codec.ts"
 import { type MessageEnvelope, MsgbusService, type NodeId as NodeMessage } from "../gen/msgbus/v1/msgbus_pb.ts"
 
 export interface MsgbusPeerOptions {
-  /** `grpc://HOST:PORT`, or `http://HOST:PORT`. */
+  /** `grpc://HOST:PORT`, or `http://HOST:PORT`; with TLS `grpcs://` or `https://`. */
   readonly url: string
   /** How long a question may take, in milliseconds; by default 10 seconds. */
   readonly timeoutMillis?: number | undefined
   /** The largest answer that is taken, in bytes; by default 16 MiB. */
   readonly receiveBytesMax?: number | undefined
   readonly token?: Redacted.Redacted | undefined
+  /** For TLS; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
 }
 
 const { method } = MsgbusService
@@ -50,9 +53,10 @@ export const makePeer = Effect.fnUntraced(function* ({
   url,
   timeoutMillis = 10_000,
   receiveBytesMax = 16 * 1024 * 1024,
+  tls,
   token,
 }: MsgbusPeerOptions): Effect.fn.Return<Peer, InvalidArgument, Scope.Scope> {
-  const connection = yield* Connection.make({ url, timeoutMillis, receiveBytesMax, token })
+  const connection = yield* Connection.make({ url, timeoutMillis, receiveBytesMax, tls, token })
   const unreachable = Effect.mapError(({ message }: { readonly message: string }) => new PeerUnreachable({ message }))
   return {
     name: url,

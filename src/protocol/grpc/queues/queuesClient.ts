@@ -16,6 +16,7 @@ import { Queues } from "../../../queues/Queues.ts"
 import { traced } from "../../../queues/tracing.ts"
 import { only } from "../server/answers.ts"
 import * as codec from "../codec/codec.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import { QueuesService } from "../gen/millrace/v1/queues_pb.ts"
 import * as queueCodec from "./queueCodec.ts"
@@ -28,6 +29,8 @@ export interface GrpcQueuesOptions {
   readonly url: string
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
   /** How long a taker tries to come back after its connection was lost; by default for ever. 0 for not at all. */
@@ -69,6 +72,7 @@ export const layerQueues = (options: GrpcQueuesOptions): Layer.Layer<Queues, Inv
       const connection = yield* Connection.make({
         url: options.url,
         token: options.token,
+        tls: options.tls,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
         keepAlive: options.keepAlive,

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import type * as http2 from "node:http2"
 import * as net from "node:net"
 import type { Permissions } from "../../../access/Permissions.ts"
 import { Access, open } from "../../../access/Access.ts"
@@ -34,7 +35,10 @@ import * as MsgbusQueues from "../msgbus/msgbusQueues.ts"
 import * as MsgbusService from "../msgbus/msgbusService.ts"
 import * as QueuesService from "../queues/queuesService.ts"
 import * as Reflection from "./reflection.ts"
+import { wordsFor } from "../../../transport/errors.ts"
 import * as Refusals from "../../../transport/refusals.ts"
+import { type Current, followSettings, type TlsListenOptions } from "../../../transport/tls.ts"
+import { SecureServerCredentials } from "./secureServerCredentials.ts"
 import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
 import * as StatsService from "../stats/statsService.ts"
@@ -56,7 +60,7 @@ export class GrpcServer extends Context.Service<
     readonly host: string
     /** The port that it listens on, also where port 0 was asked for. */
     readonly port: number
-    /** `grpc://HOST:PORT`, for clients. */
+    /** `grpc://HOST:PORT`, with TLS `grpcs://HOST:PORT`, for clients. */
     readonly url: string
   }
 >()("millrace/protocol/grpc/GrpcServer") {}
@@ -70,7 +74,9 @@ export interface GrpcServerOptions {
   readonly maxMessageBytes?: number | undefined
   /** How long calls under way may take when the server closes; by default 5 seconds. */
   readonly drain?: Duration.Input | undefined
-  /** Connections at a time; by default 1,024. One more is closed as soon as it is made. */
+  /** Without it everything is plain text. With `clientCa`, only who shows a certificate is let in. */
+  readonly tls?: Current<TlsListenOptions> | undefined
+  /** Connections at a time, handshakes included; by default 1,024. One more is closed as soon as it is made. */
   readonly maxConnections?: number | undefined
   /** Calls at a time on one connection; by default 1,024. Clients keep back what is more. */
   readonly maxStreams?: number | undefined
@@ -119,19 +125,40 @@ const forCaller = <Service>(make: Session.ForCaller<Service>): Session.ForCaller
   }
 }
 
-const listen = (server: Server, options: GrpcServerOptions): Effect.Effect<number, GrpcListenFailed> => {
+/** How the server speaks. A certificate that does not belong to its key, or is none, is told here. */
+const credentialsOf = (
+  address: string,
+  tls: Current<TlsListenOptions> | undefined,
+): Effect.Effect<ServerCredentials, GrpcListenFailed> =>
+  tls === undefined
+    ? Effect.succeed(ServerCredentials.createInsecure())
+    : Effect.try({
+        try: () => new SecureServerCredentials(tls),
+        catch: (cause) =>
+          new GrpcListenFailed({
+            address,
+            message: `cannot listen on ${address}: the certificate cannot be used: ${wordsFor(cause)}`,
+          }),
+      })
+
+const listen = Effect.fnUntraced(function* (server: Server, options: GrpcServerOptions) {
   const address = `${hostInUrl(options.host)}:${options.port}`
-  const { maxConnections = limitDefaults.maxConnections } = options
+  const { maxConnections = limitDefaults.maxConnections, tls } = options
+  const credentials = yield* credentialsOf(address, tls)
   const bound = Effect.callback<number, GrpcListenFailed>((resume) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) => {
+    server.bindAsync(address, credentials, (error, port) => {
       if (error !== null) return resume(Effect.fail(listenFailed(address, error)))
       // The library has no option for it, but Node's servers have.
-      for (const http2Server of server["http2Servers"].keys()) http2Server.maxConnections = maxConnections
+      for (const http2Server of server["http2Servers"].keys()) {
+        http2Server.maxConnections = maxConnections
+        if (tls !== undefined) followSettings(http2Server as http2.Http2SecureServer, tls)
+      }
       resume(Effect.succeed(port))
     })
   })
-  return Effect.andThen(probe(address, options), bound)
-}
+  yield* probe(address, options)
+  return yield* bound
+})
 
 /**
  * Serves `msgbus.v1` and `millrace.v1` on one port, over the topics that it is provided with, and over the queues where
@@ -206,6 +233,7 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       })
       const port = yield* Effect.acquireRelease(listen(server, options), () => close)
       ServerGauges.watchRefused(server, context, tellRefusal)
-      return GrpcServer.of({ host: options.host, port, url: `grpc://${hostInUrl(options.host)}:${port}` })
+      const scheme = options.tls === undefined ? "grpc" : "grpcs"
+      return GrpcServer.of({ host: options.host, port, url: `${scheme}://${hostInUrl(options.host)}:${port}` })
     }),
   )

@@ -2,20 +2,26 @@
  * What a server holds now, as gauges: connections, and publishes that are under way or wait for room; and how many
  * connections it has refused.
  */
-import type { DropArgument } from "node:net"
+import type * as net from "node:net"
 import type { Server } from "@grpc/grpc-js"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as gauges from "../../../domain/gauges.ts"
 import type { Admission } from "./Admission.ts"
+import { wordsFor } from "../../../transport/errors.ts"
 import type { TellRefusal } from "../../../transport/refusals.ts"
 
 const connections = Metric.gauge("millrace_grpc_connections", { description: "gRPC connections open now" })
 const refused = Metric.counter("millrace_grpc_connections_refused_total", {
-  description: "gRPC connections that were closed at once, because there were as many as there may be",
+  description: "gRPC connections that were refused, by reason",
   incremental: true,
 })
+/** There were as many connections as there may be; the TLS handshake failed, or did not end in time. */
+const refusals = {
+  limit: Metric.withAttributes(refused, { reason: "limit" }),
+  handshake: Metric.withAttributes(refused, { reason: "handshake" }),
+}
 const admitted = Metric.gauge("millrace_grpc_admitted_bytes", {
   description: "What gRPC calls hold that wait to be stored",
 })
@@ -32,14 +38,25 @@ const countConnections = (server: Server): number => {
 
 /** Counts and tells the connections that a server refuses, from when it listens on. */
 export const watchRefused = (server: Server, services: Context.Context<never>, tellRefusal: TellRefusal): void => {
-  refused.updateUnsafe(0, services)
+  refusals.limit.updateUnsafe(0, services)
+  refusals.handshake.updateUnsafe(0, services)
+  const peerOf = (connection: net.DropArgument | undefined): string =>
+    `${connection?.remoteAddress}:${connection?.remotePort}`
   for (const http2Server of server["http2Servers"].keys()) {
-    http2Server.on("drop", (connection?: DropArgument) => {
-      refused.updateUnsafe(1, services)
+    http2Server.on("drop", (connection?: net.DropArgument) => {
+      refusals.limit.updateUnsafe(1, services)
       tellRefusal({
         kind: "connection",
         sentence: "a client was refused: there are as many connections as there may be",
-        annotations: { peer: `${connection?.remoteAddress}:${connection?.remotePort}` },
+        annotations: { peer: peerOf(connection) },
+      })
+    })
+    http2Server.on("tlsClientError", (cause: Error, socket: net.Socket) => {
+      refusals.handshake.updateUnsafe(1, services)
+      tellRefusal({
+        kind: "handshake",
+        sentence: "a client was refused: its TLS handshake failed",
+        annotations: { peer: peerOf(socket as net.DropArgument), reason: wordsFor(cause) },
       })
     })
   }

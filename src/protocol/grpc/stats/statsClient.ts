@@ -8,6 +8,7 @@ import type * as Redacted from "effect/Redacted"
 import type { InvalidArgument } from "../../../domain/errors.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { only } from "../server/answers.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import { StatsService } from "../gen/millrace/v1/stats_pb.ts"
 import { plainStats } from "./statsCodec.ts"
@@ -17,6 +18,8 @@ export interface GrpcStatsOptions {
   readonly url: string
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** How long an answer may take; by default 5 seconds. */
   readonly timeout?: Duration.Input | undefined
 }
@@ -29,6 +32,7 @@ export const layerStats = (options: GrpcStatsOptions): Layer.Layer<Stats, Invali
       const connection = yield* Connection.make({
         url: options.url,
         token: options.token,
+        tls: options.tls,
         receiveBytesMax: 4 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "5 seconds"),
       })

@@ -21,6 +21,7 @@ import { type PublishError, Topics } from "../../../topics/Topics.ts"
 import { traced } from "../../../topics/tracing.ts"
 import { only } from "../server/answers.ts"
 import * as codec from "../codec/codec.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import * as cursorCodec from "../cursors/cursorCodec.ts"
 import { CursorsService } from "../gen/millrace/v1/cursors_pb.ts"
@@ -36,6 +37,8 @@ export interface GrpcTopicsOptions {
   readonly url: string
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** How long an operation may wait for its answer; by default 30 seconds. */
   readonly timeout?: Duration.Input | undefined
   /**
@@ -87,6 +90,7 @@ export const layerTopics = (options: GrpcTopicsOptions): Layer.Layer<Topics, Inv
       const connection = yield* Connection.make({
         url: options.url,
         token: options.token,
+        tls: options.tls,
         receiveBytesMax: options.maxReceiveBytes ?? 64 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(options.timeout ?? "30 seconds"),
         keepAlive: options.keepAlive,
