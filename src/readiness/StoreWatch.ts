@@ -67,7 +67,7 @@ export const watched = <A, E, R>(
           failed = { error: `the last commit failed: ${error.message}`, since: monotonicMillis(clock) }
       }
 
-      const { cursors, holders, logs, queues } = fromContext(context)
+      const { cursors, holders, logs, queues, records } = fromContext(context)
       const watchedStores = toContext({
         logs: { ...logs, append: watch(logs.append), accept: watch(logs.accept), tombstone: watch(logs.tombstone) },
         queues: { ...queues, apply: watch(queues.apply) },
@@ -78,6 +78,7 @@ export const watched = <A, E, R>(
           reset: watch(cursors.reset),
           delete: watch(cursors.delete),
         },
+        records: { ...records, write: watch(records.write) },
         holders,
       })
       return Context.merge(context, watchedStores).pipe(

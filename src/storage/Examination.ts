@@ -44,6 +44,8 @@ export const remedies = {
   key: "nothing needs to be done: a publish that repeats this key fails until the key has expired",
   queue: restore,
   cursor: "set the cursor to where its consumer is to go on",
+  /** What a part of the node keeps about itself. */
+  record: "nothing needs to be done: the part of the node that keeps the record makes it anew",
 } as const
 
 export type FindingKind = keyof typeof remedies

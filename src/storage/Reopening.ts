@@ -238,6 +238,10 @@ const make = Effect.fnUntraced(function* (
       delete: (name) => write("delete", ({ cursors }) => cursors.delete(name)),
       cursors: read("cursors", ({ cursors }) => cursors.cursors),
     },
+    records: {
+      write: (change) => write("write", ({ records }) => records.write(change)),
+      records: (prefix) => read("records", ({ records }) => records.records(prefix)),
+    },
     // What was held is lost when the store is closed, and may be held again when it is open.
     holders: {
       hold: (held, takeOver) => read("hold", ({ holders = alone }) => holders.hold(held, takeOver)),

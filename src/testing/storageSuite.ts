@@ -1,6 +1,6 @@
 /**
- * The conformance suite of storage backends: every promise of `storage/LogStore`, `storage/QueueStore` and
- * `storage/CursorStore` as a test, and of `storage/Holders` where several nodes share a store.
+ * The conformance suite of storage backends: every promise of `storage/LogStore`, `storage/QueueStore`,
+ * `storage/CursorStore` and `storage/RecordStore` as a test, and of `storage/Holders` where several nodes share a store.
  *
  *     storageSuite("memory", {
  *       makePlace: Effect.sync(() => {
@@ -20,6 +20,7 @@ import { keyTests } from "./storage/keys.ts"
 import { programTests } from "./storage/programs.ts"
 import { queueTests } from "./storage/queues.ts"
 import { readTests } from "./storage/reads.ts"
+import { recordTests } from "./storage/records.ts"
 import { sharedTests } from "./storage/shared.ts"
 import type { StorageSuiteOptions } from "./storage/StorePlace.ts"
 import { tombstoneTests } from "./storage/tombstones.ts"
@@ -39,5 +40,6 @@ export const storageSuite = (name: string, options: StorageSuiteOptions): void =
   })
   describe(`${name} as a QueueStore`, () => queueTests(options))
   describe(`${name} as a CursorStore`, () => cursorTests(options))
+  describe(`${name} as a RecordStore`, () => recordTests(options))
   if (options.isShared === true) describe(`${name} as a store of several nodes`, () => sharedTests(options))
 }

@@ -12,6 +12,7 @@ import { packItems } from "../../src/storage/parts/ItemBlock.ts"
 import { layer, layerOnLoop } from "../../src/storage/lmdb/index.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { type QueueOperation, QueueStore } from "../../src/storage/QueueStore.ts"
+import { RecordStore } from "../../src/storage/RecordStore.ts"
 import { noHeaders } from "../../src/domain/Message.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { draft } from "../../src/testing/storage/fixtures.ts"
@@ -85,10 +86,12 @@ describe("an LMDB store of bounded size", () => {
         // One by one, and a cursor that moves with it: hundreds of commits that find their pages.
         yield* drain(1, 50)
         const cursors = yield* CursorStore
+        const records = yield* RecordStore
         const filter = { topics: "#", origin: undefined }
         const { epoch } = yield* cursors.claim({ name: "c", filter, position: 0, at: 1 })
         for (let position = 1; position <= 300; position++) {
           expect(yield* cursors.move([{ name: "c", epoch, position, at: 1 }])).toEqual([true])
+          if (position % 10 === 0) yield* records.write({ put: [{ key: "place", value: `${position}` }], remove: [] })
         }
         yield* drain(51, taken + small.taken - 60)
         expect(size()).toBeLessThanOrEqual(24 * mebibyte)

@@ -5,9 +5,11 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { Maintenance } from "../../src/storage/Maintenance.ts"
+import { RecordStore } from "../../src/storage/RecordStore.ts"
 import { writeBackup } from "../../src/storage/parts/BackupFile.ts"
 import { backup, examine, layerMaintenance, layer, layerOnLoop } from "../../src/storage/sqlite/index.ts"
 import { draft, ownNode } from "../../src/testing/storage/fixtures.ts"
@@ -20,9 +22,13 @@ const makePaths = Effect.map(temporaryDirectory, (directory) => {
   return { directory, path: join(directory, "data", "store.db"), to: join(directory, "backup.db") }
 })
 
+const kept = { key: "sync/one", value: "1" }
 const append = Effect.flatMap(LogStore, (store) => store.append([[draft("t", "x".repeat(2000)), draft("t", "y")]]))
 const ends = Effect.flatMap(LogStore, (store) =>
-  Effect.map(store.head(log), (head) => ({ head: head._tag === "Some" ? head.value : 0, ...store.info })),
+  Effect.gen(function* () {
+    const head = Option.getOrElse(yield* store.head(log), () => 0)
+    return { head, ...store.info, records: yield* (yield* RecordStore).records("") }
+  }),
 )
 const findings = (path: string) =>
   Effect.map(Stream.runCollect(examine(path)), (events) => events.filter(({ _tag }) => _tag === "Found"))
@@ -42,6 +48,7 @@ describe.each([
       const { path, to } = yield* makePaths
       let acknowledged = 0
       const before = yield* Effect.gen(function* () {
+        yield* Effect.flatMap(RecordStore, (records) => records.write({ put: [kept], remove: [] }))
         const loaded = yield* Deferred.make<void>()
         const load = yield* Effect.forkChild(
           Effect.forever(
@@ -65,6 +72,7 @@ describe.each([
       expect(restored.head).toBeGreaterThanOrEqual(before.atBegin)
       expect(restored.head).toBeLessThanOrEqual(acknowledged + 2)
       expect(restored.incarnation).not.toBe(before.incarnation)
+      expect(restored.records).toEqual([kept])
       // Opened again it is the same store: only the first opening makes it one of its own.
       const again = yield* Effect.provide(ends, layerOnLoop({ path: to, node: ownNode }))
       expect(again.incarnation).toBe(restored.incarnation)

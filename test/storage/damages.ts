@@ -172,6 +172,11 @@ export const damages: Readonly<Record<string, Damage>> = {
     says: 'the cursor "worker" is for messages that cannot be: ',
     statements: ["UPDATE millrace_cursors SET line = NULL"],
   },
+  "a record that is none": {
+    kind: "record",
+    says: 'the record "sync/one" cannot be read',
+    statements: ["UPDATE millrace_records SET value = name"],
+  },
   "a newer format": {
     kind: "newer format",
     says: "the store has format 99",

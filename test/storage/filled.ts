@@ -5,6 +5,7 @@ import { CursorStore } from "../../src/storage/CursorStore.ts"
 import { type ItemContent, packItems } from "../../src/storage/parts/ItemBlock.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
 import { type QueueOperation, QueueStore } from "../../src/storage/QueueStore.ts"
+import { RecordStore } from "../../src/storage/RecordStore.ts"
 import { draft, otherNode, ownNode, replica } from "../../src/testing/storage/fixtures.ts"
 
 export const own = { topic: "orders", origin: ownNode }
@@ -44,4 +45,6 @@ export const fill = Effect.gen(function* () {
   yield* queues.apply([{ type: "reject", queue: "mails", id: "b", reason: "why", at: 1000, attemptsMax: undefined }])
   const cursors = yield* CursorStore
   yield* cursors.claim({ name: "worker", filter: { topics: "orders", origin: ownNode }, position: 4, at: 1000 })
+  const records = yield* RecordStore
+  yield* records.write({ put: [{ key: "sync/one", value: '{"head":3}' }], remove: [] })
 })

@@ -5,6 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as Random from "effect/Random"
 import * as Stream from "effect/Stream"
 import { writeBackup } from "../../src/storage/parts/BackupFile.ts"
@@ -13,6 +14,7 @@ import type { Environment } from "../../src/storage/lmdb/Environment.ts"
 import { backup, examine, layer, layerMaintenance, layerOnLoop } from "../../src/storage/lmdb/index.ts"
 import * as Layout from "../../src/storage/lmdb/Layout.ts"
 import { LogStore } from "../../src/storage/LogStore.ts"
+import { RecordStore } from "../../src/storage/RecordStore.ts"
 import { Maintenance } from "../../src/storage/Maintenance.ts"
 import { draft, ownNode } from "../../src/testing/storage/fixtures.ts"
 import { fill, own } from "./filled.ts"
@@ -122,6 +124,18 @@ const damages: Readonly<Record<string, readonly [FindingKind, (environment: Envi
       tables.cursors.put(Layout.cursorKey("worker"), Layout.cursorValue(cursor))
     },
   ],
+  "a record that is none": [
+    "record",
+    ({ tables }) => {
+      tables.records.put(Layout.recordKey("sync/one"), Layout.recordValue({ key: "sync/one", value: "{" }))
+    },
+  ],
+  "a record under another key": [
+    "record",
+    ({ tables }) => {
+      tables.records.put(Layout.recordKey("other"), Layout.recordValue({ key: "sync/one", value: "{}" }))
+    },
+  ],
   "no incarnation": ["identity", ({ tables }) => tables.meta.remove(Buffer.from("incarnation"))],
 }
 
@@ -164,12 +178,13 @@ describe("damage of an LMDB store is found, and named", () => {
   )
 })
 
+const kept = { key: "sync/one", value: "1" }
 const append = Effect.flatMap(LogStore, (store) => store.append([[draft("t", "x".repeat(2000)), draft("t", "y")]]))
 const ends = Effect.flatMap(LogStore, (store) =>
-  Effect.map(store.head({ topic: "t", origin: ownNode }), (head) => ({
-    head: head._tag === "Some" ? head.value : 0,
-    incarnation: store.info.incarnation,
-  })),
+  Effect.gen(function* () {
+    const head = Option.getOrElse(yield* store.head({ topic: "t", origin: ownNode }), () => 0)
+    return { head, ...store.info, records: yield* (yield* RecordStore).records("") }
+  }),
 )
 
 describe.each([
@@ -189,6 +204,7 @@ describe.each([
       const to = join(directory, "backup.mdb")
       let acknowledged = 0
       const before = yield* Effect.gen(function* () {
+        yield* Effect.flatMap(RecordStore, (records) => records.write({ put: [kept], remove: [] }))
         const loaded = yield* Deferred.make<void>()
         const load = yield* Effect.forkChild(
           Effect.forever(
@@ -214,6 +230,7 @@ describe.each([
       expect(restored.head).toBeGreaterThanOrEqual(before.atBegin)
       expect(restored.head).toBeLessThanOrEqual(acknowledged + 2)
       expect(restored.incarnation).not.toBe(before.incarnation)
+      expect(restored.records).toEqual([kept])
       // Opened again it is the same store: only the first opening makes it one of its own.
       const again = yield* Effect.provide(ends, layerOnLoop({ path: restoredPath, node: ownNode }))
       expect(again.incarnation).toBe(restored.incarnation)

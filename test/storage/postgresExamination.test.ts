@@ -36,7 +36,7 @@ describe.skipIf(skipsPostgres)("an examination of a store in PostgreSQL", () => 
     Effect.gen(function* () {
       const { findings, summary } = yield* examined(yield* makeStore)
       expect(findings).toEqual([])
-      expect(summary).toMatchObject({ node: ownNode, format: 1, logs: 4, messages: 22, queues: 1, items: 5 })
+      expect(summary).toMatchObject({ node: ownNode, format: 2, logs: 4, messages: 22, queues: 1, items: 5 })
       expect(summary.bytes).toBeGreaterThan(0)
     }),
   )

@@ -61,4 +61,6 @@ export interface Source {
   readonly cursors: Rows
   /** The last epoch that was given. */
   readonly lastEpoch: Effect.Effect<unknown, ReadFailure>
+  /** Key and text. */
+  readonly records: Rows
 }

@@ -11,6 +11,7 @@ import { examineCursors } from "./cursors.ts"
 import { examineJournal } from "./journal.ts"
 import { LogCheck } from "./LogCheck.ts"
 import { examineQueues } from "./queues.ts"
+import { examineRecords } from "./records.ts"
 import { Report } from "./Report.ts"
 import type { ReadFailure, Row, Source } from "./Source.ts"
 import { examineKeys, examineLogs, examineTombstones, type Owners } from "./tables.ts"
@@ -90,6 +91,7 @@ export const examine = (
     yield* flush
     const queues = yield* attempt("queues", examineQueues(source, report))
     yield* attempt("cursors", examineCursors(source, report, total))
+    yield* attempt("records", examineRecords(source, report))
     yield* flush
     yield* summary({ ...queues, logs: logs?.length ?? 0, messages: check.messages, bytes })
   })

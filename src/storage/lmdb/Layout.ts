@@ -17,6 +17,7 @@
  *     queues         name                                         its number, first and last sequence, attempts
  *     queue_blocks   queue, last sequence, items, bytes           length (4) of what the items are about, that, the block
  *     cursors        name                                         JSON
+ *     records        key, or how it begins and its SHA-256        length (4) of the key, that, the text
  */
 import { hash } from "node:crypto"
 import type { LogId } from "../../domain/LogId.ts"
@@ -24,6 +25,8 @@ import type { StoredCursor } from "../CursorStore.ts"
 import type { StoredItemBlock } from "../parts/ItemBlock.ts"
 import type { LogRow } from "../parts/KnownLogs.ts"
 import type { QueueEnds } from "../parts/QueuePlan.ts"
+import { keyRange } from "../parts/recordKeys.ts"
+import type { StoredRecord } from "../RecordStore.ts"
 import type { BlockPosition } from "../parts/PageBuilder.ts"
 
 /** The tables by name. */
@@ -38,6 +41,7 @@ export const tableNames = [
   "queues",
   "queue_blocks",
   "cursors",
+  "records",
 ] as const
 
 export type TableName = (typeof tableNames)[number]
@@ -248,4 +252,27 @@ export const readCursor = (key: Buffer, value: Buffer): StoredCursor => {
   const [topics, node, position, epoch, movedAt] = JSON.parse(value.toString()) as CursorText
   const origin = node === null ? undefined : { tenant: node[0], line: node[1], device: node[2] }
   return { name: key.toString(), topics, origin, position, epoch, movedAt }
+}
+
+/** Keys of records may be longer than LMDB's. */
+const recordKeyBytesMax = 1024
+
+export const recordKey = (key: string): Buffer => {
+  const bytes = Buffer.from(key)
+  if (bytes.byteLength <= recordKeyBytesMax) return bytes
+  return Buffer.concat([bytes.subarray(0, recordKeyBytesMax), hash("sha256", bytes, "buffer")])
+}
+
+/** Where the keys are that begin with a prefix, among others that begin with its first bytes. */
+export const recordKeyRange = (prefix: Buffer): ReturnType<typeof keyRange> => {
+  const { before, from } = keyRange(prefix.subarray(0, recordKeyBytesMax))
+  return { from: from.byteLength === 0 ? firstName : from, before }
+}
+
+export const recordValue = ({ key, value }: StoredRecord): Buffer =>
+  Buffer.concat([short(Buffer.byteLength(key)), Buffer.from(key), Buffer.from(value)])
+
+export const readRecord = (bytes: Buffer): StoredRecord => {
+  const valueFrom = 4 + readShort(bytes)
+  return { key: bytes.toString("utf8", 4, valueFrom), value: bytes.toString("utf8", valueFrom) }
 }

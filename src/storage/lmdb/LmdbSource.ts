@@ -25,6 +25,8 @@ import {
   readLong,
   readPlace,
   readQueue,
+  readRecord,
+  recordKey,
   short,
 } from "./Layout.ts"
 import { readEpoch } from "./LmdbCursorStore.ts"
@@ -133,6 +135,12 @@ export const lmdbSource = (environment: Environment): Source => {
       }),
     ),
     lastEpoch: attempt(() => readEpoch(tables)),
+    records: rows(() =>
+      decoded(tables.records.rows(firstName), (row) => {
+        const { key, value } = readRecord(row.value)
+        return recordKey(key).equals(row.key) ? [key, value] : []
+      }),
+    ),
   }
 }
 

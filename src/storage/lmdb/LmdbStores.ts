@@ -21,6 +21,7 @@ import { catchUp, readEnd } from "./Journal.ts"
 import * as LmdbCursorStore from "./LmdbCursorStore.ts"
 import * as LmdbLogStore from "./LmdbLogStore.ts"
 import * as LmdbQueueStore from "./LmdbQueueStore.ts"
+import * as LmdbRecordStore from "./LmdbRecordStore.ts"
 import { isBackup, readIdentity, writeNew, writeRestored } from "./Meta.ts"
 import { Space } from "./Space.ts"
 import { wrongEnd } from "./StartCheck.ts"
@@ -95,7 +96,12 @@ export const layerReader = (options: LmdbOptions): Layer.Layer<StoreServices, St
         space: undefined,
       })
       const queues = LmdbQueueStore.make({ tables, commits, queues: new KnownQueues() })
-      return toContext({ logs, queues, cursors: LmdbCursorStore.make(tables, commits) })
+      return toContext({
+        logs,
+        queues,
+        cursors: LmdbCursorStore.make(tables, commits),
+        records: LmdbRecordStore.make(tables, commits),
+      })
     }),
   )
 
@@ -191,6 +197,7 @@ const open = (directory: StoreDirectory, options: OpenOptions) =>
       logs: LmdbLogStore.make({ ...shared, identity, durability, keyWindow, journal, readonly: false, space }),
       queues: LmdbQueueStore.make({ ...shared, queues }),
       cursors: LmdbCursorStore.make(tables, commits),
+      records: LmdbRecordStore.make(tables, commits),
     }
   })
 

@@ -1,5 +1,5 @@
 /**
- * Logs, queues and cursors in an LMDB environment: `layer` provides their stores, which work in threads of their own, one
+ * Logs, queues, cursors and records in an LMDB environment: `layer` provides their stores, which work in threads of their own, one
  * that writes and one that reads; `layerOnLoop` works on the calling thread.
  *
  * After an I/O error a store writes no more, and opens itself again (`storage/Reopening`).

@@ -50,6 +50,8 @@ export interface MemoryDisk {
   readonly cursors: Map<string, StoredCursor>
   /** The last epoch that a holder of a cursor got. */
   lastEpoch: number
+  /** Records of each node, by key. */
+  readonly records: Map<string, Map<string, string>>
 }
 
 export interface DiskOptions {
@@ -69,6 +71,7 @@ export const makeDisk = ({ shared = false }: DiskOptions = {}): MemoryDisk => ({
   queues: new Map(),
   cursors: new Map(),
   lastEpoch: 0,
+  records: new Map(),
 })
 
 /** The log, made where it does not exist. */

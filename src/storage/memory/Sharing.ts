@@ -58,7 +58,7 @@ export class Sharing {
   }
 
   /** A node's stores, which tell the other nodes what they write, for the life of the scope. */
-  join(node: NodeId, { cursors, logs, queues }: Stores): Effect.Effect<Stores, never, Scope.Scope> {
+  join(node: NodeId, { cursors, logs, queues, records }: Stores): Effect.Effect<Stores, never, Scope.Scope> {
     return Effect.gen({ self: this }, function* () {
       const listeners = new Listeners()
       yield* Effect.acquireRelease(
@@ -112,6 +112,7 @@ export class Sharing {
           onEnqueued: (listener) => listenTo(listeners.enqueued, listener),
         },
         cursors,
+        records,
         holders: this.#holders(node, listeners),
       }
     })

@@ -1,5 +1,5 @@
 /**
- * Logs, queues and cursors in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
+ * Logs, queues, cursors and records in memory: `layer` provides their stores, and what is in them lives as long as the process, or as long
  * as the `disk` it is on.
  *
  * A disk is held by one store at a time, as a file would be; a second one is refused. A disk that is made to be shared
@@ -16,6 +16,7 @@ import { type StoreServices, toContext } from "../Stores.ts"
 import * as MemoryCursorStore from "./MemoryCursorStore.ts"
 import * as MemoryLogStore from "./MemoryLogStore.ts"
 import * as MemoryQueueStore from "./MemoryQueueStore.ts"
+import * as MemoryRecordStore from "./MemoryRecordStore.ts"
 
 export { type DiskOptions, makeDisk, type MemoryDisk } from "./MemoryDisk.ts"
 export type { SharingOptions } from "./Sharing.ts"
@@ -45,6 +46,7 @@ export const layer = (options: MemoryOptions = {}): Layer.Layer<StoreServices, S
         logs: MemoryLogStore.make(disk, node, options.keyWindow ?? defaultKeyWindow),
         queues: MemoryQueueStore.make(disk),
         cursors: MemoryCursorStore.make(disk),
+        records: MemoryRecordStore.make(disk, node),
       }
       return toContext(sharing === undefined ? stores : yield* sharing.join(node, stores))
     }),

@@ -1,5 +1,5 @@
 /**
- * Logs, queues and cursors in PostgreSQL: `layer` provides their stores over connections of its own, `layerOver` over the
+ * Logs, queues, cursors and records in PostgreSQL: `layer` provides their stores over connections of its own, `layerOver` over the
  * client that an app has already. Several nodes may use one database, or one schema of it, at the same time: all see
  * all logs, queues and cursors, and each appends to its own logs.
  *

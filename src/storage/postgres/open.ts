@@ -124,6 +124,7 @@ export const open = (
       logs: { ...stores.logs, onMoved: (listener) => added(moved, listener) },
       queues: { ...stores.queues, onEnqueued: (listener) => added(enqueued, listener) },
       cursors: stores.cursors,
+      records: stores.records,
       holders: holders.service,
       openedAs: { number, epoch },
     }

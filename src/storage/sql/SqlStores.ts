@@ -1,5 +1,5 @@
 /**
- * The stores of logs, of queues and of cursors over any `SqlClient`: opens them, and puts their operations together.
+ * The stores of logs, queues, cursors and records over any `SqlClient`: opens them, and puts their operations together.
  *
  * One store writes; it keeps the logs, their heads and the journal's end in memory, as of its last commit. A store
  * that only reads beside it asks the database for what it does not know.
@@ -31,6 +31,7 @@ import type { Sharing } from "./Sharing.ts"
 import { QueueTable } from "./QueueTable.ts"
 import * as SqlCursorStore from "./SqlCursorStore.ts"
 import * as SqlQueueStore from "./SqlQueueStore.ts"
+import * as SqlRecordStore from "./SqlRecordStore.ts"
 import { checkEnds } from "./StartCheck.ts"
 import { tombstone } from "./Tombstone.ts"
 import { WriteTransaction } from "./WriteTransaction.ts"
@@ -162,6 +163,7 @@ export const over = (
     logs: sharing === undefined ? { ...logStore, appendBlocks } : logStore,
     queues: SqlQueueStore.make(transaction, queues),
     cursors: SqlCursorStore.make(transaction),
+    records: SqlRecordStore.make(transaction),
     transaction,
   }
 }

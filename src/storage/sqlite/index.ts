@@ -1,5 +1,5 @@
 /**
- * Logs, queues and cursors in a SQLite file: `layer` provides their stores, which work in threads of their own, one that writes
+ * Logs, queues, cursors and records in a SQLite file: `layer` provides their stores, which work in threads of their own, one that writes
  * and one that reads; `layerOnLoop` works on the calling thread, and `layerOver` over the client that an app has already.
  *
  * After an I/O error a store writes no more, and opens itself again (`storage/Reopening`).

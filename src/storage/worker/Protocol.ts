@@ -20,6 +20,7 @@ import type { LogHead, LogId } from "../../domain/LogId.ts"
 import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
+import type { RecordChange, StoredRecord } from "../RecordStore.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
 import type { AppendResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
@@ -56,6 +57,8 @@ export type Operation =
   | { readonly operation: "reset"; readonly reset: CursorReset }
   | { readonly operation: "delete"; readonly name: string }
   | { readonly operation: "cursors" }
+  | { readonly operation: "write"; readonly change: RecordChange }
+  | { readonly operation: "records"; readonly prefix: string }
 
 /** What each operation answers. */
 export interface Answers {
@@ -80,12 +83,24 @@ export interface Answers {
   readonly reset: boolean
   readonly delete: boolean
   readonly cursors: ReadonlyArray<StoredCursor>
+  readonly write: undefined
+  readonly records: ReadonlyArray<StoredRecord>
 }
 
 export type OperationName = Operation["operation"]
 
 /** Operations that write: where a thread ends by itself, nobody knows what became of them. */
-export const writeOperations = ["append", "accept", "tombstone", "apply", "claim", "move", "reset", "delete"] as const
+export const writeOperations = [
+  "append",
+  "accept",
+  "tombstone",
+  "apply",
+  "claim",
+  "move",
+  "reset",
+  "delete",
+  "write",
+] as const
 
 export type WriteOperation = (typeof writeOperations)[number]
 export type ReadOperation = Exclude<OperationName, WriteOperation>

@@ -10,6 +10,7 @@ import type { StoreUnusable } from "../../domain/errors.ts"
 import type { LogStore } from "../LogStore.ts"
 import type { CursorStore } from "../CursorStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
+import type { RecordStore } from "../RecordStore.ts"
 import type { Stores } from "../Stores.ts"
 import { packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
 import { buffersOf } from "./itemBuffers.ts"
@@ -121,7 +122,11 @@ export const make = ({
       delete: (name) => writer.call<"delete">({ operation: "delete", name }),
       cursors: read<"cursors">({ operation: "cursors" }),
     }
-    return { logs, queues, cursors }
+    const records: RecordStore["Service"] = {
+      write: (change) => writer.call<"write">({ operation: "write", change }),
+      records: (prefix) => read<"records">({ operation: "records", prefix }),
+    }
+    return { logs, queues, cursors, records }
   })
 
 /** Sets a page's buffer free, where it has one to speak of. */

@@ -89,7 +89,7 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
-const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
+const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
       return call.requests.keys === undefined && logs.appendBlocks !== undefined
@@ -145,6 +145,10 @@ const perform = ({ cursors, logs, queues }: Stores, call: Operation): Effect.Eff
       return Effect.map(cursors.delete(call.name), (answer) => ({ answer }))
     case "cursors":
       return Effect.map(cursors.cursors, (answer) => ({ answer }))
+    case "write":
+      return Effect.as(records.write(call.change), { answer: undefined })
+    case "records":
+      return Effect.map(records.records(call.prefix), (answer) => ({ answer }))
   }
 }
 

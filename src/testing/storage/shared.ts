@@ -107,6 +107,7 @@ const told = <A>(
 export const sharedTests = (options: StorageSuiteOptions): void => {
   journalTests(options)
   queueTests(options)
+  recordTests(options)
   holderTests(options)
 }
 
@@ -278,6 +279,28 @@ const queueTests = (options: StorageSuiteOptions): void => {
             true,
           ])
           expect(yield* one!.cursors.cursors).toMatchObject([{ name: "mail", position: 2, epoch: second.epoch }])
+        }),
+      ),
+    )
+  })
+}
+
+const recordTests = (options: StorageSuiteOptions): void => {
+  describe("a record of several nodes", () => {
+    it.live("is seen, and removed, by the node whose record it is alone", () =>
+      withNodes(options, 2, (one, two) =>
+        Effect.gen(function* () {
+          yield* one!.records.write({ put: [{ key: "a", value: "1" }], remove: [] })
+          yield* two!.records.write({
+            put: [
+              { key: "a", value: "2" },
+              { key: "b", value: "2" },
+            ],
+            remove: [],
+          })
+          yield* two!.records.write({ put: [], remove: ["a"] })
+          expect(yield* one!.records.records("")).toEqual([{ key: "a", value: "1" }])
+          expect(yield* two!.records.records("")).toEqual([{ key: "b", value: "2" }])
         }),
       ),
     )

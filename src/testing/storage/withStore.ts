@@ -6,6 +6,7 @@ import type { StoreUnusable } from "../../domain/errors.ts"
 import { CursorStore } from "../../storage/CursorStore.ts"
 import { LogStore } from "../../storage/LogStore.ts"
 import { QueueStore } from "../../storage/QueueStore.ts"
+import { RecordStore } from "../../storage/RecordStore.ts"
 import type { StorageSuiteOptions, OpenOptions, StorePlace } from "./StorePlace.ts"
 import { ownNode } from "./fixtures.ts"
 
@@ -32,6 +33,13 @@ export const openedCursors = <A, E>(
   use: (cursors: CursorStore["Service"]) => Effect.Effect<A, E>,
 ): Effect.Effect<A, E | StoreUnusable> =>
   Effect.flatMap(CursorStore, use).pipe(Effect.provide(place.open({ node: ownNode })))
+
+/** The same for its store of records. */
+export const openedRecords = <A, E>(
+  place: StorePlace,
+  use: (records: RecordStore["Service"]) => Effect.Effect<A, E>,
+): Effect.Effect<A, E | StoreUnusable> =>
+  Effect.flatMap(RecordStore, use).pipe(Effect.provide(place.open({ node: ownNode })))
 
 /** A new place, and a store of queues on it for the time of an effect. */
 export const withQueues = <A, E>(

@@ -1,5 +1,5 @@
 /**
- * How logs, queues and cursors are kept in PostgreSQL, and what several nodes on one database know of each other.
+ * How logs, queues, cursors and records are kept in PostgreSQL, and what several nodes on one database know of each other.
  *
  * Positions come from the one row of `millrace_journal`, which whoever writes locks until his commit: so they are in the
  * order of commits, which those of a sequence are not. So do the numbers of logs. Blocks are kept as they are: they do
@@ -102,5 +102,13 @@ export const postgresTables: ReadonlyArray<ReadonlyArray<string>> = [
       since TIMESTAMPTZ NOT NULL,
       PRIMARY KEY (kind, name)
     )`,
+  ],
+  [
+    `CREATE TABLE millrace_records (
+      node INTEGER NOT NULL,
+      name BYTEA NOT NULL,
+      value BYTEA NOT NULL,
+      PRIMARY KEY (node, name)
+    ) ${roomy}`,
   ],
 ]

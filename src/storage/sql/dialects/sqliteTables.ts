@@ -78,4 +78,12 @@ export const sqliteTables: ReadonlyArray<ReadonlyArray<string>> = [
     ) STRICT`,
     `INSERT INTO millrace_cursor_epochs (one, last_epoch) VALUES (1, 0)`,
   ],
+  [
+    `CREATE TABLE millrace_records (
+      node INTEGER NOT NULL,
+      name BLOB NOT NULL,
+      value BLOB NOT NULL,
+      PRIMARY KEY (node, name)
+    ) STRICT, WITHOUT ROWID`,
+  ],
 ]

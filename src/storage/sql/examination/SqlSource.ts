@@ -4,6 +4,7 @@
 import * as Effect from "effect/Effect"
 import { rowsMax } from "../../examination/runs.ts"
 import type { Source } from "../../examination/Source.ts"
+import { textOf } from "../../parts/recordKeys.ts"
 import type { Dialect } from "../Dialect.ts"
 import { metaTable } from "../Format.ts"
 import type { Session } from "../Session.ts"
@@ -27,6 +28,9 @@ const selectQueueBlocks = `SELECT last_sequence, items, octet_length(content) FR
 const selectQueueContents = `SELECT about, content FROM millrace_queue_blocks
   WHERE queue = ? AND last_sequence >= ? AND last_sequence <= ? ORDER BY last_sequence`
 const selectCursors = "SELECT name, topics, tenant, line, device, position, epoch FROM millrace_cursors"
+const selectRecords = "SELECT name, value FROM millrace_records"
+
+const readable = (column: unknown): unknown => (column instanceof Uint8Array ? textOf(column) : column)
 
 export const sqlSource = (session: Session, dialect: Dialect): Source => {
   const first = (sql: string) => Effect.map(session.values(sql, []), (rows): unknown => rows[0]?.[0])
@@ -63,5 +67,6 @@ export const sqlSource = (session: Session, dialect: Dialect): Source => {
     queueContents: (queue, from, to) => session.values(selectQueueContents, [queue, from, to]),
     cursors: session.values(selectCursors, []),
     lastEpoch: first("SELECT last_epoch FROM millrace_cursor_epochs"),
+    records: Effect.map(session.values(selectRecords, []), (rows) => rows.map((row) => row.map(readable))),
   }
 }
