@@ -9,8 +9,10 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { CertificateName } from "../domain/CertificateName.ts"
 import { primaryOf } from "../domain/ClientName.ts"
 import { type AccessRules, anonymous, type Principal } from "./AccessRules.ts"
+import { ownersByCertificate } from "./certificates.ts"
 import { withinNetworks } from "./Networks.ts"
 import * as Permissions from "./Permissions.ts"
 import { ownerByToken } from "./tokens.ts"
@@ -22,10 +24,20 @@ export class Access extends Context.Service<
     readonly hasRules: boolean
     /**
      * What a client may do that is known by the name it gives itself (of a secondary, its primary's), or `.grpc`; undefined
-     * where it may not even connect: because it is not listed, comes from elsewhere, or has tokens and shows none. The
-     * source is the address of the other side, absent only where there cannot be one, as with a Unix socket.
+     * where it may not even connect: because it is not listed, comes from elsewhere, or has tokens or certificates and
+     * shows none.
+     *
+     * Who shows a certificate that is a principal's is that one: `.grpc` stands for it then, and any other name is
+     * refused. A certificate that is nobody's says nothing, and one that is several principals' lets nobody in.
+     *
+     * @param source the address of the other side, absent only where there cannot be one, as with a Unix socket
+     * @param certificate the names in a certificate that was verified
      */
-    readonly permissionsOf: (name: string, source?: string) => Permissions.Permissions | undefined
+    readonly permissionsOf: (
+      name: string,
+      source?: string,
+      certificate?: ReadonlyArray<CertificateName>,
+    ) => Permissions.Permissions | undefined
     /** The same for who shows a token. */
     readonly permissionsOfToken: (token: string, source?: string) => Permissions.Permissions | undefined
     /** Calls back for each principal whose permissions are no longer those that were given out, until the scope closes. */
@@ -45,7 +57,8 @@ export class Access extends Context.Service<
 interface Listed {
   readonly permissions: Permissions.Permissions
   readonly isWithin: (source: string) => boolean
-  readonly hasTokens: boolean
+  /** A token or a certificate has to be shown. */
+  readonly needsProof: boolean
   /** What it was made of: an equal one needs no other permissions. */
   readonly written: string
 }
@@ -53,17 +66,18 @@ interface Listed {
 interface Compiled {
   readonly listed: ReadonlyMap<string, Listed>
   readonly ownerOf: (token: string) => string | undefined
+  readonly ownersOf: (certificate: ReadonlyArray<CertificateName>) => ReadonlySet<string>
 }
 
 const listedOf = (name: string, principal: Principal, before: Listed | undefined): Listed => {
-  const { networks, tokens = [], ...allowances } = principal
+  const { certificates = [], networks, tokens = [], ...allowances } = principal
   const written = JSON.stringify(principal)
   return before?.written === written
     ? before
     : {
         permissions: Permissions.make(name, allowances),
         isWithin: networks === undefined ? () => true : withinNetworks(networks),
-        hasTokens: tokens.length > 0,
+        needsProof: tokens.length + certificates.length > 0,
         written,
       }
 }
@@ -73,6 +87,7 @@ const compile = ({ principals }: AccessRules, before: Compiled | undefined): Com
   return {
     listed: new Map(entries.map(([name, principal]) => [name, listedOf(name, principal, before?.listed.get(name))])),
     ownerOf: ownerByToken(entries.map(([owner, { tokens = [] }]) => ({ owner, tokens }))),
+    ownersOf: ownersByCertificate(entries.map(([owner, { certificates = [] }]) => ({ owner, certificates }))),
   }
 }
 
@@ -109,14 +124,20 @@ export const make = (initial: AccessRules): ReplaceableAccess => {
 
   const admit = (principal: string | undefined, source: string | undefined, hasProof: boolean) => {
     const found = principal === undefined ? undefined : compiled.listed.get(principal)
-    if (found === undefined || (found.hasTokens && !hasProof)) return undefined
+    if (found === undefined || (found.needsProof && !hasProof)) return undefined
     return source === undefined || found.isWithin(source) ? found.permissions : undefined
   }
 
   return {
     access: Access.of({
       hasRules: true,
-      permissionsOf: (name, source) => admit(primaryOf(name), source, false),
+      permissionsOf: (name, source, certificate = []) => {
+        const owners = compiled.ownersOf(certificate)
+        if (owners.size === 0) return admit(primaryOf(name), source, false)
+        const [owner] = owners
+        const isOwn = name === anonymous || primaryOf(name) === owner
+        return owners.size === 1 && isOwn ? admit(owner, source, true) : undefined
+      },
       permissionsOfToken: (token, source) => admit(compiled.ownerOf(token), source, true),
       onRevoked,
       forceDisconnect: (name) => Effect.sync(() => tell(primaryOf(name))),

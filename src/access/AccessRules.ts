@@ -1,21 +1,22 @@
 /**
  * Access rules as people write them: one JSON file, by principal what it may do.
  *
- * A principal is a client of the live plane by its (primary) name, who holds one of its tokens, or `.grpc`: whoever calls
- * by gRPC without a token. Who is not listed may do nothing, not even connect. The file is read strictly: what is not
+ * A principal is a client of the live plane by its (primary) name, who holds one of its tokens or certificates, or `.grpc`:
+ * whoever calls by gRPC without one. Who is not listed may do nothing, not even connect. The file is read strictly: what is not
  * understood is refused, in one sentence that names the place.
  */
 import * as Result from "effect/Result"
 import * as Schema from "effect/Schema"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as ClientName from "../domain/ClientName.ts"
+import { certificateKey, certificateNameExpression, certificateNameProblem } from "./certificates.ts"
 import { duplicateKey } from "./duplicateKey.ts"
 import { networkProblem } from "./Networks.ts"
 import { expressions, patternProblem } from "./patternProblem.ts"
 import { tokenHashExpression, tokenHashProblem } from "./tokens.ts"
 import { type ObjectKind, type Verb, verbNames, verbs } from "./Verb.ts"
 
-/** Whoever calls by gRPC without a token. */
+/** Whoever calls by gRPC without a token, and without a certificate that is somebody's. */
 export const anonymous = ".grpc"
 
 const textOf = (problem: (text: string) => string | undefined, expression?: string) =>
@@ -71,6 +72,12 @@ export const Principal = Schema.Struct({
       description: "hashes of the bearer tokens that prove it, as sha256:HEX; with them it is known by nothing else",
     }),
   ),
+  certificates: Schema.optionalKey(
+    distinct(textOf(certificateNameProblem, certificateNameExpression)).annotate({
+      description:
+        "names in the certificates that prove it, each a DNS name, an address or a URI, exactly as in the certificate; with them it is known by nothing else",
+    }),
+  ),
   send: allowance("send"),
   broadcast: allowance("broadcast"),
   publish: allowance("publish"),
@@ -79,7 +86,7 @@ export const Principal = Schema.Struct({
   queue: allowance("queue"),
   sync: allowance("sync"),
   admin: allowance("admin"),
-}).annotate(unknown(["networks", "tokens", ...verbNames]))
+}).annotate(unknown(["networks", "tokens", "certificates", ...verbNames]))
 export type Principal = typeof Principal.Type
 
 const principalProblem = (name: string): string | undefined => {
@@ -93,21 +100,30 @@ const principalProblem = (name: string): string | undefined => {
 
 type Principals = Readonly<Record<string, Principal>>
 
+/** What proves who somebody is, and so is one principal's alone. */
+const proofs = [
+  { field: "tokens", what: "token", keyOf: (hash: string) => hash.toLowerCase() },
+  { field: "certificates", what: "certificate", keyOf: certificateKey },
+] as const
+
 const principalsProblem = (principals: Principals) => {
   const owners = new Map<string, string>()
-  for (const [name, { tokens = [] }] of Object.entries(principals)) {
+  for (const [name, principal] of Object.entries(principals)) {
     const wrong = principalProblem(name)
     if (wrong !== undefined) return { path: [name], issue: wrong }
-    if (name === anonymous && tokens.length > 0) {
-      return { path: [name, "tokens"], issue: "it is who calls without a token" }
-    }
-    for (const [at, token] of tokens.entries()) {
-      const hash = token.toLowerCase()
-      const owner = owners.get(hash)
-      if (owner !== undefined) {
-        return { path: [name, "tokens", at], issue: `it is a token of ${JSON.stringify(owner)} already` }
+    for (const { field, what, keyOf } of proofs) {
+      const written = principal[field] ?? []
+      if (name === anonymous && written.length > 0) {
+        return { path: [name, field], issue: `it is who calls without a ${what}` }
       }
-      owners.set(hash, name)
+      for (const [at, proof] of written.entries()) {
+        const key = `${what} ${keyOf(proof)}`
+        const owner = owners.get(key)
+        if (owner !== undefined) {
+          return { path: [name, field, at], issue: `it is a ${what} of ${JSON.stringify(owner)} already` }
+        }
+        owners.set(key, name)
+      }
     }
   }
   return undefined
@@ -117,7 +133,7 @@ export const AccessRules = Schema.Struct({
   $schema: Schema.optionalKey(Schema.String.annotate({ description: "the JSON Schema of this file, for editors" })),
   principals: Schema.Record(Schema.String, Principal)
     .annotate({
-      description: `by its name, what each principal may do: a client, or ${anonymous} for gRPC without a token`,
+      description: `by its name, what each principal may do: a client, or ${anonymous} for gRPC without a token or certificate`,
     })
     .check(Schema.makeFilter(principalsProblem, { toJsonSchema: () => ({}) }))
     .annotateKey({ messageMissingKey: "it is missing" }),

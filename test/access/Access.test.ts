@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Access from "../../src/access/Access.ts"
 import type { AccessRules } from "../../src/access/AccessRules.ts"
 import { withinNetworks } from "../../src/access/Networks.ts"
+import * as CertificateName from "../../src/domain/CertificateName.ts"
 import { hashOf } from "../../src/access/tokens.ts"
 
 const rules: AccessRules = {
@@ -10,6 +11,12 @@ const rules: AccessRules = {
     "plant1.line2": { networks: ["10.1.0.0/16", "::1"], send: ["archive"] },
     archive: { subscribe: "any" },
     robot: { tokens: [hashOf("one"), hashOf("two")], networks: ["127.0.0.0/8"], publish: "any" },
+    "device-7": {
+      certificates: ["device-7.example.org", "spiffe://plant/device-7", "10.0.0.7", "fd00::7"],
+      networks: ["127.0.0.0/8"],
+      publish: "any",
+    },
+    "device-8": { certificates: ["device-8.example.org"] },
     ".grpc": { subscribe: ["public/#"] },
   },
 }
@@ -44,6 +51,49 @@ describe("access", () => {
       expect(access.permissionsOfToken(token, "127.0.0.1")).toBeUndefined()
     }
     expect(access.permissionsOf("robot", "127.0.0.1")).toBeUndefined()
+  })
+
+  it("knows who has certificates by one of them, and by nothing else", () => {
+    const names = CertificateName.parse
+    const inside = "127.0.0.1"
+    for (const text of [
+      "DNS:device-7.example.org",
+      "DNS:else.example.org, DNS:device-7.example.org",
+      "URI:spiffe://plant/device-7",
+      "IP Address:10.0.0.7",
+      "IP Address:FD00:0:0:0:0:0:0:7",
+    ]) {
+      expect(access.permissionsOf(".grpc", inside, names(text))?.principal, text).toBe("device-7")
+      expect(access.permissionsOf("device-7", inside, names(text))?.principal, text).toBe("device-7")
+      expect(access.permissionsOf("device-7%%2", inside, names(text))?.principal, text).toBe("device-7")
+      // Who is known speaks for itself alone, and from where it may.
+      expect(access.permissionsOf("archive", inside, names(text)), text).toBeUndefined()
+      expect(access.permissionsOf("device-7", "10.1.0.1", names(text)), text).toBeUndefined()
+    }
+    for (const text of [
+      "",
+      "DNS:DEVICE-7.example.org",
+      "DNS:device-7.example.org.",
+      "DNS:a.device-7.example.org",
+      "DNS:*.example.org",
+      'DNS:"device-7.example.org\\u0000.evil.example"',
+      'DNS:"x\\u002c DNS:device-7.example.org"',
+      "email:device-7.example.org",
+      "othername:DNS:device-7.example.org",
+      "URI:spiffe://plant/device-7/",
+      "URI:device-7.example.org",
+      "DNS:10.0.0.7",
+      "IP Address:10.0.0.70",
+      "DNS:device-7.example.org; broken",
+    ]) {
+      expect(access.permissionsOf("device-7", inside, names(text)), text).toBeUndefined()
+      expect(access.permissionsOf(".grpc", inside, names(text))?.principal, text).toBe(".grpc")
+    }
+    // A certificate of two principals is nobody's.
+    const both = names("DNS:device-7.example.org, DNS:device-8.example.org")
+    for (const name of [".grpc", "device-7", "device-8", "archive"]) {
+      expect(access.permissionsOf(name, inside, both)).toBeUndefined()
+    }
   })
 
   it("is open to everybody where there are no rules", () => {

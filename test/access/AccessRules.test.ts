@@ -16,6 +16,7 @@ describe("a file of access rules", () => {
         "plant1.line2": {
           networks: ["10.0.0.0/8", "fd00::/8", "192.168.1.7"],
           tokens: [hash],
+          certificates: ["device-7.example.org", "spiffe://plant/device-7", "10.0.0.7", "fd00::7"],
           send: ["plant1.?", ".bus"],
           broadcast: ["plant1.*"],
           publish: "any",
@@ -70,6 +71,21 @@ describe("a file of access rules", () => {
       'principals.b.tokens[0]: it is a token of "a" already',
     ],
     [principals({ ".grpc": { tokens: [hash] } }), 'principals[".grpc"].tokens: it is who calls without a token'],
+    [
+      principals({ a: { certificates: ["*.example.org"] } }),
+      "principals.a.certificates[0]: the name of a certificate is a DNS name, an address or a URI, written out",
+    ],
+    [principals({ a: { certificates: ["a\0b"] } }), "principals.a.certificates[0]"],
+    [principals({ a: { certificates: ["CN=a"] } }), "principals.a.certificates[0]"],
+    [principals({ a: { certificates: ["fe80::1%eth0"] } }), "principals.a.certificates[0]"],
+    [
+      principals({ a: { certificates: ["fd00::7"] }, b: { certificates: ["FD00:0::7"] } }),
+      'principals.b.certificates[0]: it is a certificate of "a" already',
+    ],
+    [
+      principals({ ".grpc": { certificates: ["a"] } }),
+      'principals[".grpc"].certificates: it is who calls without a certificate',
+    ],
     [principals({ ".broker": {} }), 'principals[".broker"]: client names that begin with "."'],
     [principals({ "a%%b": {} }), 'principals["a%%b"]: a secondary client has the rules of its primary, "a"'],
     [principals({ "": {} }), 'principals[""]: a client name must not be empty'],

@@ -18,6 +18,7 @@ const askEverywhere = Effect.gen(function* () {
   const findings = together([
     yield* ask([world.inProcess(Topics.guarded)]),
     yield* ask([world.millrace]),
+    yield* ask([world.millraceSecure]),
     yield* ask([world.msgbus]),
     yield* ask([world.admin]),
     yield* ask([world.bus]),

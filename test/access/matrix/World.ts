@@ -26,7 +26,9 @@ import { Maintenance } from "../../../src/storage/Maintenance.ts"
 import * as Memory from "../../../src/storage/memory/index.ts"
 import * as Topics from "../../../src/topics/index.ts"
 import type { Endpoint } from "../../../src/transport/Endpoint.ts"
+import type { TlsDialOptions } from "../../../src/transport/tls.ts"
 import * as MsgbusClient from "../../interop/MsgbusClient.ts"
+import { authority, certificate, type Certificate } from "../../support/certificates.ts"
 import { type AdminPlace, adminPaths, nothing } from "./adminPaths.ts"
 import type { Where } from "./Cell.ts"
 import { cursorOf, type DurablePlace, durablePaths, filters } from "./durablePaths.ts"
@@ -40,11 +42,13 @@ export type Guard = (topics: Topics.Topics["Service"], permissions: Permissions)
 export interface World {
   readonly inProcess: (guard: Guard) => Where<DurablePlace>
   readonly millrace: Where<DurablePlace>
+  /** The same, under TLS, as who shows a certificate. */
+  readonly millraceSecure: Where<DurablePlace>
   readonly msgbus: Where<MsgbusClient.MsgbusClient>
   readonly admin: Where<AdminPlace>
   /** The same topics and queues by calls of `.bus`. */
   readonly bus: Where<DurablePlace>
-  /** The live plane, in this process and over each kind of socket. */
+  /** The live plane, in this process and over each kind of socket; under TLS as who shows a certificate. */
   readonly live: ReadonlyArray<Where<LivePlace>>
   /** The marks of everything that was stored, or that reached anybody. */
   readonly marks: Effect.Effect<ReadonlySet<string>>
@@ -67,16 +71,24 @@ const names = [...new Set([...model.topics, "a/b%%s", "b%%s"].map(model.nameOf))
   (name) => ClientName.problem(name) === undefined,
 )
 
+/** The gRPC server that has TLS. */
+class SecureServer extends Context.Service<SecureServer, Grpc.GrpcServer["Service"]>()("test/SecureServer") {}
+
 const layer = (directory: string) => {
   const storage = Memory.layer()
   const endpoints: ReadonlyArray<Endpoint> = [
     { kind: "unix", path: join(directory, "bus.sock") },
     { kind: "tcp", host: "127.0.0.1", port: 0 },
     { kind: "ws", host: "127.0.0.1", port: 0, path: "/" },
+    { kind: "tls", host: "127.0.0.1", port: 0 },
   ]
+  const tls = { ...certificate, clientCa: authority.cert }
   return Layer.mergeAll(
     Grpc.layerServer({ host: "127.0.0.1", port: 0 }),
-    Busrt.layerServer({ endpoints }),
+    Layer.effect(SecureServer, Grpc.GrpcServer).pipe(
+      Layer.provide(Layer.fresh(Grpc.layerServer({ host: "127.0.0.1", port: 0, tls }))),
+    ),
+    Busrt.layerServer({ endpoints, tls }),
     Bridge.layer(),
   ).pipe(
     Layer.provideMerge(Layer.mergeAll(Topics.layer, Queues.layer, Exchange.layer)),
@@ -142,6 +154,26 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
       ).pipe(Effect.orDie),
   }
 
+  const certificates = new Map<string, Certificate>()
+  for (const principal of model.principals) {
+    const names = [{ type: "dns", value: model.certificateNameOf(principal) }] as const
+    certificates.set(principal, yield* Effect.promise(() => authority.issue({ names })))
+  }
+  const showing = (principal: string) => ({ ca: authority.cert, ...certificates.get(principal) })
+  const secureUrl = Context.get(services, SecureServer).url
+
+  const millraceSecure: Where<DurablePlace> = {
+    name: "millrace.v1 with a certificate",
+    paths: durablePaths,
+    as: (principal) => {
+      const shown = { url: secureUrl, tls: showing(principal) }
+      return Effect.map(
+        Layer.build(Layer.fresh(Layer.merge(Grpc.layerTopics(shown), Grpc.layerQueues(shown)))),
+        (remote) => durable({ topics: Context.get(remote, Topics.Topics), queues: Context.get(remote, Queues.Queues) }),
+      ).pipe(Effect.orDie)
+    },
+  }
+
   const msgbus: Where<MsgbusClient.MsgbusClient> = {
     name: "msgbus.v1",
     paths: msgbusPaths,
@@ -163,8 +195,8 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
   const { endpoints } = Context.get(services, Busrt.BusrtServer)
 
   /** A client over a socket; undefined where it is not let in. */
-  const connect = (endpoint: Endpoint, name: string) =>
-    Layer.build(Layer.fresh(Busrt.layerExchange({ endpoint }))).pipe(
+  const connect = (endpoint: Endpoint, name: string, tls?: TlsDialOptions) =>
+    Layer.build(Layer.fresh(Busrt.layerExchange({ endpoint, tls }))).pipe(
       Effect.flatMap((remote) => Context.get(remote, Exchange.Exchange).connect(name)),
       Effect.catchTag("AccessDenied", () => Effect.undefined),
       Effect.orDie,
@@ -185,7 +217,12 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     name: `BUS/RT over ${endpoint.kind}`,
     paths: livePaths,
     as: (principal) =>
-      Effect.map(connect(endpoint, principal), (client) => (client === undefined ? undefined : { client, prober })),
+      Effect.map(
+        endpoint.kind === "tls"
+          ? connect(endpoint, model.byCertificate(principal), showing(principal))
+          : connect(endpoint, principal),
+        (client) => (client === undefined ? undefined : { client, prober }),
+      ),
   }))
 
   const inSameProcess: Where<LivePlace> = {
@@ -217,5 +254,5 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     return found
   }).pipe(Effect.orDie)
 
-  return { inProcess, millrace, msgbus, admin, bus, live: [inSameProcess, ...overSockets], marks }
+  return { inProcess, millrace, millraceSecure, msgbus, admin, bus, live: [inSameProcess, ...overSockets], marks }
 }).pipe(Effect.orDie)

@@ -30,6 +30,11 @@ export const tokenOf = (principal: string): string => `token-of-${principal}`
 /** A principal that is known by its token. Its rules are those of the one that is known by its name. */
 export const byToken = (principal: string): string => `${principal}-by-token`
 
+export const certificateNameOf = (principal: string): string => `${principal}.example.org`
+
+/** A principal that is known by its certificate. Its rules are those of the one that is known by its name. */
+export const byCertificate = (principal: string): string => `${principal}-by-certificate`
+
 /** A principal that may call `.bus`, too. Its rules are otherwise the same. */
 export const byBus = (principal: string): string => `${principal}-by-bus`
 
@@ -54,6 +59,7 @@ export const rules: AccessRules = {
     Object.entries(allowances).flatMap(([name, allowance]) => [
       [name, rulesOf(allowance)],
       [byToken(name), { ...rulesOf(allowance), tokens: [hashOf(tokenOf(name))] }],
+      [byCertificate(name), { ...rulesOf(allowance), certificates: [certificateNameOf(name)] }],
       [byBus(name), { ...rulesOf(allowance), send: allowance === "any" ? "any" : [".bus"] }],
     ]),
   ),

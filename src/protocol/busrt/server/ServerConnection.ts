@@ -74,10 +74,10 @@ export class ServerConnection implements Reader {
 
   #register(name: string, rest: Uint8Array): void {
     const { core, access, settings, sessions } = this.#context
-    const { kind, source, port } = this.#connection
+    const { kind, source, port, peerNames } = this.#connection
     // A file has no address; a socket that has lost its own is from nowhere, and in no network.
     const isFile = kind === "unix" || kind === "pipe"
-    const grants = access.permissionsOf(name, isFile ? undefined : source)
+    const grants = access.permissionsOf(name, isFile ? undefined : source, peerNames)
     if (grants === undefined) {
       this.#refuse(ResultCode.accessDenied)
       return

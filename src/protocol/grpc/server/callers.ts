@@ -1,8 +1,10 @@
 /**
- * Who calls, and what it may do: told from the token that a call brings along, `authorization: Bearer …`, and from where
- * it comes.
+ * Who calls, and what it may do: told from the token that a call brings along, `authorization: Bearer …`, else from the
+ * certificate of its connection, and from where it comes.
  */
 import type { Metadata } from "@grpc/grpc-js"
+import type { PeerCertificate } from "node:tls"
+import * as CertificateName from "../../../domain/CertificateName.ts"
 import { anonymous } from "../../../access/AccessRules.ts"
 import type { Access } from "../../../access/Access.ts"
 import type { Permissions } from "../../../access/Permissions.ts"
@@ -13,10 +15,15 @@ export interface IncomingCall {
   readonly metadata: Metadata
   /** `ADDRESS:PORT` */
   readonly getPeer: () => string
+  readonly getAuthContext: () => { readonly sslPeerCertificate?: PeerCertificate }
 }
 
 /** The address of `ADDRESS:PORT`; what is none, as it is, and no network holds it. */
 const addressOf = (peer: string): string => peer.replace(/:\d+$/, "")
+
+/** The names in the certificate of a call's connection. */
+const certificateOf = (call: IncomingCall): ReadonlyArray<CertificateName.CertificateName> =>
+  CertificateName.parse(call.getAuthContext().sslPeerCertificate?.subjectaltname)
 
 /** What is said to be a token; undefined where nothing is said. */
 const credentials = ({ metadata }: IncomingCall): { readonly token: string | undefined } | undefined => {
@@ -37,8 +44,11 @@ export const make = (access: Access["Service"]): IdentifyCaller => {
     const given = credentials(call)
     if (given === undefined) {
       return (
-        access.permissionsOf(anonymous, source) ??
-        new Unauthenticated(anonymous, "access rules let nobody in without a token: show one that they know")
+        access.permissionsOf(anonymous, source, certificateOf(call)) ??
+        new Unauthenticated(
+          anonymous,
+          "access rules let nobody in without a token or a certificate that they know: show one",
+        )
       )
     }
     if (given.token === undefined) {
