@@ -1,0 +1,129 @@
+/** A node that has lost its disk, or came back with an old copy of it: what it had published is with its peers. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer } from "effect"
+import * as TestClock from "effect/testing/TestClock"
+import { type Peer, type PeerLink, PeerUnreachable, Replication } from "../../src/replication/index.ts"
+import { Replica } from "../../src/topics/index.ts"
+import { asPeer, contentsOf, makeNode, passOver, type TestNode } from "./nodes.ts"
+
+const replicating = (node: TestNode, links: ReadonlyArray<PeerLink>) =>
+  Effect.map(
+    Layer.build(
+      Layer.provide(Replication.layer(links, { healWait: "2 seconds" }), Layer.succeed(Replica, node.replica)),
+    ),
+    (services) => Context.get(services, Replication),
+  )
+
+/** A node that has published and deleted, a peer that has it all, and the node again, with a new store. */
+const lost = Effect.gen(function* () {
+  const [before, peer, after] = yield* Effect.all([makeNode("x"), makeNode("y"), makeNode("x")])
+  for (let i = 1; i <= 9; i++) yield* before.topics.publish("orders", `${i}`)
+  yield* before.topics.deleteRange("orders", 3, 5)
+  yield* passOver(peer, asPeer(before)).pass
+  return { before, peer, after }
+})
+
+describe("a lost disk", () => {
+  it.effect("is filled from a peer that has to be a certain node, deletions included, and goes on behind", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, before, peer } = yield* lost
+        const pinned = passOver(after, asPeer(peer), { identity: peer.id, batch: 4 })
+        expect((yield* pinned.pass).failed).toBe(0)
+        expect(yield* contentsOf(after)).toEqual(yield* contentsOf(before))
+        expect((yield* after.topics.publish("orders", "10")).offset).toBe(10)
+        expect((yield* pinned.pass).failed).toBe(0)
+      }),
+    ),
+  )
+
+  it.effect("is not filled from a peer that may be anybody", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, peer } = yield* lost
+        const { book, pass } = passOver(after, asPeer(peer))
+        expect((yield* pass).failed).toBe(2)
+        expect(book.logs()[0]?.lastError).toMatch(/own log of .* up to/)
+        expect(yield* after.topics.heads).toEqual([])
+      }),
+    ),
+  )
+
+  it.effect("is filled once: what a peer has more of later is an alarm", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, before, peer } = yield* lost
+        const { pass } = passOver(after, asPeer(peer), { identity: peer.id })
+        expect((yield* pass).failed).toBe(0)
+        // The first of the two goes on elsewhere, under the same name.
+        yield* before.topics.publish("orders", "10")
+        yield* passOver(peer, asPeer(before)).pass
+        expect((yield* pass).failed).toBe(1)
+        expect(yield* after.topics.head("orders")).toMatchObject({ value: 9 })
+      }),
+    ),
+  )
+
+  it.effect("holds up those who would publish, until it is filled", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, peer } = yield* lost
+        let isThere = false
+        const gone = new PeerUnreachable({ message: "gone" })
+        const late: Peer = { ...asPeer(peer), identity: Effect.suspend(() => (isThere ? asPeer(peer).identity : gone)) }
+        const { recovered } = yield* replicating(after, [{ peer: late, settings: { identity: peer.id } }])
+        const waiting = yield* Effect.forkChild(recovered)
+        yield* TestClock.adjust("1 second")
+        expect(waiting.pollUnsafe()).toBeUndefined()
+        isThere = true
+        yield* TestClock.adjust("900 millis")
+        expect(waiting.pollUnsafe()).toBeDefined()
+        expect(yield* contentsOf(after)).toHaveLength(2)
+      }),
+    ),
+  )
+
+  it.effect("holds up nobody for longer than was said", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, peer } = yield* lost
+        const dead: Peer = { ...asPeer(peer), identity: Effect.never }
+        const { recovered } = yield* replicating(after, [{ peer: dead, settings: { identity: peer.id } }])
+        const waiting = yield* Effect.forkChild(recovered)
+        yield* TestClock.adjust("1999 millis")
+        expect(waiting.pollUnsafe()).toBeUndefined()
+        yield* TestClock.adjust("1 millis")
+        yield* Fiber.join(waiting)
+        // Nobody is waited for where there is nothing to be got back.
+        yield* (yield* replicating(after, [{ peer: dead }])).recovered
+      }),
+    ),
+  )
+})
+
+describe("two nodes of one identity", () => {
+  it.effect("are noticed at a peer of both, and by themselves", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [one, other, peer] = yield* Effect.all([makeNode("x"), makeNode("x"), makeNode("y")])
+        for (let i = 1; i <= 4; i++) yield* one.topics.publish("orders", `one ${i}`)
+        for (let i = 1; i <= 3; i++) yield* other.topics.publish("orders", `other ${i}`)
+        yield* passOver(peer, asPeer(one)).pass
+        const before = yield* contentsOf(peer)
+        // The other one has less of the log, and looks at what the peer has of it.
+        const ofOther = passOver(other, asPeer(peer))
+        expect((yield* ofOther.pass).problem).toMatch(/own log of orders up to 4/)
+        yield* other.topics.publish("orders", "other 4")
+        yield* TestClock.adjust("1 minute")
+        expect((yield* ofOther.pass).problem).toMatch(/another message at offset 4 of this node's own log/)
+        expect(ofOther.book.state()).toMatchObject({ logsFailing: 1, logsQuarantined: 1 })
+        // And the peer looks at both.
+        const ofPeer = passOver(peer, asPeer(other))
+        expect((yield* ofPeer.pass).problem).toMatch(/offset 4 .* stored with other content/)
+        expect(yield* contentsOf(peer)).toEqual(before)
+        const direct = yield* Effect.flip(passOver(one, asPeer(other)).pass)
+        expect(direct).toMatchObject({ reason: "own identity" })
+      }),
+    ),
+  )
+})
