@@ -9,10 +9,13 @@ import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { StorageFailed } from "../domain/errors.ts"
+import { RecordStore } from "../storage/RecordStore.ts"
 import { Replica } from "../topics/index.ts"
-import { asking } from "./internal/asking.ts"
+import { type Asking, asking } from "./internal/asking.ts"
 import { PeerBook } from "./internal/PeerBook.ts"
 import { PeerSync } from "./internal/PeerSync.ts"
+import { restore, saving } from "./internal/saving.ts"
 import type { Peer } from "./Peer.ts"
 import { defaultPeerSettings, type PeerSettings } from "./PeerSettings.ts"
 import type { PeerState } from "./PeerState.ts"
@@ -46,14 +49,18 @@ export class Replication extends Context.Service<
   static readonly layer = (
     links: ReadonlyArray<PeerLink>,
     options: ReplicationOptions = {},
-  ): Layer.Layer<Replication, never, Replica> =>
+  ): Layer.Layer<Replication, StorageFailed, Replica | RecordStore> =>
     Layer.effect(
       Replication,
       Effect.gen(function* () {
         const replica = yield* Replica
-        const asked = links.map(({ peer, settings: given }) => {
+        const records = yield* RecordStore
+        const onChange = yield* saving(records, () => books)
+        const books = links.map(({ peer }) => new PeerBook(peer.name, onChange))
+        yield* restore(records, books)
+        const asked = links.map(({ peer, settings: given }, i): Asking => {
           const settings = { ...defaultPeerSettings, ...given }
-          const book = new PeerBook(peer.name)
+          const book = books[i]!
           return { peer, settings, book, sync: new PeerSync(peer, replica, settings, book) }
         })
         for (const one of asked) yield* Effect.forkScoped(asking(one))

@@ -7,40 +7,21 @@ import * as LogId from "../../domain/LogId.ts"
 import type { NodeId } from "../../domain/NodeId.ts"
 import type { PeerState } from "../PeerState.ts"
 import type { SyncState } from "../SyncState.ts"
+import { nothing, type PeerMemory } from "./PeerMemory.ts"
 import type { LogPair } from "./plan.ts"
 
-/** What is remembered of a peer beside its logs. */
-export interface PeerMemory {
-  readonly identity: NodeId | undefined
-  readonly lastSuccessAt: number
-  readonly failures: number
-  readonly failingSince: number
-  readonly lastError: string | undefined
-  /** Which incarnation of the store here has been in step with it. */
-  readonly inStepWith: string
-}
-
-/** What has to be saved: of the peer, and of its logs by their keys; undefined for those that are forgotten. */
+/** What has to be saved: of the peer, and of its logs; undefined for those that are forgotten. */
 export interface BookChanges {
   readonly peer: PeerMemory | undefined
-  readonly logs: ReadonlyMap<string, SyncState | undefined>
-}
-
-const unknown: PeerMemory = {
-  identity: undefined,
-  lastSuccessAt: 0,
-  failures: 0,
-  failingSince: 0,
-  lastError: undefined,
-  inStepWith: "",
+  readonly logs: ReadonlyArray<{ readonly log: LogId.LogId; readonly state: SyncState | undefined }>
 }
 
 export class PeerBook {
   readonly peer: string
-  #memory: PeerMemory = unknown
+  #memory: PeerMemory = nothing
   readonly #logs: Map<string, SyncState> = new Map()
   #isMemoryChanged = false
-  readonly #changed: Set<string> = new Set()
+  readonly #changed: Map<string, LogId.LogId> = new Map()
   #lastAttemptAt = 0
   #isTelling = false
   #syncing = 0
@@ -85,13 +66,17 @@ export class PeerBook {
       if (failures > 0) logsFailing++
       if (quarantine !== undefined) logsQuarantined++
     }
-    const { inStepWith: _, ...memory } = this.#memory
+    const { failingSince, failures, identity, lastError, lastSuccessAt } = this.#memory
     return {
       peer: this.peer,
-      ...memory,
+      identity,
+      failures,
+      failingSince,
+      lastError,
+      lastSuccessAt,
       isTelling: this.#isTelling,
       isSyncing: this.#syncing > 0,
-      lastAttemptAt: Math.max(this.#lastAttemptAt, memory.lastSuccessAt),
+      lastAttemptAt: Math.max(this.#lastAttemptAt, lastSuccessAt),
       logs: this.#logs.size,
       logsFailing,
       logsQuarantined,
@@ -149,10 +134,10 @@ export class PeerBook {
   keep(listed: ReadonlyArray<LogPair>): void {
     if (this.#logs.size === 0) return
     const kept = new Set(listed.map(({ log }) => LogId.key(log)))
-    for (const key of this.#logs.keys()) {
+    for (const [key, { log }] of this.#logs) {
       if (kept.has(key)) continue
       this.#logs.delete(key)
-      this.#note(key)
+      this.#note(log)
     }
   }
 
@@ -227,7 +212,7 @@ export class PeerBook {
     if (!this.#isMemoryChanged && this.#changed.size === 0) return undefined
     const changes = {
       peer: this.#isMemoryChanged ? this.#memory : undefined,
-      logs: new Map([...this.#changed].map((key) => [key, this.#logs.get(key)])),
+      logs: [...this.#changed].map(([key, log]) => ({ log, state: this.#logs.get(key) })),
     }
     this.#isMemoryChanged = false
     this.#changed.clear()
@@ -237,7 +222,7 @@ export class PeerBook {
   /** Changes that could not be saved: they are to be, later. */
   putBack({ logs, peer }: BookChanges): void {
     if (peer !== undefined) this.#isMemoryChanged = true
-    for (const key of logs.keys()) this.#changed.add(key)
+    for (const { log } of logs) this.#changed.set(LogId.key(log), log)
   }
 
   #restOf(state: SyncState | undefined): Omit<SyncState, "peer" | keyof LogPair> {
@@ -247,13 +232,12 @@ export class PeerBook {
   }
 
   #set({ localHead, log, remoteHead }: LogPair, rest: Omit<SyncState, "peer" | keyof LogPair>, isNews: boolean): void {
-    const key = LogId.key(log)
-    this.#logs.set(key, { peer: this.peer, log, localHead, remoteHead, ...rest })
-    if (isNews) this.#note(key)
+    this.#logs.set(LogId.key(log), { peer: this.peer, log, localHead, remoteHead, ...rest })
+    if (isNews) this.#note(log)
   }
 
-  #note(key: string): void {
-    this.#changed.add(key)
+  #note(log: LogId.LogId): void {
+    this.#changed.set(LogId.key(log), log)
     this.#onChange()
   }
 
