@@ -29,7 +29,7 @@ const settingList = (name: "busrt" | "ws-origin" | "durable" | "peer") => {
     Flag.atLeast(0),
   )
 }
-const settingSwitch = (name: "force-register" | "insecure" | "json") =>
+const settingSwitch = (name: "force-register" | "heal" | "insecure" | "json") =>
   Flag.Boolean(name).pipe(Flag.withDescription(settings[name].about), Flag.optional)
 
 const serve = Command.make(
@@ -51,6 +51,8 @@ const serve = Command.make(
     peer: settingList("peer"),
     "sync-interval": setting("sync-interval"),
     "sync-batch": setting("sync-batch"),
+    heal: settingSwitch("heal"),
+    "heal-wait": setting("heal-wait"),
     "max-connections": setting("max-connections"),
     "max-streams": setting("max-streams"),
     "keep-alive": setting("keep-alive"),

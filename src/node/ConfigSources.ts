@@ -186,6 +186,17 @@ const refuseUnnamed = (
   )
 }
 
+/** What is known of a peer is known by its URL. */
+const refuseTwice = (
+  config: NodeConfig,
+  sourceOf: (name: SettingName) => string,
+): Effect.Effect<NodeConfig, ConfigInvalid> => {
+  const urls = config.peer.map(({ url }) => url)
+  const twice = urls.find((url, i) => urls.indexOf(url) < i)
+  const source = sourceOf("peer")
+  return twice === undefined ? Effect.succeed(config) : Effect.fail(refuse(source, `${source} has ${twice} twice`))
+}
+
 /** What a setting cannot be of what is written, or `undefined`. */
 const wrongPart = (name: SettingName, text: SettingText): string | undefined => {
   const schema: Schema.ConstraintDecoder<unknown> = settings[name].schema
@@ -216,6 +227,7 @@ export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigIn
     const config = yield* refuseDurability({ ...decoded, storage }, written.get("durability")?.source)
     const sourceOf = (name: SettingName): string => written.get(name)?.source ?? `--${name}`
     yield* refuseUnnamed(config, sourceOf)
+    yield* refuseTwice(config, sourceOf)
     return yield* refuseExposure(config, sourceOf)
   })
 

@@ -15,6 +15,8 @@ import type * as Exchange from "../exchange/index.ts"
 import type { GrpcListenFailed } from "../protocol/grpc/index.ts"
 import * as Queues from "../queues/index.ts"
 import * as Readiness from "../readiness/index.ts"
+import { Replication } from "../replication/index.ts"
+import type { StoreServices } from "../storage/Stores.ts"
 import * as Topics from "../topics/index.ts"
 import type { ListenFailed } from "../transport/errors.ts"
 import { AdminServer } from "./AdminServer.ts"
@@ -50,7 +52,13 @@ const servicesLayer = (
   config: NodeConfig,
   { stores }: Storage.NodeStorage,
 ): Layer.Layer<
-  Topics.Topics | Topics.Journal | Topics.Replica | Topics.Subscribers | Queues.Queues | Readiness.Readiness,
+  | Topics.Topics
+  | Topics.Journal
+  | Topics.Replica
+  | Topics.Subscribers
+  | Queues.Queues
+  | Readiness.Readiness
+  | StoreServices,
   StoreUnusable | StorageFailed | StartFailed
 > => {
   const bytesMax = config["max-message"]
@@ -68,7 +76,7 @@ const servicesLayer = (
   )
   return topicsOfNode.pipe(
     Layer.provideMerge(Layer.mergeAll(topics, queues, readiness)),
-    Layer.provide(Readiness.watched(stores)),
+    Layer.provideMerge(Readiness.watched(stores)),
   )
 }
 
@@ -108,6 +116,9 @@ const startControl = (config: NodeConfig) =>
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
+  const replication = yield* Replication
+  // Whoever publishes before could give an offset a second time.
+  yield* replication.recovered
   // Each has the whole time to drain.
   const scope = yield* Effect.flatMap(Effect.scope, (own) => Scope.fork(own, "parallel"))
   const ofItsOwn = <A, E, R>(started: Effect.Effect<A, E, R>) =>
@@ -149,8 +160,7 @@ export const layer = (
         Layer.provide(AdminServer.layer(config.admin)),
         Layer.provide(storage.maintenance ?? Layer.empty),
         Layer.provideMerge(AccessFile.layer(rules)),
-        // The configuration has no URL that is none.
-        Layer.provideMerge(Layer.orDie(Peers.layer(config))),
+        Layer.provideMerge(Peers.layer(config)),
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),

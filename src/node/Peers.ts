@@ -2,12 +2,13 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { InvalidArgument } from "../domain/errors.ts"
+import type { StorageFailed } from "../domain/errors.ts"
 import { type PeerLink, Replication } from "../replication/index.ts"
+import type { RecordStore } from "../storage/RecordStore.ts"
 import type { Replica } from "../topics/index.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
 
-export const layer = (config: NodeConfig): Layer.Layer<Replication, InvalidArgument, Replica> =>
+export const layer = (config: NodeConfig): Layer.Layer<Replication, StorageFailed, Replica | RecordStore> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const links: Array<PeerLink> = []
@@ -20,10 +21,12 @@ export const layer = (config: NodeConfig): Layer.Layer<Replication, InvalidArgum
             batch: config["sync-batch"],
             intervalMillis: Duration.toMillis(config["sync-interval"]),
             messageBytesMax: config["max-message"],
+            heals: config.heal,
           }
-          links.push({ peer: yield* makePeer({ url }), settings })
+          // The configuration has no URL that is none.
+          links.push({ peer: yield* Effect.orDie(makePeer({ url })), settings })
         }
       }
-      return Replication.layer(links)
+      return Replication.layer(links, { healWait: config["heal-wait"] })
     }),
   )

@@ -55,8 +55,9 @@ export class Replication extends Context.Service<
       Effect.gen(function* () {
         const replica = yield* Replica
         const records = yield* RecordStore
-        const onChange = yield* saving(records, () => books)
-        const books = links.map(({ peer }) => new PeerBook(peer.name, onChange))
+        const books: Array<PeerBook> = []
+        const onChange = yield* saving(records, books)
+        for (const { peer } of links) books.push(new PeerBook(peer.name, onChange))
         yield* restore(records, books)
         const asked = links.map(({ peer, settings: given }, i): Asking => {
           const settings = { ...defaultPeerSettings, ...given }

@@ -27,6 +27,8 @@ describe("serve --print-config", () => {
       peer: [],
       "sync-interval": "1s",
       "sync-batch": "100",
+      heal: "false",
+      "heal-wait": "2s",
       "max-connections": "1024",
       "max-streams": "1024",
       "keep-alive": "30s",

@@ -23,6 +23,15 @@ const sentence = <A, R>(effect: Effect.Effect<A, { readonly message: string }, R
   Effect.map(Effect.flip(effect), ({ message }) => message)
 
 describe("ConfigSources", () => {
+  it.effect("takes peers only of a node that has a name, and each once", () =>
+    Effect.gen(function* () {
+      const peer = ["grpc://127.0.0.1:1"]
+      expect(yield* sentence(from({ flags: { peer } }))).toMatch(/^--peer needs --node/)
+      const flags = { node: "t/l/a", peer: [...peer, "grpc://127.0.0.1:2", "grpc://127.0.0.1:1=t/l/b"] }
+      expect(yield* sentence(from({ flags }))).toBe("--peer has grpc://127.0.0.1:1 twice")
+    }),
+  )
+
   it.effect("has defaults for everything", () =>
     Effect.gen(function* () {
       const config = yield* from({})

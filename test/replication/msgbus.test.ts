@@ -2,9 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer } from "effect"
 import { GrpcServer, layerServer, makePeer } from "../../src/protocol/grpc/index.ts"
-import { Replication } from "../../src/replication/index.ts"
-import { Replica, Topics } from "../../src/topics/index.ts"
-import { contentsOf, makeNode, type TestNode } from "./nodes.ts"
+import { Topics } from "../../src/topics/index.ts"
+import { contentsOf, makeNode, replicating, type TestNode } from "./nodes.ts"
 
 /** Serves a node, and is its URL. */
 const serve = ({ topics }: TestNode) =>
@@ -13,13 +12,8 @@ const serve = ({ topics }: TestNode) =>
     (services) => Context.get(services, GrpcServer).url,
   )
 
-const replicating = (node: TestNode, url: string) =>
-  Effect.gen(function* () {
-    const peer = yield* makePeer({ url })
-    const links = [{ peer, settings: { intervalMillis: 20, batch: 7 } }]
-    const services = yield* Layer.build(Layer.provide(Replication.layer(links), Layer.succeed(Replica, node.replica)))
-    return Context.get(services, Replication)
-  })
+const asking = (node: TestNode, url: string) =>
+  Effect.flatMap(makePeer({ url }), (peer) => replicating(node, [{ peer, settings: { intervalMillis: 20, batch: 7 } }]))
 
 describe("peers over msgbus.v1", () => {
   it.live("get from each other what they have not, in both directions", () =>
@@ -30,7 +24,7 @@ describe("peers over msgbus.v1", () => {
           yield* x.topics.publish("orders", `${i}`, { headers: { i: `${i}` } })
           yield* y.topics.publish("orders", `${i}`)
         }
-        const states = [yield* replicating(x, yield* serve(y)), yield* replicating(y, yield* serve(x))]
+        const states = [yield* asking(x, yield* serve(y)), yield* asking(y, yield* serve(x))]
         yield* x.topics.deleteRange("orders", 10, 20)
         const contents = Effect.all([contentsOf(x), contentsOf(y)])
         const equal = yield* Effect.repeat(Effect.delay(contents, "20 millis"), {

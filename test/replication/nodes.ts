@@ -1,10 +1,20 @@
 /** Nodes in memory, and peers that are such nodes. */
-import { Context, Effect, Layer, Stream } from "effect"
+import { Context, Effect, Layer, type Scope, Stream } from "effect"
+import type { StorageFailed } from "../../src/domain/errors.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import type { LogId } from "../../src/domain/LogId.ts"
 import { PeerBook } from "../../src/replication/internal/PeerBook.ts"
 import { PeerSync } from "../../src/replication/internal/PeerSync.ts"
-import { defaultPeerSettings, type Peer, type PeerSettings, PeerUnreachable } from "../../src/replication/index.ts"
+import {
+  defaultPeerSettings,
+  type Peer,
+  type PeerLink,
+  type PeerSettings,
+  PeerUnreachable,
+  Replication,
+  type ReplicationOptions,
+} from "../../src/replication/index.ts"
+import { RecordStore } from "../../src/storage/RecordStore.ts"
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 
@@ -12,6 +22,7 @@ export interface TestNode {
   readonly id: NodeId.NodeId
   readonly topics: Topics.Topics["Service"]
   readonly replica: Topics.Replica["Service"]
+  readonly records: RecordStore["Service"]
 }
 
 export const idOf = (device: string): NodeId.NodeId => ({ tenant: "t", line: "l", device })
@@ -19,13 +30,26 @@ export const idOf = (device: string): NodeId.NodeId => ({ tenant: "t", line: "l"
 export const makeNode = (device: string) =>
   Effect.gen(function* () {
     const id = idOf(device)
-    const services = yield* Layer.build(Layer.fresh(Layer.provide(Topics.layer, Memory.layer({ node: id }))))
+    const services = yield* Layer.build(Layer.fresh(Layer.provideMerge(Topics.layer, Memory.layer({ node: id }))))
     return {
       id,
       topics: Context.get(services, Topics.Topics),
       replica: Context.get(services, Topics.Replica),
+      records: Context.get(services, RecordStore),
     } satisfies TestNode
   })
+
+/** Replication of a node with its peers, until the scope closes. */
+export const replicating = (
+  { records, replica }: TestNode,
+  links: ReadonlyArray<PeerLink>,
+  options?: ReplicationOptions,
+): Effect.Effect<Replication["Service"], StorageFailed, Scope.Scope> =>
+  Layer.build(
+    Replication.layer(links, options).pipe(
+      Layer.provide(Layer.mergeAll(Layer.succeed(Topics.Replica, replica), Layer.succeed(RecordStore, records))),
+    ),
+  ).pipe(Effect.map((services) => Context.get(services, Replication)))
 
 const unreachable = Effect.mapError(({ message }: { readonly message: string }) => new PeerUnreachable({ message }))
 

@@ -1,18 +1,9 @@
 /** A node that has lost its disk, or came back with an old copy of it: what it had published is with its peers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer } from "effect"
+import { Effect, Fiber } from "effect"
 import * as TestClock from "effect/testing/TestClock"
-import { type Peer, type PeerLink, PeerUnreachable, Replication } from "../../src/replication/index.ts"
-import { Replica } from "../../src/topics/index.ts"
-import { asPeer, contentsOf, makeNode, passOver, type TestNode } from "./nodes.ts"
-
-const replicating = (node: TestNode, links: ReadonlyArray<PeerLink>) =>
-  Effect.map(
-    Layer.build(
-      Layer.provide(Replication.layer(links, { healWait: "2 seconds" }), Layer.succeed(Replica, node.replica)),
-    ),
-    (services) => Context.get(services, Replication),
-  )
+import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
+import { asPeer, contentsOf, makeNode, passOver, replicating } from "./nodes.ts"
 
 /** A node that has published and deleted, a peer that has it all, and the node again, with a new store. */
 const lost = Effect.gen(function* () {

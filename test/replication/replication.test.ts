@@ -1,11 +1,10 @@
 /** Nodes that get from each other what they have not: in the end all have the same. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import * as fc from "fast-check"
-import { type Peer, PeerUnreachable, Replication } from "../../src/replication/index.ts"
-import { Replica } from "../../src/topics/index.ts"
-import { asPeer, contentsOf, idOf, makeNode, passOver, type TestNode } from "./nodes.ts"
+import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
+import { asPeer, contentsOf, idOf, makeNode, passOver, replicating, type TestNode } from "./nodes.ts"
 
 const runs = Number(process.env["LAW_RUNS"] ?? 100)
 
@@ -123,10 +122,7 @@ describe("replication", () => {
       Effect.gen(function* () {
         const [x, y] = yield* Effect.forEach(["x", "y"] as const, makeNode)
         const dead: Peer = { ...asPeer(x!), name: "dead", identity: Effect.never }
-        const services = yield* Layer.build(
-          Layer.provide(Replication.layer([{ peer: dead }, { peer: asPeer(x!) }]), Layer.succeed(Replica, y!.replica)),
-        )
-        expect(services).toBeDefined()
+        yield* replicating(y!, [{ peer: dead }, { peer: asPeer(x!) }])
         for (let i = 1; i <= 3; i++) {
           yield* x!.topics.publish("orders", `${i}`)
           yield* TestClock.adjust("1 second")
@@ -148,7 +144,7 @@ describe("replication", () => {
           ...peer,
           heads: Effect.suspend(() => (++asked === 1 ? Effect.die("a bug") : peer.heads)),
         }
-        yield* Layer.build(Layer.provide(Replication.layer([{ peer: broken }]), Layer.succeed(Replica, y!.replica)))
+        yield* replicating(y!, [{ peer: broken }])
         yield* TestClock.adjust("10 seconds")
         expect((yield* y!.topics.heads)[0]?.offset).toBe(1)
       }),

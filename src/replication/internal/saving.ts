@@ -72,12 +72,12 @@ const save = (store: RecordStore["Service"], book: PeerBook): Effect.Effect<void
 /** Saves what changes in books while the scope is open, and a last time when it closes. Gives what a book is to call. */
 export const saving = (
   store: RecordStore["Service"],
-  books: () => ReadonlyArray<PeerBook>,
+  books: ReadonlyArray<PeerBook>,
 ): Effect.Effect<() => void, never, Scope.Scope> =>
   Effect.gen(function* () {
     const changed = Latch.makeUnsafe(false)
     let isTold = false
-    const saveAll = Effect.suspend(() => Effect.forEach(books(), (book) => save(store, book), { discard: true })).pipe(
+    const saveAll = Effect.suspend(() => Effect.forEach(books, (book) => save(store, book), { discard: true })).pipe(
       Effect.andThen(Effect.sync(() => (isTold = false))),
       Effect.catch((failure) => {
         // What is not saved is compared again after the next start; whoever looks after the store hears of it elsewhere too.
@@ -90,10 +90,7 @@ export const saving = (
     yield* Effect.addFinalizer(() => saveAll)
     yield* Effect.forkScoped(
       Effect.forever(
-        Effect.andThen(
-          changed.await,
-          Effect.andThen(Effect.sleep("1 second"), Effect.andThen(changed.close, saveAll)),
-        ),
+        Effect.andThen(changed.await, Effect.andThen(Effect.sleep("1 second"), Effect.andThen(changed.close, saveAll))),
       ),
     )
     return () => void changed.openUnsafe()
