@@ -103,10 +103,11 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
     Effect.andThen(
       Stream.runForEach(peer.moved, (heads) =>
         Effect.sync(() => {
-          // What moved between the last look and now is not told.
-          if (!book.isTelling) moves.wantWhole()
+          const isFirst = !book.isTelling
           book.telling(true)
-          moves.add(heads)
+          // What moved between the last look and now is not told.
+          if (isFirst) moves.wantWhole()
+          else moves.add(heads)
         }),
       ),
       Effect.never,

@@ -1,0 +1,108 @@
+/** When a peer is asked: at once where it tells what is new, at intervals where not, soon again after it was gone. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Queue, Stream } from "effect"
+import * as TestClock from "effect/testing/TestClock"
+import type { LogHead } from "../../src/domain/LogId.ts"
+import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
+import { asPeer, idOf, makeNode, replicating } from "./nodes.ts"
+
+const gone = new PeerUnreachable({ message: "gone" })
+
+/** A peer that tells what it is told to tell, and counts the passes. */
+const telling = Effect.gen(function* () {
+  const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+  const told = yield* Queue.unbounded<ReadonlyArray<LogHead> | "gone">()
+  const state = { isThere: true, passes: 0, attempts: [] as Array<number> }
+  const peer: Peer = {
+    ...asPeer(x),
+    identity: Effect.gen(function* () {
+      state.attempts.push(yield* Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis))
+      return yield* state.isThere ? asPeer(x).identity : gone
+    }),
+    heads: Effect.tap(asPeer(x).heads, () => Effect.sync(() => state.passes++)),
+    moved: Stream.fromQueue(told).pipe(
+      Stream.mapEffect((one) => (one === "gone" ? Effect.fail(gone) : Effect.succeed(one))),
+    ),
+  }
+  return { x, y, told, peer, state }
+})
+
+describe("a peer", () => {
+  it.effect("that tells what is new is listened to: nothing waits for an interval", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, state, told, x, y } = yield* telling
+        yield* replicating(y, [{ peer, settings: { intervalMillis: 3_600_000, relistMillis: 3_600_000 } }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        // One when it was there, one when it began to tell: what moved between is not told.
+        expect(state.passes).toBe(2)
+        for (let i = 1; i <= 5; i++) {
+          yield* x.topics.publish("orders", `${i}`)
+          yield* Queue.offer(told, [{ topic: "orders", origin: x.id, offset: i }])
+          yield* TestClock.adjust("1 millis")
+          expect(yield* y.topics.head("orders", x.id)).toMatchObject({ value: i })
+        }
+        expect(state.passes).toBe(2)
+        // Also of what never was: it is a hint, and no more.
+        yield* Queue.offer(told, [{ topic: "never", origin: idOf("z"), offset: 9 }])
+        yield* TestClock.adjust("1 millis")
+        expect((yield* y.topics.heads).length).toBe(1)
+      }),
+    ),
+  )
+
+  it.effect("that forgets to tell is looked at as a whole now and then", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, told, x, y } = yield* telling
+        yield* replicating(y, [{ peer }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        yield* x.topics.publish("orders", "1")
+        yield* TestClock.adjust("29 seconds")
+        expect(yield* y.topics.heads).toEqual([])
+        yield* TestClock.adjust("1 second")
+        expect(yield* y.topics.heads).toHaveLength(1)
+      }),
+    ),
+  )
+
+  it.effect("that is gone is tried again at least every second, and taken up when it is back", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, state, told, x, y } = yield* telling
+        const { peers } = yield* replicating(y, [{ peer }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        expect((yield* peers)[0]).toMatchObject({ isTelling: true, failures: 0 })
+        state.isThere = false
+        yield* Queue.offer(told, "gone")
+        yield* TestClock.adjust("30 seconds")
+        expect((yield* peers)[0]).toMatchObject({ isTelling: false, lastError: "gone", failingSince: 10 })
+        const waits = state.attempts.slice(2).map((at, i, all) => at - (all[i - 1] ?? at))
+        expect(waits.length).toBeGreaterThan(30)
+        expect(Math.max(...waits)).toBe(1000)
+        yield* x.topics.publish("orders", "1")
+        state.isThere = true
+        yield* TestClock.adjust("1 second")
+        expect(yield* y.topics.heads).toHaveLength(1)
+        expect((yield* peers)[0]).toMatchObject({ failures: 0, failingSince: 0 })
+      }),
+    ),
+  )
+
+  it.effect("that is somebody else is asked less and less often", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, state, y } = yield* telling
+        const { peers } = yield* replicating(y, [{ peer, settings: { identity: idOf("z") } }])
+        yield* TestClock.adjust("3 minutes")
+        const waits = state.attempts.map((at, i, all) => at - (all[i - 1] ?? at)).slice(1)
+        expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000, 30_000, 30_000])
+        expect((yield* peers)[0]?.lastError).toMatch(/is t\/l\/x, and should be t\/l\/z/)
+        expect(state.passes).toBe(0)
+      }),
+    ),
+  )
+})
