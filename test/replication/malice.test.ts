@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import * as DeleteMarker from "../../src/domain/DeleteMarker.ts"
 import { noHeaders } from "../../src/domain/Message.ts"
 import { deleteMarkers } from "../../src/domain/Topic.ts"
-import type { Peer, PeerMessage } from "../../src/replication/index.ts"
+import { type Peer, type PeerMessage, PeerUnreachable } from "../../src/replication/index.ts"
 import { asPeer, contentsOf, idOf, makeNode, passOver } from "./nodes.ts"
 
 /** What a lie is about, and how the true peer is turned into a liar. */
@@ -72,6 +72,38 @@ describe("a peer that lies", () => {
         // And the truth is taken afterwards.
         expect((yield* passOver(y!, asPeer(x!)).pass).failed).toBe(0)
         expect((yield* y!.topics.fetch("orders", { origin: x!.id })).length).toBe(9)
+      }),
+    ),
+  )
+
+  it.effect("and does not give one of its logs is still there for the others", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+        for (const topic of ["a", "b", "c"]) yield* x.topics.publish(topic, "1")
+        const silent = new PeerUnreachable({ message: "no answer" })
+        const peer: Peer = {
+          ...asPeer(x),
+          fetch: (log, from, limit) => (log.topic === "a" ? silent : asPeer(x).fetch(log, from, limit)),
+        }
+        const { book, pass } = passOver(y, peer)
+        expect(yield* pass).toMatchObject({ accepted: 2, failed: 1, problem: "no answer" })
+        expect(book.logs()[0]).toMatchObject({ log: { topic: "a" }, failures: 1, lastError: "no answer" })
+        // One that is gone altogether is not asked for the next log.
+        const asked: Array<string> = []
+        const leaving: Peer = {
+          ...peer,
+          identity: Effect.suspend(() => (asked.length === 0 ? asPeer(x).identity : silent)),
+          fetch: ({ topic }) => {
+            asked.push(topic)
+            return silent
+          },
+        }
+        const [z] = yield* Effect.all([makeNode("z")])
+        const left = passOver(z, leaving)
+        expect(yield* Effect.flip(left.pass)).toMatchObject({ _tag: "PeerUnreachable" })
+        expect(asked).toEqual(["a"])
+        expect(left.book.logs()[0]).toMatchObject({ failures: 0 })
       }),
     ),
   )

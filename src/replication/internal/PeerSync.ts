@@ -166,7 +166,7 @@ export class PeerSync {
   }
 
   /** Gets a log, or compares it, if it is due; gives how many messages were new. What is wrong with it is written down. */
-  #take(pair: LogPair, isWanted: boolean): Effect.Effect<number, PeerUnreachable | LocalFailure> {
+  #take(pair: LogPair, isWanted: boolean): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
     return Effect.gen({ self: this }, function* () {
       if (!this.#isDue(pair, yield* Clock.currentTimeMillis)) return 0
       const got = yield* Effect.result(this.#reconsidered(pair, isWanted ? this.#got(pair) : this.#compared(pair)))
@@ -184,8 +184,12 @@ export class PeerSync {
         case "PeerMisbehaved":
           this.#book.failed(pair, failure.message, at)
           return 0
+        case "PeerUnreachable":
+          // Where the peer is there all the same, it is this log that it does not give, and others may go better.
+          yield* this.identified
+          this.#book.failed(pair, failure.message, at)
+          return 0
         default:
-          // Nothing else will go better.
           return yield* failure
       }
     })
