@@ -21,6 +21,7 @@ import { Replication } from "../../../replication/index.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
 import { guarded as guardedTopics } from "../../../topics/guarded.ts"
+import { Journal } from "../../../topics/Journal.ts"
 import { Topics } from "../../../topics/Topics.ts"
 import { TopicsSettings } from "../../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
@@ -42,6 +43,8 @@ import { SecureServerCredentials } from "./secureServerCredentials.ts"
 import * as ServerGauges from "./serverGauges.ts"
 import * as Session from "./session.ts"
 import * as StatsService from "../stats/statsService.ts"
+import * as HeadMoves from "../sync/HeadMoves.ts"
+import * as SyncService from "../sync/syncService.ts"
 
 /** The endpoint could not be listened on. */
 export class GrpcListenFailed extends Schema.TaggedError<GrpcListenFailed>("millrace/GrpcListenFailed")(
@@ -209,6 +212,10 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       const stats = yield* Effect.serviceOption(Stats)
       if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
       CursorsService.register(sessions, topicsOf)
+      const journal = yield* Effect.serviceOption(Journal)
+      if (Option.isSome(journal)) {
+        SyncService.register(sessions, { topics, moves: yield* HeadMoves.make(journal.value) })
+      }
       MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
       MillraceService.register(sessions, { topicsOf, node, admission, messageBytesMax, requestBytesMax })
       const health = yield* Health.register(
