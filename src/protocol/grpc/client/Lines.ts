@@ -1,7 +1,7 @@
 /**
  * The gRPC channels that a client uses, one at a time.
  */
-import { type ChannelCredentials, Client, type ClientOptions } from "@grpc/grpc-js"
+import { type ChannelCredentials, Client, type ClientOptions, connectivityState } from "@grpc/grpc-js"
 
 /** One channel of the gRPC library: it is given up, and another made, as soon as a call on it finds no node. */
 export interface Line {
@@ -20,9 +20,16 @@ export interface LineOptions {
    * where no answer comes within half of it. In milliseconds.
    */
   readonly keepAliveMillis: number
+  /** Bytes that may be on their way from the node before it waits for them to be taken; absent: 64 KiB. */
+  readonly windowBytes?: number | undefined
+  /**
+   * Told of each line that is given up. Where somebody wants to know, a line is given up as soon as its connection is
+   * lost, also where nothing was under way on it: what was found out about the node may not hold any more.
+   */
+  readonly onGivenUp?: (() => void) | undefined
 }
 
-const channelOptions = ({ keepAliveMillis, receiveBytesMax }: LineOptions): ClientOptions => ({
+const channelOptions = ({ keepAliveMillis, receiveBytesMax, windowBytes }: LineOptions): ClientOptions => ({
   "grpc.max_receive_message_length": receiveBytesMax,
   "grpc.max_send_message_length": -1,
   // A connection that has died silently is noticed.
@@ -35,6 +42,7 @@ const channelOptions = ({ keepAliveMillis, receiveBytesMax }: LineOptions): Clie
   // The connection is this client's own, and closes with it.
   "grpc.use_local_subchannel_pool": 1,
   "grpc.enable_channelz": 0,
+  ...(windowBytes === undefined ? {} : { "grpc-node.flow_control_window": windowBytes }),
 })
 
 /**
@@ -45,6 +53,7 @@ export class Lines {
   readonly #address: string
   readonly #credentials: ChannelCredentials
   readonly #options: ClientOptions
+  readonly #onGivenUp: (() => void) | undefined
   #current: Line | undefined
   #isClosed = false
 
@@ -52,6 +61,12 @@ export class Lines {
     this.#address = address
     this.#credentials = options.credentials
     this.#options = channelOptions(options)
+    this.#onGivenUp = options.onGivenUp
+  }
+
+  /** Whether there is a connection now. */
+  get isConnected(): boolean {
+    return this.#current?.client.getChannel().getConnectivityState(false) === connectivityState.READY
   }
 
   use(): Line {
@@ -60,12 +75,31 @@ export class Lines {
     const line = { client, isProven: false }
     if (this.#isClosed) client.close()
     else this.#current = line
+    if (this.#onGivenUp !== undefined && !this.#isClosed) this.#watch(line)
     return line
   }
 
-  giveUp(line: Line): void {
-    if (this.#current === line) this.#current = undefined
+  /** Gives a line up, by default the one in use. */
+  giveUp(line: Line | undefined = this.#current): void {
+    if (line === undefined) return
+    const wasCurrent = this.#current === line
+    if (wasCurrent) this.#current = undefined
     line.client.close()
+    if (wasCurrent) this.#onGivenUp?.()
+  }
+
+  /** Gives a line up when its connection is lost. */
+  #watch(line: Line): void {
+    const channel = line.client.getChannel()
+    let wasConnected = false
+    const look = (): void => {
+      const state = channel.getConnectivityState(false)
+      if (state === connectivityState.SHUTDOWN) return
+      if (state === connectivityState.READY) wasConnected = true
+      else if (wasConnected) return this.giveUp(line)
+      channel.watchConnectivityState(state, Number.POSITIVE_INFINITY, look)
+    }
+    look()
   }
 
   close(): void {

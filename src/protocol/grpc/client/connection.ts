@@ -31,7 +31,7 @@ import * as CallSpan from "./callSpan.ts"
 import { deadlineIn } from "../codec/deadlines.ts"
 import { fromStatus, type BusError } from "../codec/errorCodec.ts"
 import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
-import { Lines } from "./Lines.ts"
+import { type LineOptions, Lines } from "./Lines.ts"
 import { SecureCredentials } from "./secureCredentials.ts"
 import { deserializer, path, serializer } from "../codec/wire.ts"
 
@@ -118,6 +118,23 @@ export interface ConnectionOptions {
   readonly tls?: Current<TlsDialOptions> | undefined
   /** See `LineOptions`; by default 20 seconds. */
   readonly keepAlive?: Duration.Input | undefined
+  readonly windowBytes?: LineOptions["windowBytes"]
+  readonly onGivenUp?: LineOptions["onGivenUp"]
+}
+
+/** What becomes of a call's answers. Made anew where the call is made once more. */
+export interface Collector<Answer, A> {
+  /** Takes an answer, and gives whether more are wanted. Must not throw. */
+  readonly take: (answer: Answer) => boolean
+  readonly value: () => A
+}
+
+/** What a call is made with, where not as usual. */
+export interface ReadOptions<E> {
+  /** Milliseconds that it may take. */
+  readonly timeoutMillis?: number | undefined
+  /** What a failure means that the node has no word for; undefined: that there was no answer. */
+  readonly meaning?: ((failure: ServiceError) => E | undefined) | undefined
 }
 
 /**
@@ -131,12 +148,19 @@ export interface Opened<Call> {
 
 export interface Connection {
   readonly url: string
+  /** `HOST:PORT` */
+  readonly address: string
   readonly timeoutMillis: number
+  /** Whether there is a connection now. */
+  readonly isConnected: () => boolean
+  /** Lets go of the connection; the next call makes another. */
+  readonly giveUp: () => void
   /** A call whose repetition or loss changes nothing. */
-  readonly read: <I extends DescMessage, O extends DescMessage>(
+  readonly read: <I extends DescMessage, O extends DescMessage, E = never>(
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
-  ) => Effect.Effect<MessageShape<O>, BusError>
+    options?: ReadOptions<E>,
+  ) => Effect.Effect<MessageShape<O>, BusError | E>
   /** A call that writes: where it may have arrived and no answer came, its outcome is unknown. */
   readonly write: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
@@ -148,6 +172,13 @@ export interface Connection {
     request: MessageShape<I>,
     answersMax?: number,
   ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, BusError>
+  /** The answers of a call that ends by itself, or when no more are wanted, as they come. */
+  readonly collect: <I extends DescMessage, O extends DescMessage, A>(
+    method: DescMethodServerStreaming<I, O>,
+    request: MessageShape<I>,
+    collector: () => Collector<MessageShape<O>, A>,
+    options?: Pick<ReadOptions<never>, "timeoutMillis">,
+  ) => Effect.Effect<A, BusError>
   readonly openStream: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
@@ -166,13 +197,16 @@ export const make = Effect.fnUntraced(function* ({
   tls,
   token,
   keepAlive = "20 seconds",
+  windowBytes,
+  onGivenUp,
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
   const { address, credentials } = yield* target(url, tls)
   const authorization = token === undefined ? undefined : yield* bearer(token)
   const lines = yield* Effect.acquireRelease(
-    Effect.sync(
-      () => new Lines(address, { credentials, receiveBytesMax, keepAliveMillis: Duration.toMillis(keepAlive) }),
-    ),
+    Effect.sync(() => {
+      const keepAliveMillis = Duration.toMillis(keepAlive)
+      return new Lines(address, { credentials, receiveBytesMax, keepAliveMillis, windowBytes, onGivenUp })
+    }),
     (lines) => Effect.sync(() => lines.close()),
   )
 
@@ -182,18 +216,16 @@ export const make = Effect.fnUntraced(function* ({
     return metadata
   })
 
-  const callOptions = (): CallOptions => ({
-    deadline: deadlineIn(timeoutMillis),
-  })
+  const callOptions = (millis = timeoutMillis): CallOptions => ({ deadline: deadlineIn(millis) })
 
   const unavailable = (failure: ServiceError): Unavailable => new Unavailable({ message: noAnswer(url, failure) })
 
   /** Makes a call, and once more where it failed only because its connection had died meanwhile. */
-  const attempt = <A>(
+  const attempt = <A, E>(
     isRead: boolean,
-    lost: (failure: ServiceError) => BusError,
+    lost: (failure: ServiceError) => BusError | E,
     start: (client: Client, done: (failure: ServiceError | null, value?: A) => void) => { cancel(): void },
-  ): Effect.Effect<A, BusError> =>
+  ): Effect.Effect<A, BusError | E> =>
     Effect.callback((resume) => {
       let call: { cancel(): void }
       const begin = (isFirst: boolean): void => {
@@ -216,12 +248,13 @@ export const make = Effect.fnUntraced(function* ({
       return Effect.sync(() => call.cancel())
     })
 
-  const unary = <I extends DescMessage, O extends DescMessage>(
+  const unary = <I extends DescMessage, O extends DescMessage, E = never>(
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
     isRead: boolean,
-    lost: (failure: ServiceError) => BusError,
-  ): Effect.Effect<MessageShape<O>, BusError> =>
+    lost: (failure: ServiceError) => BusError | E,
+    millis?: number,
+  ): Effect.Effect<MessageShape<O>, BusError | E> =>
     calling(path(method), (metadata) =>
       attempt(isRead, lost, (client, done) =>
         client.makeUnaryRequest(
@@ -230,7 +263,7 @@ export const make = Effect.fnUntraced(function* ({
           deserializer(method.output),
           request,
           metadata,
-          callOptions(),
+          callOptions(millis),
           done,
         ),
       ),
@@ -250,10 +283,44 @@ export const make = Effect.fnUntraced(function* ({
     return { call, isProven }
   }
 
+  const collect: Connection["collect"] = (method, request, makeCollector, { timeoutMillis: millis } = {}) =>
+    calling(path(method), (metadata) =>
+      attempt(true, unavailable, (client, done) => {
+        const call = client.makeServerStreamRequest(
+          path(method),
+          serializer(method.input),
+          deserializer(method.output),
+          request,
+          metadata,
+          callOptions(millis),
+        )
+        const collector = makeCollector()
+        let isDone = false
+        const end = (failure: ServiceError | null): void => {
+          if (isDone) return
+          isDone = true
+          if (failure === null) done(null, collector.value())
+          else done(failure)
+        }
+        call.on("data", (answer) => {
+          if (isDone || collector.take(answer)) return
+          end(null)
+          call.cancel()
+        })
+        call.on("error", end)
+        call.on("end", () => end(null))
+        return call
+      }),
+    )
+
   return {
     url,
+    address,
     timeoutMillis,
-    read: (method, request) => unary(method, request, true, unavailable),
+    isConnected: () => lines.isConnected,
+    giveUp: () => lines.giveUp(),
+    read: (method, request, { meaning, timeoutMillis: millis } = {}) =>
+      unary(method, request, true, (failure) => meaning?.(failure) ?? unavailable(failure), millis),
     write: (method, request) =>
       unary(method, request, false, (failure) =>
         mayHaveArrived(failure)
@@ -264,34 +331,11 @@ export const make = Effect.fnUntraced(function* ({
           : unavailable(failure),
       ),
     readAll: (method, request, answersMax = Number.POSITIVE_INFINITY) =>
-      calling(path(method), (metadata) =>
-        attempt(true, unavailable, (client, done) => {
-          const call = client.makeServerStreamRequest(
-            path(method),
-            serializer(method.input),
-            deserializer(method.output),
-            request,
-            metadata,
-            callOptions(),
-          )
-          const answers: Array<MessageShape<(typeof method)["output"]>> = []
-          let isDone = false
-          const end = (failure: ServiceError | null): void => {
-            if (isDone) return
-            isDone = true
-            if (failure === null) done(null, answers)
-            else done(failure)
-          }
-          call.on("data", (answer) => {
-            if (isDone || answers.push(answer) < answersMax) return
-            end(null)
-            call.cancel()
-          })
-          call.on("error", end)
-          call.on("end", () => end(null))
-          return call
-        }),
-      ),
+      collect(method, request, () => {
+        const answers: Array<MessageShape<(typeof method)["output"]>> = []
+        return { take: (answer) => answers.push(answer) < answersMax, value: () => answers }
+      }),
+    collect,
     openStream: (method, request) =>
       opened((client) =>
         client.makeServerStreamRequest(

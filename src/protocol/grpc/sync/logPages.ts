@@ -107,17 +107,18 @@ const isWithinCharacter = (text: string, at: number): boolean => {
  * The messages of a page that a peer sent for a log. Throws where its columns do not fit together. What they say is looked
  * at by who asked; a page names no log, so they are of the one that was asked for.
  *
- * @param limit how many are taken at most
+ * @param max how many are taken at most
  */
-export const messagesOf = ({ origin, topic }: LogId, page: LogPage | undefined, limit: number): Array<PeerMessage> => {
+export const messagesOf = ({ origin, topic }: LogId, page: LogPage | undefined, max: number): Array<PeerMessage> => {
   if (page === undefined || page.count === 0) return []
-  const { count, ids, payloads } = page
-  // Before anything is made for each of them; one more shows that there are too many.
-  if (count > limit + 1) throw new Error(`${count} messages where ${limit} were asked for`)
-  const idEnd = ends("ids", page.idLengths, count, ids.length)
-  const payloadEnd = ends("payloads", page.payloadLengths, count, payloads.byteLength)
+  const { ids, payloads } = page
+  // Whoever says a number has to bring as many ids: nothing is made for messages that are not there.
+  if (page.count > ids.length) throw new Error("messages without ids")
+  const idEnd = ends("ids", page.idLengths, page.count, ids.length)
+  const payloadEnd = ends("payloads", page.payloadLengths, page.count, payloads.byteLength)
   const { createdAtMs } = page
-  if (createdAtMs.length !== 1 && createdAtMs.length !== count) throw new Error("times that do not fit their number")
+  if (createdAtMs.length !== 1 && createdAtMs.length !== page.count) throw new Error("times that do not fit their number")
+  const count = Math.min(page.count, max)
   const first = Number(page.first)
   const messages: Array<Mutable<PeerMessage>> = []
   let idAt = 0
@@ -138,14 +139,18 @@ export const messagesOf = ({ origin, topic }: LogId, page: LogPage | undefined, 
     idAt = idTo
     payloadAt = payloadTo
   }
-  const at = (index: number): Mutable<PeerMessage> => {
-    const message = messages[index]
-    if (message === undefined) throw new Error("something of a message that is not there")
-    return message
+  /** A message by its index; undefined where it is one of those that are not taken. */
+  const at = (index: number): Mutable<PeerMessage> | undefined => {
+    if (index >= page.count) throw new Error("something of a message that is not there")
+    return messages[index]
   }
-  for (const { headers, index } of page.headers) at(index).headers = makeHeaders(headers)
+  for (const { headers, index } of page.headers) {
+    const message = at(index)
+    if (message !== undefined) message.headers = makeHeaders(headers)
+  }
   for (const index of page.deleted) {
     const message = at(index)
+    if (message === undefined) continue
     message.deleted = true
     message.headers = noHeaders
     message.payload = noPayload
