@@ -9,6 +9,7 @@ import type * as Stream from "effect/Stream"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { NodeId } from "../domain/NodeId.ts"
 import type { ReplicatedMessage } from "../storage/LogStore.ts"
+import type { PeerMisbehaved } from "./errors.ts"
 
 /** There is no answer from a peer, or none that could be understood. */
 export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>("millrace/PeerUnreachable")(
@@ -28,13 +29,14 @@ export interface Peer {
   readonly heads: Effect.Effect<ReadonlyArray<LogHead>, PeerUnreachable>
   /**
    * Messages of a log from an offset on, no more than `limit`. Fewer where there are not so many, or where they would be too
-   * many bytes for one answer; but always one where there is one.
+   * many bytes for one answer; but always one where there is one. Fails with `PeerMisbehaved` where what it gives is not
+   * to be understood.
    */
   readonly fetch: (
     log: LogId,
     from: number,
     limit: number,
-  ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable>
+  ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable | PeerMisbehaved>
   /** How many messages one fetch should ask for; absent, or undefined: what its settings say. */
   readonly fetchMax?: (() => number | undefined) | undefined
   /**

@@ -21,7 +21,7 @@ export class PeerMisbehaved extends Schema.TaggedError<PeerMisbehaved>("millrace
     "wrong offsets",
     /** More messages, or more bytes, than were asked for. */
     "too much",
-    /** A message whose id, time or headers no node could have made. */
+    /** What is no message at all, or one whose id, time or headers no node could have made. */
     "malformed message",
     /** It lists a head and does not give the messages up to there. */
     "missing messages",

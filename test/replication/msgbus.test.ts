@@ -1,19 +1,11 @@
 /** Peers over msgbus.v1, by real sockets. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import { GrpcServer, layerServer, makePeer } from "../../src/protocol/grpc/index.ts"
-import { Topics } from "../../src/topics/index.ts"
-import { contentsOf, makeNode, replicating, type TestNode } from "./nodes.ts"
+import { Effect } from "effect"
+import { contentsOf, makeNode, type TestNode } from "./nodes.ts"
+import { following, serve } from "./served.ts"
 
-/** Serves a node, and is its URL. */
-const serve = ({ topics }: TestNode) =>
-  Effect.map(
-    Layer.build(Layer.provide(layerServer({ host: "127.0.0.1", port: 0 }), Layer.succeed(Topics, topics))),
-    (services) => Context.get(services, GrpcServer).url,
-  )
-
-const asking = (node: TestNode, url: string) =>
-  Effect.flatMap(makePeer({ url }), (peer) => replicating(node, [{ peer, settings: { intervalMillis: 20, batch: 7 } }]))
+const asking = (node: TestNode, peer: TestNode) =>
+  Effect.flatMap(serve(peer, { onlyMsgbus: true }), (url) => following(node, url, { intervalMillis: 20, batch: 7 }))
 
 describe("peers over msgbus.v1", () => {
   it.live("get from each other what they have not, in both directions", () =>
@@ -24,7 +16,7 @@ describe("peers over msgbus.v1", () => {
           yield* x.topics.publish("orders", `${i}`, { headers: { i: `${i}` } })
           yield* y.topics.publish("orders", `${i}`)
         }
-        const states = [yield* asking(x, yield* serve(y)), yield* asking(y, yield* serve(x))]
+        const states = [yield* asking(x, y), yield* asking(y, x)]
         yield* x.topics.deleteRange("orders", 10, 20)
         const contents = Effect.all([contentsOf(x), contentsOf(y)])
         const equal = yield* Effect.repeat(Effect.delay(contents, "20 millis"), {

@@ -23,6 +23,7 @@ export interface TestNode {
   readonly topics: Topics.Topics["Service"]
   readonly replica: Topics.Replica["Service"]
   readonly records: RecordStore["Service"]
+  readonly journal: Topics.Journal["Service"]
 }
 
 export const idOf = (device: string): NodeId.NodeId => ({ tenant: "t", line: "l", device })
@@ -36,6 +37,7 @@ export const makeNode = (device: string) =>
       topics: Context.get(services, Topics.Topics),
       replica: Context.get(services, Topics.Replica),
       records: Context.get(services, RecordStore),
+      journal: Context.get(services, Topics.Journal),
     } satisfies TestNode
   })
 

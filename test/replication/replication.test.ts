@@ -44,8 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 const failingAfter = (peer: Peer, answers: number): Peer => {
   let left = answers
   const gone = new PeerUnreachable({ message: "gone" })
-  const bounded = <A>(effect: Effect.Effect<A, PeerUnreachable>) =>
-    Effect.suspend(() => (left-- > 0 ? effect : Effect.fail(gone)))
+  const bounded = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E | PeerUnreachable> =>
+    Effect.suspend((): Effect.Effect<A, E | PeerUnreachable> => (left-- > 0 ? effect : Effect.fail(gone)))
   return {
     ...peer,
     identity: bounded(peer.identity),

@@ -83,7 +83,12 @@ const evened = (numbers: Uint32Array): number | Uint32Array => {
 }
 
 /** Cuts a column into pieces: gives where each ends. Throws where they are not as many as they should be, or not all of it. */
-const ends = (what: string, lengths: ReadonlyArray<number>, count: number, total: number): ((index: number) => number) => {
+const ends = (
+  what: string,
+  lengths: ReadonlyArray<number>,
+  count: number,
+  total: number,
+): ((index: number) => number) => {
   if (lengths.length === 1) {
     const [length] = lengths as [number]
     if (length * count !== total) throw new Error(`${what} that do not fit their number`)
@@ -117,7 +122,8 @@ export const messagesOf = ({ origin, topic }: LogId, page: LogPage | undefined, 
   const idEnd = ends("ids", page.idLengths, page.count, ids.length)
   const payloadEnd = ends("payloads", page.payloadLengths, page.count, payloads.byteLength)
   const { createdAtMs } = page
-  if (createdAtMs.length !== 1 && createdAtMs.length !== page.count) throw new Error("times that do not fit their number")
+  if (createdAtMs.length !== 1 && createdAtMs.length !== page.count)
+    throw new Error("times that do not fit their number")
   const count = Math.min(page.count, max)
   const first = Number(page.first)
   const messages: Array<Mutable<PeerMessage>> = []

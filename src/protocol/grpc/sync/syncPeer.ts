@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { LogHead, LogId } from "../../../domain/LogId.ts"
-import type { PeerMessage, PeerUnreachable } from "../../../replication/index.ts"
+import { PeerMisbehaved, type PeerMessage, type PeerUnreachable } from "../../../replication/index.ts"
 import { type Collector, noAnswer } from "../client/connection.ts"
 import { type Next, nextOf } from "../client/nextAnswer.ts"
 import * as codec from "../codec/codec.ts"
@@ -66,10 +66,7 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
   const { url } = connection
   const patience = new Patience()
 
-  const understood = <A>(taken: Taken<A>): Effect.Effect<ReadonlyArray<A>, PeerUnreachable> =>
-    taken instanceof Error
-      ? Effect.fail(unreachable({ message: `the node at ${url} sent what cannot be taken: ${taken.message}` }))
-      : Effect.succeed(taken)
+  const sentence = (problem: Error) => `the node at ${url} sent what cannot be taken: ${problem.message}`
 
   const listing = () =>
     collecting<HeadsResponse, LogHead>(
@@ -128,7 +125,9 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
 
     heads: asking(connection.collect(method.heads, { $typeName: "millrace.v1.HeadsRequest" }, listing)).pipe(
       Effect.mapError(unreachable),
-      Effect.flatMap(understood),
+      Effect.flatMap((taken) =>
+        taken instanceof Error ? Effect.fail(unreachable({ message: sentence(taken) })) : Effect.succeed(taken),
+      ),
     ),
 
     fetch: (log, from, limit) => {
@@ -141,7 +140,16 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
       }
       const { fetchMillis: timeoutMillis } = patience
       const asked = asking(connection.collect(method.fetch, request, () => fetching(log, limit), { timeoutMillis }))
-      return patience.during(asked.pipe(Effect.mapError(unreachable), Effect.flatMap(understood)))
+      return patience.during(
+        asked.pipe(
+          Effect.mapError(unreachable),
+          Effect.flatMap((taken) =>
+            taken instanceof Error
+              ? Effect.fail(new PeerMisbehaved({ reason: "malformed message", message: sentence(taken) }))
+              : Effect.succeed(taken),
+          ),
+        ),
+      )
     },
 
     moved: Stream.unwrap(
@@ -159,7 +167,7 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
             return Effect.map(
               Effect.try({
                 try: () => headsOf(heads),
-                catch: (error) => unreachable({ message: `the node at ${url} sent what cannot be taken: ${error}` }),
+                catch: (error) => unreachable({ message: sentence(error as Error) }),
               }),
               (moved) => [moved] as const,
             )
