@@ -35,7 +35,7 @@ const lies: ReadonlyArray<readonly [what: string, lie: (peer: Peer) => Peer, say
     (peer) => ({ ...peer, fetch: (log, from) => peer.fetch(log, from, 10_000) }),
     /were asked for/,
   ],
-  ["nothing of what it lists", (peer) => ({ ...peer, fetch: () => Effect.succeed([]) }), /gives nothing behind/],
+  ["nothing of what it lists", (peer) => ({ ...peer, fetch: () => Effect.succeed([]) }), /gives nothing from 1 on/],
   [
     "heads beyond all numbers",
     (peer) => ({

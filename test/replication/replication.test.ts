@@ -151,6 +151,19 @@ describe("replication", () => {
     ),
   )
 
+  it.effect("gets large messages, of which no two come with one answer", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, y] = yield* Effect.forEach(["x", "y"] as const, makeNode)
+        for (let i = 1; i <= 3; i++) {
+          yield* x!.topics.publish("orders", new Uint8Array(3 * 1024 * 1024).fill(i))
+          const { accepted, failed } = yield* passOver(y!, asPeer(x!)).pass
+          expect({ accepted, failed }).toEqual({ accepted: 1, failed: 0 })
+        }
+      }),
+    ),
+  )
+
   it.effect("takes from a peer only what was agreed on", () =>
     Effect.scoped(
       Effect.gen(function* () {

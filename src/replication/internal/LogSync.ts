@@ -52,13 +52,14 @@ export class LogSync {
       while (true) {
         const problem = vet(asked, messages)
         if (problem !== undefined) return yield* problem
-        const last = messages[messages.length - 1]?.offset ?? 0
-        if (last <= head) {
-          const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing behind ${head}`
+        if (messages.length === 0) {
+          const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing from ${asked.from} on`
           return yield* new PeerMisbehaved({ reason: "missing messages", message })
         }
+        const last = messages[messages.length - 1]!.offset
         const known = head
-        head = last
+        // Only what is here already may have come, where more would be too many bytes for one answer.
+        head = Math.max(head, last)
         if (last >= remoteHead) {
           const stored = yield* this.#store(log, known, messages)
           onProgress(head, stored)
