@@ -2,6 +2,7 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+import { quickly } from "./test/support/program.ts"
 
 // Each file runs in a process of its own, and many start programs: what one has compiled, the others need not. It is where
 // the command line keeps it too.
@@ -19,6 +20,9 @@ export default defineConfig({
     allowOnly: false,
     passWithNoTests: false,
     maxWorkers: 2,
+    // The program that tests start is built of the sources once; what they import of ours loads quickly.
+    globalSetup: "test/support/buildProgram.ts",
+    execArgv: [...quickly],
     // Enough for a test that starts programs on a busy machine; longer ones say so themselves.
     testTimeout: 30_000,
     hookTimeout: 30_000,

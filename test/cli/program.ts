@@ -6,13 +6,11 @@ import { once } from "node:events"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, vi } from "vitest"
+import { millrace } from "../support/program.ts"
 
 // Programs take their time to start where many start at once.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 })
-
-const program = fileURLToPath(new URL("../../bin/millrace.js", import.meta.url))
 
 export interface Outcome {
   readonly code: number | null
@@ -44,7 +42,7 @@ export class Running {
   #hasEnded = false
 
   constructor(args: ReadonlyArray<string>, options: RunOptions) {
-    const child = spawn(process.execPath, [program, ...args], {
+    const child = spawn(process.execPath, [millrace, ...args], {
       cwd: options.cwd,
       env: environment(options.env),
       stdio: "pipe",

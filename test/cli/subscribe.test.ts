@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { millrace } from "../support/program.ts"
 import { makeDirectory, type NodeProcess, run, start, startNode } from "./program.ts"
 
 const cwd = makeDirectory()
@@ -42,14 +42,13 @@ describe("subscribe", () => {
   })
 
   it("ends quietly when its reader has gone", async () => {
-    const program = fileURLToPath(new URL("../../bin/millrace.js", import.meta.url))
     const shell = spawn(
       "bash",
       [
         "-c",
         `"$0" "$1" subscribe history/a --from start | head -n 1; echo "\${PIPESTATUS[0]}"`,
         process.execPath,
-        program,
+        millrace,
       ],
       { cwd, stdio: ["ignore", "pipe", "pipe"] },
     )
@@ -65,10 +64,9 @@ describe("subscribe", () => {
   })
 
   it("ends at the second signal where its reader takes nothing", async () => {
-    const program = fileURLToPath(new URL("../../bin/millrace.js", import.meta.url))
     const input = `${"x".repeat(1000)}\n`.repeat(3000)
     await run(["publish", "large", "--lines"], { cwd, input })
-    const subscriber = spawn(process.execPath, [program, "subscribe", "large", "--from", "start"], {
+    const subscriber = spawn(process.execPath, [millrace, "subscribe", "large", "--from", "start"], {
       cwd,
       stdio: ["ignore", "pipe", "pipe"],
     })

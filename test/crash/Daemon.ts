@@ -5,6 +5,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { Deferred, Effect, Schema, Scope } from "effect"
 import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { millrace } from "../support/program.ts"
 import * as Program from "./Program.ts"
 
 /** The daemon did not start. The message has what it said. */
@@ -72,7 +73,7 @@ export const make = Effect.fnUntraced(function* (
   const scope = yield* Effect.scope
   const port = yield* freePort
   const data = join(directory, "data")
-  const { script = Program.millrace, env, storage = "sqlite" } = options
+  const { script = millrace, env, storage = "sqlite" } = options
   const { flags = storage === "sqlite" ? [] : ["--storage", `${storage}:`] } = options
   const args = [script, "serve", "--data", data, "--grpc", `127.0.0.1:${port}`, "--admin", "off", ...flags]
   const spawn = Scope.provide(Program.start(args, { cwd: directory, ...(env !== undefined && { env }) }), scope)

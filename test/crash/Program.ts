@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { Effect, Schema, type Scope } from "effect"
+import { millrace, quickly } from "../support/program.ts"
 
 /** A program ended while something was still expected of it. The message has what it said. */
 export class EndedTooEarly extends Schema.TaggedError<EndedTooEarly>("millrace/test/EndedTooEarly")("EndedTooEarly", {
@@ -28,9 +29,6 @@ export interface ProgramOptions {
 /** The path of a file beside the module that names it: `pathTo(import.meta.url, "./app.ts")`. */
 export const pathTo = (moduleUrl: string, relative: string): string => fileURLToPath(new URL(relative, moduleUrl))
 
-/** The program that users run. */
-export const millrace = pathTo(import.meta.url, "../../bin/millrace.js")
-
 /** No setting of the machine that the tests run on gets in. */
 const environment = (extra: Readonly<Record<string, string>>): NodeJS.ProcessEnv => ({
   ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("MILLRACE_"))),
@@ -49,7 +47,7 @@ export class Program {
 
   constructor(args: ReadonlyArray<string>, options: ProgramOptions) {
     const { cwd, env = {}, nodeFlags = [], onMessage } = options
-    const child = spawn(process.execPath, [...nodeFlags, ...args], {
+    const child = spawn(process.execPath, [...nodeFlags, ...(args[0] === millrace ? [] : quickly), ...args], {
       ...(cwd === undefined ? {} : { cwd }),
       env: environment(env),
       stdio: onMessage === undefined ? ["pipe", "pipe", "pipe"] : ["pipe", "pipe", "pipe", "ipc"],

@@ -9,6 +9,7 @@ import * as LogId from "../../src/domain/LogId.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { check, format, type Seen } from "../../src/testing/history.ts"
 import * as Daemon from "./Daemon.ts"
+import { millrace } from "../support/program.ts"
 import * as Program from "./Program.ts"
 
 /** Some 20,000 lines: empty ones, equal ones, some that are not ASCII. */
@@ -83,23 +84,13 @@ const clean = "0 lost, 0 duplicate, 0 gap, 0 reordered, 0 phantom, 0 divergent, 
 
 const commands = ({ url }: Daemon.Daemon) => {
   const subscribe = (from: string, limit: number, ...flags: ReadonlyArray<string>) =>
-    Program.start([Program.millrace, "subscribe", topic, "--from", from, "--limit", `${limit}`, "--url", url, ...flags])
+    Program.start([millrace, "subscribe", topic, "--from", from, "--limit", `${limit}`, "--url", url, ...flags])
   return {
-    publish: Program.start([
-      Program.millrace,
-      "publish",
-      topic,
-      "--lines",
-      "--key-prefix",
-      "P",
-      "--json",
-      "--url",
-      url,
-    ]),
+    publish: Program.start([millrace, "publish", topic, "--lines", "--key-prefix", "P", "--json", "--url", url]),
     all: subscribe("start", lines.length),
     allAsJson: subscribe("start", lines.length, "--json"),
     secondHalf: subscribe(`${half + 1}`, lines.length - half),
-    fetchAll: Program.run([Program.millrace, "fetch", topic, "--all", "--json", "--url", url]),
+    fetchAll: Program.run([millrace, "fetch", topic, "--all", "--json", "--url", url]),
   }
 }
 

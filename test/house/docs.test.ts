@@ -7,6 +7,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { dirname, join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
 import { makeDirectory, startNode } from "../cli/program.ts"
+import { millrace } from "../support/program.ts"
 import { anchorsOf, type Block, blocksOf, linksOf, regionOf } from "./markdown.ts"
 import { projectFiles, root } from "./project.ts"
 
@@ -53,7 +54,7 @@ const makeCommands = (directory: string): string => {
   mkdirSync(commands)
   const script = (name: string, line: string) =>
     writeFileSync(join(commands, name), `#!/bin/sh\n${line}\n`, { mode: 0o755 })
-  script("npx", `shift\nexec '${process.execPath}' '${join(root, "bin/millrace.js")}' "$@"`)
+  script("npx", `shift\nexec '${process.execPath}' '${millrace}' "$@"`)
   script("curl", `exec '${process.execPath}' -e '${printUrl}' -- "$@"`)
   return commands
 }

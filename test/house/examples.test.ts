@@ -10,18 +10,24 @@ import * as Redacted from "effect/Redacted"
 import { describe, expect, it } from "vitest"
 import "../../docs/examples/ordering.ts"
 import { makeDirectory, startNode } from "../cli/program.ts"
+import { quickly } from "../support/program.ts"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 
 const directory = fileURLToPath(new URL("../../docs/examples/", import.meta.url))
 
 const linesOf = (text: string): ReadonlyArray<string> => text.trimEnd().split("\n")
 
+/** What an example may know of the machine; and the code that is compiled already. */
+const kept = Object.fromEntries(
+  ["PATH", "NODE_COMPILE_CACHE", "PROGRAM_IS_BUILT"].map((name) => [name, process.env[name]]),
+)
+
 /** Runs an example to its end; rejects where it does not end with 0. */
 const runExample = async (name: string, cwd = makeDirectory(), env: Readonly<Record<string, string>> = {}) => {
   const { stdout, stderr } = await promisify(execFile)(
     process.execPath,
-    ["--conditions=millrace-source", `${directory}${name}`],
-    { cwd, env: { PATH: process.env["PATH"], NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"], ...env } },
+    ["--conditions=millrace-source", ...quickly, `${directory}${name}`],
+    { cwd, env: { ...kept, ...env } },
   )
   return { stderr, lines: linesOf(stdout) }
 }

@@ -1,0 +1,44 @@
+/**
+ * Before the tests run: builds the program that they start, and sees to it that all find it.
+ */
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
+import { rolldown } from "rolldown"
+import type { TestProject } from "vitest/node"
+import { built, builtDirectory, builtFile, root } from "./program.ts"
+
+/** Libraries that bring files of their own, or compiled code. */
+const external = [/^node:/, "lmdb", "msgpackr", "ws"]
+
+/** Another test run may be using what is there: a file is replaced as a whole, and only where it changes. */
+const write = (path: string, text: string): void => {
+  if (existsSync(path) && readFileSync(path, "utf8") === text) return
+  mkdirSync(dirname(path), { recursive: true })
+  const written = `${path}.${process.pid}`
+  writeFileSync(written, text)
+  renameSync(written, path)
+}
+
+const build = async (): Promise<void> => {
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(Object.entries(built).map(([name, source]) => [name, join(root, source)])),
+    platform: "node",
+    external,
+    logLevel: "warn",
+  })
+  const { output } = await bundle.generate({ format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name].js" })
+  await bundle.close()
+  for (const chunk of output) {
+    if (chunk.type === "chunk") write(join(dirname(builtFile("")), chunk.fileName), chunk.code)
+  }
+  for (const path of ["bin/millrace.js", "package.json"]) {
+    write(join(builtDirectory, path), readFileSync(join(root, path), "utf8"))
+  }
+}
+
+export default async (project: TestProject): Promise<void> => {
+  await build()
+  project.onTestsRerun(build)
+  process.env["PROGRAM_IS_BUILT"] = "yes"
+}
