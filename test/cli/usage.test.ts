@@ -38,7 +38,12 @@ describe("a command line that cannot be carried out", () => {
     ["a topic must not be empty or blank", "publish", " ", "b"],
     ["a range goes from its first offset to its last, not from 5 to 2", "delete", "a", "5", "2"],
     ['a node is written tenant/line/device, not "me"', "fetch", "a", "--origin", "me"],
-    ['the address of a node is written grpc://HOST:PORT, or grpcs://HOST:PORT with TLS, not "there"', "health", "--url", "there"],
+    [
+      'the address of a node is written grpc://HOST:PORT, or grpcs://HOST:PORT with TLS, not "there"',
+      "health",
+      "--url",
+      "there",
+    ],
   ])("%s", ([sentence, ...args]) =>
     Effect.gen(function* () {
       expect(yield* failureOf(args)).toEqual(Option.some({ sentence, exitCode: 2 }))
