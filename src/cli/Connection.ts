@@ -1,6 +1,5 @@
 /**
- * Where a command finds its node: `--url`, else `MILLRACE_URL`, else what the node of `./millrace-data` says of itself,
- * else the default address. And the topics and queues of that node, over gRPC or over a socket: the URL decides.
+ * The topics and queues of the node that a command talks to, over gRPC or over a socket: its URL decides.
  */
 import { randomUUID } from "node:crypto"
 import * as Effect from "effect/Effect"
@@ -10,33 +9,14 @@ import * as Redacted from "effect/Redacted"
 import * as Result from "effect/Result"
 import { type InvalidArgument, Unavailable } from "../domain/errors.ts"
 import type { ConnectError } from "../exchange/Exchange.ts"
-import * as EndpointsFile from "../node/EndpointsFile.ts"
 import type { ReconnectEvent } from "../protocol/grpc/index.ts"
 import type { Queues } from "../queues/Queues.ts"
 import type { Stats } from "../stats/Stats.ts"
 import type { Topics } from "../topics/Topics.ts"
 import * as Endpoint from "../transport/Endpoint.ts"
 import { tell } from "./io/Output.ts"
-
-export const defaultUrl = "grpc://127.0.0.1:50051"
-
-/** The data directory that a node has where nobody named another. */
-export const defaultDirectory = "./millrace-data"
-
-/** The URL that somebody gave. */
-export const givenUrl = (flag: Option.Option<string>): string | undefined => {
-  if (Option.isSome(flag)) return flag.value
-  const variable = process.env["MILLRACE_URL"]
-  return variable === "" ? undefined : variable
-}
-
-/** The URL of the node to talk to. */
-export const findUrl = (flag: Option.Option<string>): string => {
-  const given = givenUrl(flag)
-  if (given !== undefined) return given
-  const published = Option.flatMapNullishOr(EndpointsFile.read(defaultDirectory), ({ grpc }) => grpc)
-  return Option.getOrElse(published, () => defaultUrl)
-}
+import { findTarget, type NodeAt, type Target } from "./NodeAt.ts"
+import type { UsageError } from "./UsageError.ts"
 
 /** What the command shows to the node, which may let in only who it knows. Never a flag: others can read a command line. */
 export const findToken = (): Redacted.Redacted | undefined => {
@@ -70,13 +50,13 @@ export const unanswered =
   ({ message }: Unavailable): Unavailable =>
     new Unavailable({ message: `no node answers at ${url}: ${message}` })
 
-type Failure = InvalidArgument | ConnectError
+type Failure = InvalidArgument | ConnectError | UsageError
 
-const overSocket = (url: string): Layer.Layer<Topics | Queues, Failure> =>
+const overSocket = ({ tls, url }: Target): Layer.Layer<Topics | Queues, Failure> =>
   Layer.unwrap(
     Effect.map(
       Effect.promise(() => import("../protocol/busrt/index.ts")),
-      (Busrt) => Busrt.layer({ url, name: clientName(Option.none()) }),
+      (Busrt) => Busrt.layer({ url, tls, name: clientName(Option.none()) }),
     ),
   ).pipe(
     Layer.catch((error) =>
@@ -96,25 +76,32 @@ const overGrpc = <Service>(
     ),
   )
 
+const atTarget = <Service, E>(
+  at: NodeAt,
+  make: (target: Target) => Layer.Layer<Service, E>,
+): Layer.Layer<Service, E | UsageError> => Layer.unwrap(Effect.map(findTarget(at), make))
+
 /**
- * The topics of the node at the URL. Subscriptions that are lost and regained over gRPC are told on stderr. Publishes
- * are not repeated here: `publish --lines` does it where it can tell.
+ * The topics of the node. Subscriptions that are lost and regained over gRPC are told on stderr. Publishes are not
+ * repeated here: `publish --lines` does it where it can tell.
  */
-export const layer = (flag: Option.Option<string>): Layer.Layer<Topics, Failure> => {
-  const url = findUrl(flag)
-  if (socketOf(url) !== undefined) return overSocket(url)
-  return overGrpc(({ layerTopics }) =>
-    layerTopics({ url, token: findToken(), onReconnect: tellReconnect, repeatFor: 0 }),
+export const layer = (at: NodeAt): Layer.Layer<Topics, Failure> =>
+  atTarget(at, (target): Layer.Layer<Topics, Failure> =>
+    socketOf(target.url) === undefined
+      ? overGrpc(({ layerTopics }) =>
+          layerTopics({ ...target, token: findToken(), onReconnect: tellReconnect, repeatFor: 0 }),
+        )
+      : overSocket(target),
   )
-}
 
-/** The queues of the node at the URL. */
-export const layerOfQueues = (flag: Option.Option<string>): Layer.Layer<Queues, Failure> => {
-  const url = findUrl(flag)
-  if (socketOf(url) !== undefined) return overSocket(url)
-  return overGrpc(({ layerQueues }) => layerQueues({ url, token: findToken(), onReconnect: tellReconnect }))
-}
+/** The queues of the node. */
+export const layerOfQueues = (at: NodeAt): Layer.Layer<Queues, Failure> =>
+  atTarget(at, (target): Layer.Layer<Queues, Failure> =>
+    socketOf(target.url) === undefined
+      ? overGrpc(({ layerQueues }) => layerQueues({ ...target, token: findToken(), onReconnect: tellReconnect }))
+      : overSocket(target),
+  )
 
-/** The figures of the node at the URL, over gRPC. */
-export const layerOfStats = (url: string): Layer.Layer<Stats, InvalidArgument> =>
-  overGrpc(({ layerStats }) => layerStats({ url, token: findToken() }))
+/** The figures of a node, over gRPC. */
+export const layerOfStats = (target: Target): Layer.Layer<Stats, InvalidArgument> =>
+  overGrpc(({ layerStats }) => layerStats({ ...target, token: findToken() }))

@@ -7,7 +7,7 @@ import * as Option from "effect/Option"
 import { Argument, Command, Completions, Flag } from "effect/cli"
 import { type SettingName, settings } from "../node/NodeConfig.ts"
 import { ExitOnInterrupt } from "./ExitOnInterrupt.ts"
-import { json, lazily, text, url } from "./flags.ts"
+import { json, lazily, text, at } from "./flags.ts"
 import { cursor } from "./cursors/cursorCommands.ts"
 import * as Output from "./io/Output.ts"
 import { liveCommands, qos, realtime } from "./live/liveCommands.ts"
@@ -62,6 +62,13 @@ const serve = Command.make(
     otlp: setting("otlp"),
     log: setting("log"),
     "log-level": setting("log-level"),
+    "tls-cert": setting("tls-cert"),
+    "tls-key": setting("tls-key"),
+    "tls-client-ca": setting("tls-client-ca"),
+    "peer-tls-ca": setting("peer-tls-ca"),
+    "peer-tls-cert": setting("peer-tls-cert"),
+    "peer-tls-key": setting("peer-tls-key"),
+    "peer-tls-domain": setting("peer-tls-domain"),
     access: setting("access"),
     insecure: settingSwitch("insecure"),
     json: settingSwitch("json"),
@@ -117,7 +124,7 @@ const publish = Command.make(
     name: text("name", "NAME", "with --live: the name to be known by; else MILLRACE_NAME, or one that is made up"),
     qos,
     realtime,
-    url,
+    at,
     json,
   },
   lazily(async () => (await import("./topics/publish.ts")).publish),
@@ -141,7 +148,7 @@ const subscribe = Command.make(
       Flag.withDefault(false),
     ),
     limit: text("limit", "N", "end after N messages"),
-    url,
+    at,
     json,
   },
   (input) =>
@@ -161,7 +168,7 @@ const fetch = Command.make(
     from: text("from", "N", "first offset (default 1)"),
     limit: text("limit", "N", "messages at most (default 100)"),
     all: Flag.Boolean("all").pipe(Flag.withDescription("all that is stored now"), Flag.withDefault(false)),
-    url,
+    at,
     json,
   },
   lazily(async () => (await import("./topics/fetch.ts")).fetch),
@@ -169,7 +176,7 @@ const fetch = Command.make(
 
 const heads = Command.make(
   "heads",
-  { url, json },
+  { at, json },
   lazily(async () => (await import("./topics/heads.ts")).heads),
 ).pipe(Command.withDescription("Print every log with the offset of its last message."))
 
@@ -179,7 +186,7 @@ const deleteRange = Command.make(
     topic,
     from: Argument.String("FROM").pipe(Argument.withDescription("first offset")),
     to: Argument.String("TO").pipe(Argument.withDescription("last offset")),
-    url,
+    at,
     json,
   },
   lazily(async () => (await import("./topics/delete.ts")).deleteRange),
@@ -187,13 +194,13 @@ const deleteRange = Command.make(
 
 const health = Command.make(
   "health",
-  { url, json },
+  { at, json },
   lazily(async () => (await import("./node/health.ts")).health),
 ).pipe(Command.withDescription("Say which node answers."))
 
 const ready = Command.make(
   "ready",
-  { url, json },
+  { at, json },
   lazily(async () => (await import("./node/health.ts")).ready),
 ).pipe(Command.withDescription("Say whether the node can read and write now."))
 
@@ -212,7 +219,7 @@ const doctor = Command.make(
       ),
       Argument.optional,
     ),
-    url,
+    at,
     config: storeConfig,
     json,
   },
@@ -227,7 +234,7 @@ const stats = Command.make(
       Flag.withDescription("look for one interval, print the table, and end"),
       Flag.withDefault(false),
     ),
-    url,
+    at,
     json,
   },
   (input) =>
@@ -253,7 +260,7 @@ const backup = Command.make(
       Flag.withDescription("take what is there of a store that lacks its last commits"),
       Flag.withDefault(false),
     ),
-    url,
+    at,
     config: storeConfig,
     json,
   },

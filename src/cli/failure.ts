@@ -27,7 +27,7 @@ const oneLine = (text: string): string => redact(text.replace(/\s*\n\s*/g, " ").
 
 /** Where nothing answers, there is most likely no node yet. */
 const hint = (error: Error): string =>
-  error instanceof Unavailable && error.message.startsWith("no node answers at ")
+  error instanceof Unavailable && /^no node answers at (?!.*(?:certificate|TLS))/s.test(error.message)
     ? `${error.message} (start a node with: millrace serve)`
     : error.message
 

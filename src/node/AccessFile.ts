@@ -2,16 +2,16 @@
  * Access rules in a file, read again when the file changes and on SIGHUP. Rules that cannot be used change nothing: the
  * old ones stay, and the log and a metric say so.
  */
-import { readFileSync, unwatchFile, watchFile } from "node:fs"
+import { readFileSync } from "node:fs"
 import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
-import * as Queue from "effect/Queue"
 import * as Result from "effect/Result"
 import { Access, make, open, type ReplaceableAccess } from "../access/Access.ts"
 import * as AccessRules from "../access/AccessRules.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
+import * as FollowedFiles from "./FollowedFiles.ts"
 import { reasonOf } from "./StartFailed.ts"
 
 const reloads = Metric.counter("millrace_access_reloads_total", {
@@ -22,9 +22,6 @@ const counted = {
   used: Metric.withAttributes(reloads, { result: "used" }),
   refused: Metric.withAttributes(reloads, { result: "refused" }),
 }
-
-/** How often the file is looked at. Looking finds what notices miss: links that are put elsewhere, shared file systems. */
-const lookEveryMillis = 1000
 
 /** A file of rules that was read. */
 export interface ReadRules {
@@ -77,30 +74,14 @@ const watched = (initial: ReadRules): Layer.Layer<Access> =>
     Access,
     Effect.gen(function* () {
       const replaceable = make(initial.rules)
-      const reasons = yield* Queue.sliding<void>(1)
-      const wake = (): void => void Queue.offerUnsafe(reasons, undefined)
-      yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          process.on("SIGHUP", wake)
-          watchFile(initial.path, { interval: lookEveryMillis, persistent: false }, wake)
-        }),
-        () =>
-          Effect.sync(() => {
-            process.off("SIGHUP", wake)
-            unwatchFile(initial.path, wake)
-          }),
-      )
       let current = initial
-      yield* Queue.take(reasons).pipe(
-        Effect.andThen(() => reload(current, replaceable)),
-        Effect.map((read) => {
+      const look = Effect.map(
+        Effect.suspend(() => reload(current, replaceable)),
+        (read) => {
           current = read
-        }),
-        Effect.forever,
-        Effect.forkScoped,
+        },
       )
-      // What has changed between the first look at the file and the first of these.
-      wake()
+      yield* FollowedFiles.follow([initial.path], look)
       return replaceable.access
     }),
   )

@@ -19,18 +19,22 @@ export type BusrtEndpoint = typeof BusrtEndpoint.Type
 /** The socket of `--busrt unix:`, in the data directory. */
 export const nameInDirectory = "millrace.sock"
 
-export const takes = "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"
+export const takes =
+  "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, or with TLS tls:HOST:PORT or wss://HOST:PORT"
 
 const inDirectory = "unix:"
 
 export const parse = (text: string): BusrtEndpoint | undefined => {
   if (text === inDirectory) return { kind: "in directory" }
-  const endpoint = Result.getOrUndefined(Endpoint.parse(text))
-  return endpoint === undefined || Endpoint.isSecure(endpoint) ? undefined : endpoint
+  return Result.getOrUndefined(Endpoint.parse(text))
 }
 
 export const format = (endpoint: BusrtEndpoint): string =>
   endpoint.kind === "in directory" ? inDirectory : Endpoint.format(endpoint)
+
+/** Whether what goes over it is encrypted. */
+export const isSecure = (endpoint: BusrtEndpoint): boolean =>
+  endpoint.kind !== "in directory" && Endpoint.isSecure(endpoint)
 
 /** Whether others than this machine may reach it. */
 export const isExposed = (endpoint: BusrtEndpoint): boolean =>

@@ -14,8 +14,9 @@ import * as NodeId from "../domain/NodeId.ts"
 import * as Address from "./Address.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
-import { exposureProblem } from "./Exposure.ts"
+import { exposureProblem, type Listener } from "./Exposure.ts"
 import { NodeConfig, type NodeConfigText, type SettingName, settingNames, settings } from "./NodeConfig.ts"
+import * as PeerSetting from "./PeerSetting.ts"
 import { reasonOf } from "./StartFailed.ts"
 import * as StorageSetting from "./StorageSetting.ts"
 
@@ -141,21 +142,29 @@ const refusePassword = ({ storage }: NodeConfig, source: string | undefined): Ef
     ? Effect.fail(refuse(source, `--storage ${whyNoPassword}`))
     : Effect.void
 
-interface ConfiguredListener {
+interface ConfiguredListener extends Pick<Listener, "isExposed" | "hasTls" | "forTls"> {
   readonly name: SettingName
   readonly text: string
-  readonly isExposed: boolean
 }
+
+const hasCertificate = (config: NodeConfig): boolean => config["tls-cert"] !== "off"
 
 const listenersOf = (config: NodeConfig): ReadonlyArray<ConfiguredListener> => [
   ...(["grpc", "admin"] as const).flatMap((name) => {
     const address = config[name]
-    return address === "off" ? [] : [{ name, text: Address.format(address), isExposed: !Address.isLoopback(address) }]
+    if (address === "off") return []
+    const tls =
+      name === "grpc"
+        ? { hasTls: hasCertificate(config), forTls: "give it a certificate with --tls-cert and --tls-key" }
+        : { hasTls: false }
+    return [{ name, text: Address.format(address), isExposed: !Address.isLoopback(address), ...tls }]
   }),
   ...config.busrt.map((endpoint) => ({
     name: "busrt" as const,
     text: BusrtSetting.format(endpoint),
     isExposed: BusrtSetting.isExposed(endpoint),
+    hasTls: BusrtSetting.isSecure(endpoint),
+    forTls: "use tls: or wss:",
   })),
 ]
 
@@ -165,12 +174,44 @@ const refuseExposure = (
   sourceOf: (name: SettingName) => string,
 ): Effect.Effect<NodeConfig, ConfigInvalid> => {
   if (config.insecure) return Effect.succeed(config)
-  for (const { name, isExposed, text } of listenersOf(config)) {
-    const written = `${sourceOf(name)} ${text}`
-    const problem = exposureProblem({ written, isExposed, hasTls: false, knowsClients: config.access !== "off" })
+  const knowsClients = config.access !== "off" || config["tls-client-ca"] !== "off"
+  for (const { name, text, ...listener } of listenersOf(config)) {
+    const problem = exposureProblem({ ...listener, written: `${sourceOf(name)} ${text}`, knowsClients })
     if (problem !== undefined) return Effect.fail(refuse(sourceOf(name), problem))
   }
   return Effect.succeed(config)
+}
+
+/** Settings that are nothing without each other. */
+const needed: ReadonlyArray<readonly [given: SettingName, needs: SettingName]> = [
+  ["tls-cert", "tls-key"],
+  ["tls-key", "tls-cert"],
+  ["tls-client-ca", "tls-cert"],
+  ["peer-tls-cert", "peer-tls-key"],
+  ["peer-tls-key", "peer-tls-cert"],
+]
+
+const forPeers: ReadonlyArray<SettingName> = ["peer-tls-ca", "peer-tls-cert", "peer-tls-domain"]
+
+/** TLS that was asked for, and that would not come of it. */
+const refuseHalfTls = (
+  config: NodeConfig,
+  sourceOf: (name: SettingName) => string,
+): Effect.Effect<void, ConfigInvalid> => {
+  const say = (name: SettingName, message: string) =>
+    Effect.fail(refuse(sourceOf(name), `${sourceOf(name)} ${message}`))
+  for (const [name, other] of needed) {
+    if (config[name] !== "off" && config[other] === "off") return say(name, `needs --${other}`)
+  }
+  const secure = config.busrt.find(BusrtSetting.isSecure)
+  if (secure !== undefined && !hasCertificate(config)) {
+    return say("busrt", `${BusrtSetting.format(secure)} needs a certificate: --tls-cert and --tls-key`)
+  }
+  if (config.peer.some(PeerSetting.isSecure)) return Effect.void
+  const idle = forPeers.find((name) => config[name] !== "off")
+  return idle === undefined
+    ? Effect.void
+    : say(idle, "is for peers with TLS, and there is none: write their URLs as grpcs://HOST:PORT")
 }
 
 /** Two nodes of one identity destroy each other's logs: one that has peers has to say who it is. */
@@ -228,6 +269,7 @@ export const load = (sources: ConfigSources): Effect.Effect<NodeConfig, ConfigIn
     const sourceOf = (name: SettingName): string => written.get(name)?.source ?? `--${name}`
     yield* refuseUnnamed(config, sourceOf)
     yield* refuseTwice(config, sourceOf)
+    yield* refuseHalfTls(config, sourceOf)
     return yield* refuseExposure(config, sourceOf)
   })
 

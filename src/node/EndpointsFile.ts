@@ -20,6 +20,14 @@ export const Endpoints = Schema.Struct({
   grpc: Schema.optionalKey(Schema.String),
   busrt: Schema.optionalKey(Schema.Array(Schema.String)),
   admin: Schema.optionalKey(Schema.String),
+  tls: Schema.optionalKey(
+    Schema.Struct({
+      /** The path of the file with the node's certificate: who has that needs no names and nobody who signs. */
+      certificate: Schema.String,
+      /** Whether clients have to show a certificate, too. */
+      asksClients: Schema.Boolean,
+    }),
+  ),
 })
 export type Endpoints = typeof Endpoints.Type
 

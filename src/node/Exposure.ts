@@ -9,18 +9,20 @@ export interface Listener {
   /** Whether other machines can reach it. */
   readonly isExposed: boolean
   readonly hasTls: boolean
+  /** How it would have TLS, after "use 127.0.0.1, "; undefined where it cannot. */
+  readonly forTls?: string | undefined
   /** Whether it knows who connects: because clients show certificates, or because access rules say who may. */
   readonly knowsClients: boolean
 }
 
 /** Why a listener is not to be opened without `--insecure`, as a sentence without a full stop, or `undefined`. */
-export const exposureProblem = ({ hasTls, isExposed, knowsClients, written }: Listener): string | undefined => {
+export const exposureProblem = ({ forTls, hasTls, isExposed, knowsClients, written }: Listener): string | undefined => {
   if (!isExposed) return undefined
   // Without TLS, access rules are no help: names and tokens can be read on the way.
   if (!hasTls) {
-    return `${written} can be reached from other machines and has no TLS: use 127.0.0.1, or add --insecure`
+    return `${written} can be reached from other machines and has no TLS: use 127.0.0.1, ${forTls === undefined ? "" : `${forTls}, `}or add --insecure`
   }
   return knowsClients
     ? undefined
-    : `${written} can be reached from other machines, and by everybody: say who may connect with --access, or add --insecure`
+    : `${written} can be reached from other machines, and by everybody: say who may connect with --tls-client-ca or --access, or add --insecure`
 }

@@ -15,6 +15,7 @@ import * as Endpoint from "../transport/Endpoint.ts"
 import type { ListenFailed } from "../transport/errors.ts"
 import * as BusrtSetting from "./BusrtSetting.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
+import { TlsFiles } from "./TlsFiles.ts"
 import { readVersion } from "./version.ts"
 
 /** The largest frame that is taken, unless messages may be larger. */
@@ -37,7 +38,7 @@ export const layer = (
 export const serve = (
   config: NodeConfig,
   directory: string,
-): Effect.Effect<ReadonlyArray<string>, ListenFailed, Exchange.Router | Access | Scope.Scope> =>
+): Effect.Effect<ReadonlyArray<string>, ListenFailed, Exchange.Router | Access | TlsFiles | Scope.Scope> =>
   Effect.gen(function* () {
     if (config.busrt.length === 0) return []
     const endpoints = yield* Effect.forEach(config.busrt, (endpoint) => BusrtSetting.place(endpoint, directory))
@@ -46,6 +47,7 @@ export const serve = (
     const services = yield* Layer.build(
       layerServer({
         endpoints,
+        tls: (yield* TlsFiles).listen,
         maxConnections: config["max-connections"],
         closeWithin: config.drain,
         origins: config["ws-origin"],

@@ -4,6 +4,7 @@
  *
  * What a configuration does not ask for is not even loaded: starting is mostly reading code.
  */
+import { resolve } from "node:path"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -32,6 +33,7 @@ import { type NodeReport, RunningNode } from "./RunningNode.ts"
 import type { StartFailed } from "./StartFailed.ts"
 import * as Storage from "./Storage.ts"
 import * as StorageSetting from "./StorageSetting.ts"
+import * as TlsFiles from "./TlsFiles.ts"
 
 /** Why a node does not start. Each has a message of one sentence. */
 export type NodeError = StoreUnusable | StorageFailed | StartFailed | ConfigInvalid | GrpcListenFailed | ListenFailed
@@ -84,10 +86,12 @@ const servicesLayer = (
 const startGrpc = (config: NodeConfig) =>
   Effect.gen(function* () {
     if (config.grpc === "off") return undefined
+    const { listen } = yield* TlsFiles.TlsFiles
     const { GrpcServer, layerServer } = yield* Effect.promise(() => import("../protocol/grpc/index.ts"))
     const services = yield* Layer.build(
       layerServer({
         ...config.grpc,
+        tls: listen,
         maxMessageBytes: config["max-message"],
         maxConnections: config["max-connections"],
         maxStreams: config["max-streams"],
@@ -113,6 +117,12 @@ const startControl = (config: NodeConfig) =>
     )
   })
 
+/** What clients on this machine need to know of TLS, where there is some. */
+const tlsOf = (config: NodeConfig): Pick<EndpointsFile.Endpoints, "tls"> =>
+  config["tls-cert"] === "off"
+    ? {}
+    : { tls: { certificate: resolve(config["tls-cert"]), asksClients: config["tls-client-ca"] !== "off" } }
+
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
@@ -132,7 +142,7 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
     ...(admin.url === undefined ? {} : { admin: admin.url }),
   }
   const node = NodeId.format(config.node)
-  yield* EndpointsFile.publish(directory, { node, ...listeners })
+  yield* EndpointsFile.publish(directory, { node, ...listeners, ...tlsOf(config) })
   yield* Effect.acquireRelease(readiness.hold(undefined), () => readiness.hold("stopping"))
   const report: NodeReport = {
     node,
@@ -144,6 +154,13 @@ const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string
   return RunningNode.of(report)
 })
 
+/** Files that cannot be used are told before anything is made. */
+const prepare = Effect.fnUntraced(function* (config: NodeConfig) {
+  const rules = yield* AccessFile.read(config.access)
+  const tls = yield* TlsFiles.readAll(config)
+  return { rules, tls, directory: yield* DataDirectory.prepare(config.data) }
+})
+
 /** A running node, and its topics, queues and exchange for use in the same process. */
 export const layer = (
   config: NodeConfig,
@@ -152,8 +169,7 @@ export const layer = (
   NodeError
 > =>
   Layer.unwrap(
-    // Rules that cannot be used are told before anything is made.
-    Effect.map(Effect.zip(AccessFile.read(config.access), DataDirectory.prepare(config.data)), ([rules, directory]) => {
+    Effect.map(prepare(config), ({ directory, rules, tls }) => {
       const place = StorageSetting.place(config.storage, directory)
       const storage = Storage.make(place, config)
       return Layer.effect(RunningNode, start(config, directory, place)).pipe(
@@ -161,6 +177,7 @@ export const layer = (
         Layer.provide(storage.maintenance ?? Layer.empty),
         Layer.provideMerge(AccessFile.layer(rules)),
         Layer.provideMerge(Peers.layer(config)),
+        Layer.provide(TlsFiles.layer(tls)),
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),

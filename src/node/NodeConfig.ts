@@ -178,6 +178,18 @@ const formatDuration = (duration: Duration.Duration): string => {
 const atLeast100Millis = (duration: Duration.Duration | undefined): Duration.Duration | undefined =>
   duration === undefined || Duration.toMillis(duration) < 100 ? undefined : duration
 
+const isPath = (text: string): boolean => text.trim() !== "" && !text.includes("\0")
+
+/** @param what it is where it is not `off` */
+const fileOrOff = (what: string, about: string) =>
+  setting(Schema.NonEmptyString, {
+    about,
+    takes: `${what}, or off`,
+    initial: "off",
+    parse: (text) => (isPath(text) ? text : undefined),
+    format: (text) => text,
+  })
+
 /** Every setting by its name, in the order in which people should read them. */
 export const settings = {
   node: setting(NodeId.NodeId, {
@@ -191,7 +203,7 @@ export const settings = {
     about: "directory for the database and endpoints.json",
     takes: "a directory",
     initial: "./millrace-data",
-    parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
+    parse: (text) => (isPath(text) ? text : undefined),
     format: (text) => text,
   }),
   storage: setting(StorageSetting.Storage, {
@@ -242,13 +254,7 @@ export const settings = {
     8192,
   ),
   timeout: duration("after a time of silence and a quarter of it, a client of the live plane is disconnected", "5s"),
-  "control-fifo": setting(Schema.NonEmptyString, {
-    about: "named pipe that takes commands for the live plane, a line each",
-    takes: "a path, or off",
-    initial: "off",
-    parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
-    format: (text) => text,
-  }),
+  "control-fifo": fileOrOff("a path", "named pipe that takes commands for the live plane, a line each"),
   peer: list(PeerSetting.PeerSetting, {
     about: "another node, from which this one gets all messages that it has not; repeatable",
     takes: PeerSetting.takes,
@@ -287,13 +293,20 @@ export const settings = {
   }),
   log: oneOf("how the log is written to stderr", ["pretty", "json"]),
   "log-level": oneOf("from which level on the log is written", ["info", "trace", "debug", "warn", "error", "none"]),
-  access: setting(Schema.NonEmptyString, {
-    about: "file of access rules, on who may do what; who is not in it may do nothing",
-    takes: "a file, or off",
+  "tls-cert": fileOrOff("a file", "certificate of this node, in PEM: with it gRPC is served under TLS"),
+  "tls-key": fileOrOff("a file", "key of --tls-cert, in PEM"),
+  "tls-client-ca": fileOrOff("a file", "who signs the certificates that clients have to show, in PEM"),
+  "peer-tls-ca": fileOrOff("a file", "who signs the certificates of peers, in PEM; else those that Node trusts"),
+  "peer-tls-cert": fileOrOff("a file", "certificate that is shown to peers, in PEM"),
+  "peer-tls-key": fileOrOff("a file", "key of --peer-tls-cert, in PEM"),
+  "peer-tls-domain": setting(Schema.NonEmptyString, {
+    about: "name that the certificates of peers have to be for; else the host of their URL",
+    takes: "a name or an address, or off",
     initial: "off",
-    parse: (text) => (text.trim() === "" || text.includes("\0") ? undefined : text),
+    parse: (text) => (/^[!-~]+$/.test(text) ? text : undefined),
     format: (text) => text,
   }),
+  access: fileOrOff("a file", "file of access rules, on who may do what; who is not in it may do nothing"),
   insecure: flag("listen beyond this machine without TLS, or for everybody"),
   json: flag("print the ready line as JSON"),
 } as const
@@ -330,6 +343,13 @@ export const NodeConfig = Schema.Struct({
   otlp: settings.otlp.schema,
   log: settings.log.schema,
   "log-level": settings["log-level"].schema,
+  "tls-cert": settings["tls-cert"].schema,
+  "tls-key": settings["tls-key"].schema,
+  "tls-client-ca": settings["tls-client-ca"].schema,
+  "peer-tls-ca": settings["peer-tls-ca"].schema,
+  "peer-tls-cert": settings["peer-tls-cert"].schema,
+  "peer-tls-key": settings["peer-tls-key"].schema,
+  "peer-tls-domain": settings["peer-tls-domain"].schema,
   access: settings.access.schema,
   insecure: settings.insecure.schema,
   json: settings.json.schema,

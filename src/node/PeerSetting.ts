@@ -1,7 +1,7 @@
 /**
  * What `--peer` says: where another node is, who it has to be, and whose logs are taken from it.
  *
- *     http://10.0.0.2:50051=acme/plant/press;origins=acme/plant/press,acme/plant/oven
+ *     grpcs://10.0.0.2:50051=acme/plant/press;origins=acme/plant/press,acme/plant/oven
  */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
@@ -14,8 +14,11 @@ export const PeerSetting = Schema.Struct({
 })
 export type PeerSetting = typeof PeerSetting.Type
 
+/** Whether it is reached under TLS. */
+export const isSecure = ({ url }: PeerSetting): boolean => /^(?:grpcs|https):/.test(url)
+
 export const takes =
-  "grpc://HOST:PORT or http://HOST:PORT, then, if it has to be a certain node, =tenant/line/device, then, if only some nodes' messages are taken from it, ;origins=tenant/line/device,…"
+  "grpc://HOST:PORT or http://HOST:PORT, with TLS grpcs://HOST:PORT or https://HOST:PORT, then, if it has to be a certain node, =tenant/line/device, then, if only some nodes' messages are taken from it, ;origins=tenant/line/device,…"
 
 const nodeOf = (text: string): NodeId.NodeId | undefined => {
   const parsed = Effect.runSync(Effect.result(NodeId.parse(text)))
@@ -23,7 +26,7 @@ const nodeOf = (text: string): NodeId.NodeId | undefined => {
 }
 
 const written =
-  /^((?:grpc|http):\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:?#[\]@=;]+):\d{1,5})\/?(?:=([^=;]+)(?:;origins=([^=;]+))?)?$/
+  /^((?:grpc|http)s?:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:?#[\]@=;]+):\d{1,5})\/?(?:=([^=;]+)(?:;origins=([^=;]+))?)?$/
 
 export const parse = (text: string): PeerSetting | undefined => {
   const [, url, who, whose] = written.exec(text) ?? []

@@ -7,14 +7,18 @@ import { type PeerLink, Replication } from "../replication/index.ts"
 import type { RecordStore } from "../storage/RecordStore.ts"
 import type { Replica } from "../topics/index.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
+import { isSecure } from "./PeerSetting.ts"
+import { TlsFiles } from "./TlsFiles.ts"
 
-export const layer = (config: NodeConfig): Layer.Layer<Replication, StorageFailed, Replica | RecordStore> =>
+export const layer = (config: NodeConfig): Layer.Layer<Replication, StorageFailed, Replica | RecordStore | TlsFiles> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const links: Array<PeerLink> = []
+      const files = yield* TlsFiles
       if (config.peer.length > 0) {
         const { makePeer } = yield* Effect.promise(() => import("../protocol/grpc/index.ts"))
-        for (const { url, identity, origins } of config.peer) {
+        for (const peer of config.peer) {
+          const { url, identity, origins } = peer
           const settings = {
             identity,
             origins,
@@ -23,8 +27,9 @@ export const layer = (config: NodeConfig): Layer.Layer<Replication, StorageFaile
             messageBytesMax: config["max-message"],
             heals: config.heal,
           }
+          const tls = isSecure(peer) ? files.dial : undefined
           // The configuration has no URL that is none.
-          links.push({ peer: yield* Effect.orDie(makePeer({ url })), settings })
+          links.push({ peer: yield* Effect.orDie(makePeer({ url, tls })), settings })
         }
       }
       return Replication.layer(links, { healWait: config["heal-wait"] })

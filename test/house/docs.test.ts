@@ -4,6 +4,8 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import * as net from "node:net"
 import { dirname, join, resolve } from "node:path"
 import { describe, expect, it } from "vitest"
 import { makeDirectory, startNode } from "../cli/program.ts"
@@ -118,6 +120,16 @@ class RunningBlock {
 const firstLineOf = (shown: string): RegExp =>
   new RegExp(patternOf(shown.slice(0, shown.indexOf("\n"))).source.replace(/\$$/, "\n"))
 
+/** A port that nobody has now. */
+const freePort = async (): Promise<number> => {
+  const server = net.createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as net.AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
+
 describe("commands in the documentation print what it shows", () => {
   const withCommands = ours.filter(({ text }) => blocksOf(text).some(({ mark }) => mark?.startsWith("run")))
 
@@ -135,17 +147,28 @@ describe("commands in the documentation print what it shows", () => {
       const { grpc, admin } = node.report
       const env = { PATH: `${makeCommands(makeDirectory())}:${process.env["PATH"]}`, HOME: cwd, ...keptCode }
       // Commands name the default ports; this node has others.
-      const edit = (commands: string) =>
-        commands
-          .replaceAll("127.0.0.1:50051", grpc!.replace("grpc://", ""))
-          .replaceAll("127.0.0.1:9465", admin!.replace("http://", ""))
+      const ofNode = [
+        ["127.0.0.1:50051", grpc!.replace("grpc://", "")],
+        ["127.0.0.1:9465", admin!.replace("http://", "")],
+      ] as const
+      // So have nodes that the commands start, which say so.
+      const started = await Promise.all(
+        [...new Set(text.match(/127\.0\.0\.1:5006\d/g))].map(
+          async (place) => [place, `127.0.0.1:${await freePort()}`] as const,
+        ),
+      )
+      const replaced = (places: ReadonlyArray<readonly [string, string]>, text: string) =>
+        places.reduce((edited, [from, to]) => edited.replaceAll(from, to), text)
+      const edit = (commands: string) => replaced([...ofNode, ...started], commands)
+      const patternOfShown = (shown: string) => patternOf(replaced(started, shown))
       const beside: Array<{ readonly block: Block; readonly running: RunningBlock }> = []
       const check = (block: Block, printed: string): void => {
         if (block.output === undefined) expect(printed, `${path}:${block.line}`).toBe("")
-        else expect(printed, `${path}:${block.line}`).toMatch(patternOf(block.output))
+        else expect(printed, `${path}:${block.line}`).toMatch(patternOfShown(block.output))
       }
       for (const block of blocksOf(text)) {
-        const { mark, output = "" } = block
+        const { mark } = block
+        const output = replaced(started, block.output ?? "")
         if (mark !== "run" && mark !== "run until printed" && mark !== "run beside") continue
         const running = new RunningBlock(
           edit(block.text),
@@ -166,7 +189,7 @@ describe("commands in the documentation print what it shows", () => {
         check(block, await running.ended)
       }
       for (const { block, running } of beside) {
-        await running.until(patternOf(block.output ?? ""))
+        await running.until(patternOfShown(block.output ?? ""))
         check(block, await running.stop())
       }
       expect((await node.command.stop()).code).toBe(0)

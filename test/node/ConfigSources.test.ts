@@ -109,9 +109,14 @@ describe("ConfigSources", () => {
     ["drain", "-5s", "a time such as 500ms, 5s or 1m"],
     ["log", "xml", "pretty or json"],
     ["insecure", "yes", "true or false"],
-    ["busrt", "nonsense", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
-    ["busrt", "tcp:127.0.0.1", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
-    ["busrt", "tls:127.0.0.1:1", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT or ws://HOST:PORT"],
+    ["busrt", "nonsense", "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, or with"],
+    [
+      "busrt",
+      "tcp:127.0.0.1",
+      "unix: (a socket in the data directory), unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, or with",
+    ],
+    ["tls-cert", " ", "a file, or off"],
+    ["peer-tls-domain", "a b", "a name or an address, or off"],
     ["ws-origin", "example.org", "the origin of a page, such as https://example.org, or * for any"],
     ["ws-origin", "https://example.org/", "the origin of a page, such as https://example.org, or * for any"],
     ["durable", "a#", "a topic filter, such as orders/#"],
@@ -173,6 +178,37 @@ describe("ConfigSources", () => {
       }
       yield* from({ flags: { admin: "0.0.0.0:1", insecure: "true" } })
     }),
+  )
+
+  it.effect("takes TLS for what is beyond this machine, where it knows who connects", () =>
+    Effect.gen(function* () {
+      const tls = { "tls-cert": "cert.pem", "tls-key": "key.pem" }
+      const exposed = { grpc: "0.0.0.0:1", busrt: ["tls:0.0.0.0:2", "wss://0.0.0.0:3"] }
+      expect(yield* sentence(from({ flags: { grpc: "0.0.0.0:1" } }))).toMatch(
+        /has no TLS: use 127\.0\.0\.1, give it a certificate with --tls-cert and --tls-key, or add --insecure$/,
+      )
+      expect(yield* sentence(from({ flags: { ...tls, busrt: ["tcp:0.0.0.0:2"] } }))).toMatch(/use tls: or wss:,/)
+      expect(yield* sentence(from({ flags: { ...tls, ...exposed } }))).toMatch(/by everybody: say who may connect/)
+      expect(yield* sentence(from({ flags: { ...tls, admin: "0.0.0.0:4", "tls-client-ca": "ca.pem" } }))).toMatch(
+        /^--admin 0\.0\.0\.0:4 .* has no TLS: use 127\.0\.0\.1, or add --insecure$/,
+      )
+      yield* from({ flags: { ...tls, ...exposed, "tls-client-ca": "ca.pem" } })
+      yield* from({ flags: { ...tls, ...exposed, access: "access.json" } })
+      yield* from({ flags: { ...tls, ...exposed, insecure: "true" } })
+    }),
+  )
+
+  it.effect.each<readonly [ConfigSources["flags"], string]>([
+    [{ "tls-cert": "a" }, "--tls-cert needs --tls-key"],
+    [{ "tls-key": "a" }, "--tls-key needs --tls-cert"],
+    [{ "tls-client-ca": "a" }, "--tls-client-ca needs --tls-cert"],
+    [{ "peer-tls-cert": "a" }, "--peer-tls-cert needs --peer-tls-key"],
+    [{ "peer-tls-key": "a" }, "--peer-tls-key needs --peer-tls-cert"],
+    [{ busrt: ["unix:", "tls:127.0.0.1:1"] }, "--busrt tls:127.0.0.1:1 needs a certificate: --tls-cert and --tls-key"],
+    [{ "peer-tls-ca": "a" }, "--peer-tls-ca is for peers with TLS, and there is none"],
+    [{ node: "a/b/c", peer: ["grpc://b:1"], "peer-tls-domain": "b" }, "--peer-tls-domain is for peers with TLS"],
+  ])("refuses TLS by halves: %j", ([flags, message]) =>
+    Effect.map(sentence(from({ flags })), (found) => expect(found).toContain(message)),
   )
 
   it.effect("takes a password from everywhere but the command line, and shows it nowhere", () =>

@@ -2,25 +2,25 @@
  * The command `cursor` and those under it, with their flags and arguments.
  */
 import { Argument, Command } from "effect/cli"
-import { json, lazily, text, url } from "../flags.ts"
+import { json, lazily, text, at } from "../flags.ts"
 
 const name = Argument.String("NAME").pipe(Argument.withDescription("a cursor, as list prints it"))
 
 const list = Command.make(
   "list",
-  { url, json },
+  { at, json },
   lazily(async () => (await import("./cursor.ts")).list),
 ).pipe(Command.withDescription("Print every named cursor with its topic or filter and how far it is behind."))
 
 const reset = Command.make(
   "reset",
-  { name, to: text("to", "start|end|POSITION", "where to put it: after this position (default start)"), url },
+  { name, to: text("to", "start|end|POSITION", "where to put it: after this position (default start)"), at },
   lazily(async () => (await import("./cursor.ts")).reset),
 ).pipe(Command.withDescription("Put a cursor somewhere; whoever holds it ends, and goes on from there next time."))
 
 const remove = Command.make(
   "delete",
-  { name, url },
+  { name, at },
   lazily(async () => (await import("./cursor.ts")).remove),
 ).pipe(Command.withDescription("Delete a cursor; whoever holds it ends."))
 

@@ -11,14 +11,16 @@ import { type ConnectError, Exchange, type ExchangeClient } from "../../exchange
 import * as EndpointsFile from "../../node/EndpointsFile.ts"
 import { layerExchange, type ReconnectEvent } from "../../protocol/busrt/index.ts"
 import * as Endpoint from "../../transport/Endpoint.ts"
-import { clientName, defaultDirectory, givenUrl, unanswered } from "../Connection.ts"
+import type { TlsDialOptions } from "../../transport/tls.ts"
+import { clientName, unanswered } from "../Connection.ts"
 import * as Output from "../io/Output.ts"
 import { UsageError } from "../UsageError.ts"
+import { defaultDirectory, givenUrl, type NodeAt, tlsFor } from "../NodeAt.ts"
 
 export interface LiveInput {
   /** The name to be known by; else `MILLRACE_NAME`, else one is made up. */
   readonly name: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
 }
 
 const takes = "unix:PATH, tcp:HOST:PORT, ws://HOST:PORT, tls:HOST:PORT or wss://HOST:PORT"
@@ -30,11 +32,17 @@ const parse = (text: string): Effect.Effect<Endpoint.Endpoint, UsageError> => {
     : Effect.fail(new UsageError({ message: `the live plane is reached by ${takes}, not by ${JSON.stringify(text)}` }))
 }
 
+/** A node's socket, and how it is reached under TLS. */
+export interface LiveTarget {
+  readonly endpoint: Endpoint.Endpoint
+  readonly tls: TlsDialOptions | undefined
+}
+
 /** Where the node is that the command talks to. */
-export const findEndpoint = (flag: Option.Option<string>): Effect.Effect<Endpoint.Endpoint, UsageError | Unavailable> =>
+export const findEndpoint = (at: NodeAt): Effect.Effect<LiveTarget, UsageError | Unavailable> =>
   Effect.gen(function* () {
-    const given = givenUrl(flag)
-    if (given !== undefined) return yield* parse(given)
+    const given = givenUrl(at)
+    if (given !== undefined) return { endpoint: yield* parse(given), tls: yield* tlsFor(given, at) }
     const published = EndpointsFile.read(defaultDirectory)
     if (Option.isNone(published)) {
       return yield* new Unavailable({
@@ -42,7 +50,9 @@ export const findEndpoint = (flag: Option.Option<string>): Effect.Effect<Endpoin
       })
     }
     const [first] = published.value.busrt ?? []
-    if (first !== undefined) return yield* parse(first)
+    if (first !== undefined) {
+      return { endpoint: yield* parse(first), tls: yield* tlsFor(first, at, published.value) }
+    }
     return yield* new Unavailable({
       message: `the node of ${defaultDirectory} does not serve the live plane: its --busrt is off`,
     })
@@ -61,13 +71,13 @@ const teller = () => {
 /** Connects to the node, as a client that is there until the scope closes. */
 export const connect = ({
   name,
-  url,
+  at,
 }: LiveInput): Effect.Effect<ExchangeClient, ConnectError | UsageError, Scope.Scope> =>
   Effect.gen(function* () {
-    const endpoint = yield* findEndpoint(url)
+    const { endpoint, tls } = yield* findEndpoint(at)
     const connecting = Effect.flatMap(Exchange, (exchange) => exchange.connect(clientName(name)))
     return yield* connecting.pipe(
-      Effect.provide(layerExchange({ endpoint, onEvent: teller() })),
+      Effect.provide(layerExchange({ endpoint, tls, onEvent: teller() })),
       Effect.catchTag("Unavailable", (error) => Effect.fail(unanswered(Endpoint.format(endpoint))(error))),
     )
   })

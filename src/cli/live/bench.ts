@@ -13,13 +13,14 @@ import * as Output from "../io/Output.ts"
 import { UsageError } from "../UsageError.ts"
 import { type BenchRow, run } from "./exchangeBench.ts"
 import { findEndpoint } from "./LiveConnection.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface BenchInput {
   readonly workers: Option.Option<string>
   readonly payloadSize: Option.Option<string>
   readonly time: Option.Option<string>
   readonly inFlight: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -45,10 +46,10 @@ export const benchExchange = Effect.fnUntraced(function* (input: BenchInput) {
   const payloadBytes = yield* number("--payload-size", input.payloadSize, 100, 0)
   const inFlight = yield* number("--in-flight", input.inFlight, 64, 1)
   const millis = yield* timeOf(input.time)
-  const endpoint = yield* findEndpoint(input.url)
+  const { endpoint, tls } = yield* findEndpoint(input.at)
   const report = (row: BenchRow) => (input.json ? Output.writeJson(row) : Output.write(line(row)))
   yield* Effect.scoped(run({ workers, payloadBytes, millis, inFlight }, report)).pipe(
-    Effect.provide(layerExchange({ endpoint })),
+    Effect.provide(layerExchange({ endpoint, tls })),
     Effect.catchTag("Unavailable", (error) => Effect.fail(unanswered(Endpoint.format(endpoint))(error))),
   )
 })

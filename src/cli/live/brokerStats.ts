@@ -10,11 +10,12 @@ import * as Rpc from "../../rpc/index.ts"
 import * as Output from "../io/Output.ts"
 import { age, bytes, count, rate } from "../io/units.ts"
 import * as LiveConnection from "./LiveConnection.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface BrokerStatsInput {
   readonly interval: Duration.Duration
   readonly once: boolean
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -37,10 +38,10 @@ const line = (before: BrokerStats, now: BrokerStats, seconds: number): string =>
     `out ${count(now.w_frames)} (${bytes(now.w_bytes)})`,
   ].join("  ")
 
-export const brokerStats = Effect.fnUntraced(function* ({ interval, json, once, url }: BrokerStatsInput) {
+export const brokerStats = Effect.fnUntraced(function* ({ interval, json, once, at }: BrokerStatsInput) {
   yield* Effect.scoped(
     Effect.gen(function* () {
-      const rpc = yield* Rpc.make(yield* LiveConnection.connect({ name: Option.none(), url }))
+      const rpc = yield* Rpc.make(yield* LiveConnection.connect({ name: Option.none(), at }))
       const ask = Rpc.callValue(rpc, ClientName.broker, "stats", undefined, BrokerStats)
       let before = yield* ask
       const show = Effect.gen(function* () {

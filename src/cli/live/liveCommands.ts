@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ExitOnInterrupt } from "../ExitOnInterrupt.ts"
-import { json, lazily, liveUrl, text } from "../flags.ts"
+import { json, lazily, liveAt, text } from "../flags.ts"
 
 const name = text(
   "name",
@@ -42,7 +42,7 @@ const listen = Command.make(
       Flag.atLeast(0),
     ),
     limit: text("limit", "N", "end after N messages"),
-    url: liveUrl,
+    at: liveAt,
     json,
   },
   (input) =>
@@ -56,7 +56,7 @@ const listen = Command.make(
 
 const send = Command.make(
   "send",
-  { target, payload, name, qos, realtime, url: liveUrl },
+  { target, payload, name, qos, realtime, at: liveAt },
   lazily(async () => (await import("./send.ts")).send),
 ).pipe(Command.withDescription("Send a message to a client that is connected now."))
 
@@ -70,14 +70,14 @@ const broadcast = Command.make(
     name,
     qos,
     realtime,
-    url: liveUrl,
+    at: liveAt,
   },
   lazily(async () => (await import("./send.ts")).broadcast),
 ).pipe(Command.withDescription("Send a message to all clients whose names match."))
 
 const notify = Command.make(
   "notify",
-  { target, payload, name, qos, realtime, url: liveUrl },
+  { target, payload, name, qos, realtime, at: liveAt },
   lazily(async () => (await import("./send.ts")).notify),
 ).pipe(Command.withDescription("Notify a client, which handles calls: a call without a method or an answer."))
 
@@ -97,7 +97,7 @@ const call = Command.make(
     ),
     name,
     realtime,
-    url: liveUrl,
+    at: liveAt,
   },
   lazily(async () => (await import("./call.ts")).call),
 ).pipe(Command.withDescription("Call a method of a client, and print its answer as JSON."))
@@ -107,7 +107,7 @@ const clients = Command.make(
   {
     filter: text("filter", "REGEX", "only those in whose names this is found"),
     name,
-    url: liveUrl,
+    at: liveAt,
     json,
   },
   lazily(async () => (await import("./clients.ts")).clients),
@@ -120,7 +120,7 @@ const benchExchange = Command.make(
     payloadSize: text("payload-size", "BYTES", "size of each message (default 100)"),
     time: text("time", "TIME", "how long each measurement lasts, such as 500ms or 5s (default 1s)"),
     inFlight: text("in-flight", "N", "calls under way at a time, of each worker (default 64)"),
-    url: liveUrl,
+    at: liveAt,
     json,
   },
   lazily(async () => (await import("./bench.ts")).benchExchange),

@@ -3,27 +3,27 @@
  * where it does not.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import * as NodeId from "../../domain/NodeId.ts"
 import { Topics } from "../../topics/Topics.ts"
 import * as Connection from "../Connection.ts"
 import * as Output from "../io/Output.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface HealthInput {
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
-export const health = Effect.fnUntraced(function* ({ url, json }: HealthInput) {
+export const health = Effect.fnUntraced(function* ({ at, json }: HealthInput) {
   const { node, incarnation } = yield* Effect.provide(
     Effect.flatMap(Topics, (topics) => topics.info),
-    Connection.layer(url),
+    Connection.layer(at),
   )
   const name = NodeId.format(node)
   yield* json ? Output.writeJson({ status: "SERVING", node: name, incarnation }) : Output.write(`SERVING ${name}\n`)
 })
 
-export const ready = Effect.fnUntraced(function* ({ url, json }: HealthInput) {
+export const ready = Effect.fnUntraced(function* ({ at, json }: HealthInput) {
   const name = yield* Effect.provide(
     Effect.flatMap(Topics, (topics) =>
       Effect.andThen(
@@ -31,7 +31,7 @@ export const ready = Effect.fnUntraced(function* ({ url, json }: HealthInput) {
         Effect.map(topics.info, ({ node }) => NodeId.format(node)),
       ),
     ),
-    Connection.layer(url),
+    Connection.layer(at),
   )
   yield* json ? Output.writeJson({ ready: true, status: "READY", node: name }) : Output.write(`READY ${name}\n`)
 })

@@ -15,11 +15,12 @@ import * as Output from "../io/Output.ts"
 import { figures } from "./statsFigures.ts"
 import { line, table } from "./statsTable.ts"
 import { UsageError } from "../UsageError.ts"
+import { findTarget, type NodeAt } from "../NodeAt.ts"
 
 export interface StatsInput {
   readonly interval: Option.Option<string>
   readonly once: boolean
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -78,13 +79,13 @@ const again = Effect.fnUntraced(function* (stats: Stats["Service"], interval: Du
 
 export const stats = Effect.fnUntraced(function* (input: StatsInput) {
   const interval = yield* intervalOf(Option.getOrElse(input.interval, () => "1s"))
-  const url = Connection.findUrl(input.url)
-  if (Connection.socketOf(url) !== undefined) {
+  const target = yield* findTarget(input.at)
+  if (Connection.socketOf(target.url) !== undefined) {
     const { brokerStats } = yield* Effect.promise(() => import("../live/brokerStats.ts"))
     return yield* brokerStats({ ...input, interval })
   }
   yield* Effect.provide(
     Effect.flatMap(Stats, (service) => (input.once ? once : again)(service, interval, input.json)),
-    Connection.layerOfStats(url),
+    Connection.layerOfStats(target),
   )
 })

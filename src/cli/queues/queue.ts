@@ -12,6 +12,7 @@ import { itemObject } from "../io/messageFormat.ts"
 import * as Output from "../io/Output.ts"
 import { readStandardInput } from "../io/standardInput.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 /** The item is not the front, or there is none: nothing was done. */
 class NotTheFront extends Schema.TaggedError<NotTheFront>("millrace/NotTheFront")("NotTheFront", {
@@ -20,11 +21,11 @@ class NotTheFront extends Schema.TaggedError<NotTheFront>("millrace/NotTheFront"
 
 interface OfQueue {
   readonly queue: string
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
 }
 
-const withQueues = <A, E>(url: Option.Option<string>, use: (queues: Queues["Service"]) => Effect.Effect<A, E>) =>
-  Effect.provide(Effect.flatMap(Queues, use), Connection.layerOfQueues(url))
+const withQueues = <A, E>(at: NodeAt, use: (queues: Queues["Service"]) => Effect.Effect<A, E>) =>
+  Effect.provide(Effect.flatMap(Queues, use), Connection.layerOfQueues(at))
 
 /** An item's payload and a newline, or its object. */
 export const printItem = (item: QueueItem, json: boolean) =>
@@ -48,13 +49,13 @@ export const enqueue = Effect.fnUntraced(function* (input: EnqueueInput) {
   }
   const isGiven = Option.isSome(input.payload) && input.payload.value !== "-"
   const payload = isGiven ? input.payload.value : yield* readStandardInput
-  const item = yield* withQueues(input.url, (queues) => queues.enqueue(queue, payload, { topic, target, headers }))
+  const item = yield* withQueues(input.at, (queues) => queues.enqueue(queue, payload, { topic, target, headers }))
   yield* input.json ? Output.writeJson(itemObject(item)) : Output.write(`${item.id} ${item.sequence}\n`)
 })
 
 export const peek = Effect.fnUntraced(function* (input: OfQueue & { readonly json: boolean }) {
   const queue = yield* Arguments.queue(input.queue)
-  const front = yield* withQueues(input.url, (queues) => queues.peek(queue))
+  const front = yield* withQueues(input.at, (queues) => queues.peek(queue))
   if (Option.isNone(front)) {
     return yield* new NotTheFront({ message: `the queue ${JSON.stringify(queue)} is empty` })
   }
@@ -72,7 +73,7 @@ interface OfItem extends OfQueue {
 
 export const ack = Effect.fnUntraced(function* (input: OfItem) {
   const queue = yield* Arguments.queue(input.queue)
-  const accepted = yield* withQueues(input.url, (queues) => queues.ack(queue, input.id))
+  const accepted = yield* withQueues(input.at, (queues) => queues.ack(queue, input.id))
   if (!accepted) return yield* notTheFront(queue, input.id)
   yield* Output.write("acknowledged\n")
 })
@@ -86,18 +87,15 @@ export const reject = Effect.fnUntraced(function* (input: RejectInput) {
   const queue = yield* Arguments.queue(input.queue)
   const attemptsMax = yield* Arguments.optionalWholeNumber("--attempts-max", input.attemptsMax, 1)
   const reason = Option.getOrUndefined(input.reason)
-  const { accepted, attempts, isDead } = yield* withQueues(input.url, (queues) =>
+  const { accepted, attempts, isDead } = yield* withQueues(input.at, (queues) =>
     queues.reject(queue, input.id, { attemptsMax, reason }),
   )
   if (!accepted) return yield* notTheFront(queue, input.id)
   yield* Output.write(`rejected, attempt ${attempts}${isDead ? `: moved to ${queue}.dead` : ""}\n`)
 })
 
-export const list = Effect.fnUntraced(function* (input: {
-  readonly url: Option.Option<string>
-  readonly json: boolean
-}) {
-  const states = yield* withQueues(input.url, (queues) => queues.queues)
+export const list = Effect.fnUntraced(function* (input: { readonly at: NodeAt; readonly json: boolean }) {
+  const states = yield* withQueues(input.at, (queues) => queues.queues)
   const lines = states.map((state) => (input.json ? JSON.stringify(state) : `${state.queue} ${state.depth}`))
   if (lines.length > 0) yield* Output.write(`${lines.join("\n")}\n`)
 })
@@ -105,6 +103,6 @@ export const list = Effect.fnUntraced(function* (input: {
 export const redrive = Effect.fnUntraced(function* (input: OfQueue & { readonly limit: Option.Option<string> }) {
   const queue = yield* Arguments.queue(input.queue)
   const limit = yield* Arguments.optionalWholeNumber("--limit", input.limit, 1)
-  const moved = yield* withQueues(input.url, (queues) => queues.redrive(queue, limit))
+  const moved = yield* withQueues(input.at, (queues) => queues.redrive(queue, limit))
   yield* Output.write(`${moved} moved\n`)
 })

@@ -4,7 +4,7 @@
 import * as Effect from "effect/Effect"
 import { Argument, Command, Flag } from "effect/cli"
 import { ExitOnInterrupt } from "../ExitOnInterrupt.ts"
-import { json, lazily, text, url } from "../flags.ts"
+import { json, lazily, text, at } from "../flags.ts"
 
 const name = Argument.String("QUEUE").pipe(Argument.withDescription("a queue, such as mails"))
 const id = Argument.String("ID").pipe(Argument.withDescription("the item's id, as peek --json prints it"))
@@ -26,7 +26,7 @@ const enqueue = Command.make(
       Flag.withDescription("a header; repeatable"),
       Flag.atLeast(0),
     ),
-    url,
+    at,
     json,
   },
   lazily(async () => (await import("./queue.ts")).enqueue),
@@ -34,19 +34,19 @@ const enqueue = Command.make(
 
 const peek = Command.make(
   "peek",
-  { queue: name, url, json },
+  { queue: name, at, json },
   lazily(async () => (await import("./queue.ts")).peek),
 ).pipe(Command.withDescription("Print the front, which stays there."))
 
 const ack = Command.make(
   "ack",
-  { queue: name, id, url },
+  { queue: name, id, at },
   lazily(async () => (await import("./queue.ts")).ack),
 ).pipe(Command.withDescription("Remove the front, if it has this id."))
 
 const reject = Command.make(
   "reject",
-  { queue: name, id, attemptsMax: attemptsMax("else never"), reason: text("reason", "TEXT", "why"), url },
+  { queue: name, id, attemptsMax: attemptsMax("else never"), reason: text("reason", "TEXT", "why"), at },
   lazily(async () => (await import("./queue.ts")).reject),
 ).pipe(Command.withDescription("Count a failed attempt at the front, if it has this id."))
 
@@ -57,7 +57,7 @@ const take = Command.make(
     exec: text("exec", "COMMAND", "a shell command for each item, its payload on standard input; exit 0 means done"),
     attemptsMax: attemptsMax("default 10"),
     limit: text("limit", "N", "end after N items that are done, or dead"),
-    url,
+    at,
     json,
   },
   (input) =>
@@ -71,13 +71,13 @@ const take = Command.make(
 
 const list = Command.make(
   "list",
-  { url, json },
+  { at, json },
   lazily(async () => (await import("./queue.ts")).list),
 ).pipe(Command.withDescription("Print every queue with the number of its items."))
 
 const redrive = Command.make(
   "redrive",
-  { queue: name, limit: text("limit", "N", "items at most; else all"), url },
+  { queue: name, limit: text("limit", "N", "items at most; else all"), at },
   lazily(async () => (await import("./queue.ts")).redrive),
 ).pipe(Command.withDescription("Move items from QUEUE.dead back to the end of QUEUE."))
 

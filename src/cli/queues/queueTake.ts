@@ -12,13 +12,14 @@ import * as Arguments from "../arguments.ts"
 import * as Connection from "../Connection.ts"
 import * as Output from "../io/Output.ts"
 import { printItem } from "./queue.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface TakeInput {
   readonly queue: string
   readonly exec: Option.Option<string>
   readonly attemptsMax: Option.Option<string>
   readonly limit: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -99,6 +100,6 @@ export const take = Effect.fnUntraced(function* (input: TakeInput) {
       const taking = queues.take(queue, handle, { attemptsMax })
       yield* Effect.raceFirst(Effect.raceFirst(taking, Deferred.await(failed)), Deferred.await(enough))
     }),
-    Connection.layerOfQueues(input.url),
+    Connection.layerOfQueues(input.at),
   )
 })

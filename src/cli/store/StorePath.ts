@@ -9,7 +9,7 @@ import * as Option from "effect/Option"
 import type { ConfigInvalid } from "../../node/ConfigInvalid.ts"
 import * as ConfigSources from "../../node/ConfigSources.ts"
 import * as StorageSetting from "../../node/StorageSetting.ts"
-import { defaultDirectory } from "../Connection.ts"
+import { defaultDirectory } from "../NodeAt.ts"
 import { UsageError } from "../UsageError.ts"
 
 /** A store that is somewhere. */

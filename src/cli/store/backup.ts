@@ -13,11 +13,12 @@ import * as units from "../io/units.ts"
 import * as Source from "./source.ts"
 import { nameOf, type Store } from "./StorePath.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt, Target } from "../NodeAt.ts"
 
 export interface BackupInput {
   readonly to: string
   readonly from: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly config: Option.Option<string>
   readonly force: boolean
   readonly incomplete: boolean
@@ -54,7 +55,7 @@ const ofStore = (store: Store, input: BackupInput) => {
   }
 }
 
-const ofNode = (url: string, { force, to }: BackupInput) =>
+const ofNode = (target: Target, { force, to }: BackupInput) =>
   Effect.gen(function* () {
     const { layerMaintenance } = yield* Effect.promise(() => import("../../protocol/grpc/index.ts"))
     const progress = yield* Progress.make("bytes received")
@@ -65,7 +66,7 @@ const ofNode = (url: string, { force, to }: BackupInput) =>
           { to, force },
         ),
       ),
-      layerMaintenance({ url, token: findToken() }),
+      layerMaintenance({ ...target, token: findToken() }),
     )
   }).pipe(Effect.scoped)
 
@@ -76,7 +77,7 @@ export const backup = Effect.fnUntraced(function* (input: BackupInput) {
       message: "--incomplete is for a SQLite file that no node uses: name it with --from",
     })
   }
-  const bytes = yield* "store" in source ? ofStore(source.store, input) : ofNode(source.url, input)
+  const bytes = yield* "store" in source ? ofStore(source.store, input) : ofNode(source, input)
   const text = `${input.to}: ${units.bytes(bytes)}, a backup of ${Source.nameOf(source)}\n`
   yield* input.json ? Output.writeJson({ backup: input.to, bytes, of: Source.nameOf(source) }) : Output.write(text)
 })

@@ -16,6 +16,7 @@ import * as Progress from "../io/Progress.ts"
 import { bytes } from "../io/units.ts"
 import * as Source from "./source.ts"
 import type { Store } from "./StorePath.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 /** Something is wrong with the store. */
 class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/ProblemsFound")("ProblemsFound", {
@@ -24,7 +25,7 @@ class ProblemsFound extends Schema.TaggedError<ProblemsFound>("millrace/Problems
 
 export interface DoctorInput {
   readonly path: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly config: Option.Option<string>
   readonly json: boolean
 }
@@ -78,7 +79,7 @@ const examine = (source: Source.Source): Stream.Stream<ExaminationEvent, unknown
           Effect.promise(() => import("../../protocol/grpc/index.ts")),
           (Grpc) =>
             Stream.unwrap(Effect.map(Maintenance, (maintenance) => maintenance.examine)).pipe(
-              Stream.provide(Grpc.layerMaintenance({ url: source.url, token: findToken() })),
+              Stream.provide(Grpc.layerMaintenance({ ...source, token: findToken() })),
             ),
         ),
       )

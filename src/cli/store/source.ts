@@ -8,11 +8,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { ConfigInvalid } from "../../node/ConfigInvalid.ts"
 import * as ConfigSources from "../../node/ConfigSources.ts"
-import * as Connection from "../Connection.ts"
 import * as StorePath from "./StorePath.ts"
 import { UsageError } from "../UsageError.ts"
+import { findTarget, type NodeAt, type Target } from "../NodeAt.ts"
 
-export type Source = { readonly store: StorePath.Store } | { readonly url: string }
+export type Source = { readonly store: StorePath.Store } | Target
 
 /** What it is called in front of people. */
 export const nameOf = (source: Source): string =>
@@ -20,7 +20,7 @@ export const nameOf = (source: Source): string =>
 
 export interface Given {
   readonly path: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly config: Option.Option<string>
 }
 
@@ -33,15 +33,15 @@ const isConfigured = (): boolean =>
  */
 export const find = Effect.fnUntraced(function* (
   pathName: string,
-  { config, path, url }: Given,
+  { at, config, path }: Given,
 ): Effect.fn.Return<Source, UsageError | ConfigInvalid> {
-  if ([path, url, config].filter(Option.isSome).length > 1) {
+  if ([path, at.url, config].filter(Option.isSome).length > 1) {
     return yield* new UsageError({ message: `give one of ${pathName}, --url and --config` })
   }
   if (Option.isSome(path)) return { store: yield* StorePath.find(path.value) }
-  const isElsewhere = Option.isSome(url) || (Option.isNone(config) && Boolean(process.env["MILLRACE_URL"]))
-  if (isElsewhere) return { url: Connection.findUrl(url) }
+  const isElsewhere = Option.isSome(at.url) || (Option.isNone(config) && Boolean(process.env["MILLRACE_URL"]))
+  if (isElsewhere) return yield* findTarget(at)
   if (Option.isSome(config) || isConfigured()) return { store: yield* StorePath.ofConfiguration(config) }
   const store = StorePath.ofThisDirectory()
-  return Option.isSome(store) ? { store: store.value } : { url: Connection.findUrl(url) }
+  return Option.isSome(store) ? { store: store.value } : yield* findTarget(at)
 })

@@ -2,18 +2,18 @@
  * `delete`: drops the payloads of a range of the node's own log; their places stay.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import { Topics } from "../../topics/Topics.ts"
 import * as Arguments from "../arguments.ts"
 import * as Connection from "../Connection.ts"
 import * as Output from "../io/Output.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface DeleteInput {
   readonly topic: string
   readonly from: string
   readonly to: string
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -28,7 +28,7 @@ export const deleteRange = Effect.fnUntraced(function* (input: DeleteInput) {
   }
   const deleted = yield* Effect.provide(
     Effect.flatMap(Topics, (topics) => topics.deleteRange(topic, from, to)),
-    Connection.layer(input.url),
+    Connection.layer(input.at),
   )
   yield* input.json ? Output.writeJson({ deleted }) : Output.write(`${deleted} deleted\n`)
 })

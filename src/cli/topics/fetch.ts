@@ -10,6 +10,7 @@ import { messageLines, payloadLines } from "../io/messageFormat.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface FetchInput {
   readonly topic: string
@@ -17,7 +18,7 @@ export interface FetchInput {
   readonly from: Option.Option<string>
   readonly limit: Option.Option<string>
   readonly all: boolean
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -55,6 +56,6 @@ export const fetch = Effect.fnUntraced(function* (input: FetchInput) {
   }
   yield* Effect.provide(
     Effect.scoped(run(topic, { origin, from, limit: input.all ? undefined : (limit ?? defaultLimit) }, input.json)),
-    Connection.layer(input.url),
+    Connection.layer(input.at),
   )
 })

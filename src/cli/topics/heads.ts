@@ -2,22 +2,22 @@
  * `heads`: every log that the node has, and the offset of its last message.
  */
 import * as Effect from "effect/Effect"
-import type * as Option from "effect/Option"
 import * as NodeId from "../../domain/NodeId.ts"
 import { Topics } from "../../topics/Topics.ts"
 import * as Connection from "../Connection.ts"
 import { logName } from "../io/messageFormat.ts"
 import * as Output from "../io/Output.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface HeadsInput {
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
-export const heads = Effect.fnUntraced(function* ({ url, json }: HeadsInput) {
+export const heads = Effect.fnUntraced(function* ({ at, json }: HeadsInput) {
   const list = yield* Effect.provide(
     Effect.flatMap(Topics, (topics) => topics.heads),
-    Connection.layer(url),
+    Connection.layer(at),
   )
   const lines = list.map((head) =>
     json

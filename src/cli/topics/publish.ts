@@ -11,6 +11,7 @@ import * as Output from "../io/Output.ts"
 import { publishLines } from "./publishLines.ts"
 import { missingPayload, readStandardInput } from "../io/standardInput.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface PublishInput {
   readonly topic: string
@@ -23,7 +24,7 @@ export interface PublishInput {
   readonly name: Option.Option<string>
   readonly qos: Option.Option<"processed" | "no">
   readonly realtime: boolean
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -71,7 +72,7 @@ export const publish = Effect.fnUntraced(function* (input: PublishInput) {
     const { publishLive } = yield* Effect.promise(() => import("../live/send.ts"))
     return yield* publishLive({ ...input, topic })
   }
-  const connection = Connection.layer(input.url)
+  const connection = Connection.layer(input.at)
   if (!input.lines) return yield* Effect.provide(publishOne(input, topic, headers), connection)
   const keyPrefix = Option.getOrUndefined(input.keyPrefix)
   yield* Effect.provide(Effect.scoped(publishLines({ topic, headers, keyPrefix, json: input.json })), connection)

@@ -15,6 +15,7 @@ import { messageLines, payloadLines } from "../io/messageFormat.ts"
 import * as Output from "../io/Output.ts"
 import * as Progress from "../io/Progress.ts"
 import { UsageError } from "../UsageError.ts"
+import type { NodeAt } from "../NodeAt.ts"
 
 export interface SubscribeInput {
   readonly filter: string
@@ -23,7 +24,7 @@ export interface SubscribeInput {
   readonly cursor: Option.Option<string>
   readonly takeOver: boolean
   readonly limit: Option.Option<string>
-  readonly url: Option.Option<string>
+  readonly at: NodeAt
   readonly json: boolean
 }
 
@@ -86,5 +87,5 @@ export const subscribe = Effect.fnUntraced(function* (input: SubscribeInput) {
     cursor === undefined
       ? follow(filter, { origin, from }, how)
       : resume(cursor, filter, { origin, from, takeOver: input.takeOver }, how)
-  yield* Effect.provide(Effect.scoped(printing), Connection.layer(input.url))
+  yield* Effect.provide(Effect.scoped(printing), Connection.layer(input.at))
 })

@@ -35,6 +35,12 @@ const isFinal = (error: Failure): boolean => error._tag === "AccessDenied" || er
 const inOurTerms = (error: Failure): ConnectError =>
   error._tag === "DialFailed" || error._tag === "ConnectionLost" ? new Unavailable({ message: error.message }) : error
 
+const wantsTls = (scheme: string): string =>
+  `the server does not answer, like one that wants TLS: its URL begins with ${scheme} then`
+
+/** What is likely where the server waits for us as we do for it. */
+const noAnswer: Partial<Record<Connection["kind"], string>> = { tcp: wantsTls("tls:"), ws: wantsTls("wss://") }
+
 /** Succeeds when it is connected for the first time. */
 export const keepConnected = Effect.fnUntraced(function* (
   dial: Dial,
@@ -53,7 +59,8 @@ export const keepConnected = Effect.fnUntraced(function* (
     }).pipe(
       Effect.timeoutOrElse({
         duration: settings.handshakeMillis,
-        orElse: () => Effect.fail(new Unavailable({ message: "the server does not answer" })),
+        orElse: () =>
+          Effect.fail(new Unavailable({ message: noAnswer[connection.kind] ?? "the server does not answer" })),
       }),
       Effect.andThen(established),
       Effect.andThen(Deferred.succeed(first, undefined)),

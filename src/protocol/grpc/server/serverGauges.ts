@@ -36,12 +36,18 @@ const countConnections = (server: Server): number => {
   return count
 }
 
+interface Place {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
 /** Counts and tells the connections that a server refuses, from when it listens on. */
 export const watchRefused = (server: Server, services: Context.Context<never>, tellRefusal: TellRefusal): void => {
   refusals.limit.updateUnsafe(0, services)
   refusals.handshake.updateUnsafe(0, services)
-  const peerOf = (connection: net.DropArgument | undefined): string =>
-    `${connection?.remoteAddress}:${connection?.remotePort}`
+  // A socket that its peer has closed does not know any more whose it was.
+  const peerOf = ({ remoteAddress, remotePort }: Place = {}): string =>
+    remoteAddress === undefined ? "unknown" : `${remoteAddress}:${remotePort}`
   for (const http2Server of server["http2Servers"].keys()) {
     http2Server.on("drop", (connection?: net.DropArgument) => {
       refusals.limit.updateUnsafe(1, services)
@@ -56,7 +62,7 @@ export const watchRefused = (server: Server, services: Context.Context<never>, t
       tellRefusal({
         kind: "handshake",
         sentence: "a client was refused: its TLS handshake failed",
-        annotations: { peer: peerOf(socket as net.DropArgument), reason: wordsFor(cause) },
+        annotations: { peer: peerOf(socket), reason: wordsFor(cause) },
       })
     })
   }
