@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as TestClock from "effect/testing/TestClock"
-import type { Peer } from "../../src/replication/index.ts"
+import { defaultPeerSettings, type Peer } from "../../src/replication/index.ts"
+import { PeerSync } from "../../src/replication/internal/PeerSync.ts"
 import { asPeer, contentsOf, makeNode, passOver } from "./nodes.ts"
 
 /** Nodes x and y; y has x's log of orders up to 3, and x tells another third message. */
@@ -70,6 +71,41 @@ describe("a log whose copies differ", () => {
         expect(yield* pass).toMatchObject({ accepted: 3, failed: 0 })
         expect(book.logs()[0]).toMatchObject({ failures: 0, quarantine: undefined })
         expect(yield* y.topics.head("orders", x.id)).toMatchObject({ value: 6 })
+      }),
+    ),
+  )
+
+  it.effect("is noticed where a peer comes back on an old copy of its store, and writes on up to where it was", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, again, y] = yield* Effect.all([makeNode("x"), makeNode("x"), makeNode("y")])
+        for (let i = 1; i <= 3; i++) yield* x.topics.publish("orders", `${i}`)
+        const { book, pass } = passOver(y, asPeer(x))
+        expect((yield* pass).accepted).toBe(3)
+        // The same peer, with what it has now.
+        const sync = new PeerSync(asPeer(again), y.replica, defaultPeerSettings, book)
+        for (let i = 1; i <= 3; i++) yield* again.topics.publish("orders", `other ${i}`)
+        book.connected()
+        expect((yield* sync.pass).problem).toMatch(/offset 3 .*other content/)
+      }),
+    ),
+  )
+
+  it.effect("is noticed where a peer's copy was shorter for a while", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, other, y] = yield* Effect.all([makeNode("x"), makeNode("x"), makeNode("y")])
+        for (let i = 1; i <= 3; i++) yield* x.topics.publish("orders", `${i}`)
+        // A third node, which passes on what it has of x.
+        const z = yield* makeNode("z")
+        const { book, pass } = passOver(y, { ...asPeer(x), identity: Effect.succeed(z.id) })
+        yield* pass
+        const relay: Peer = { ...asPeer(other), identity: Effect.succeed(z.id) }
+        const sync = new PeerSync(relay, y.replica, defaultPeerSettings, book)
+        yield* other.topics.publish("orders", "other 1")
+        expect((yield* sync.pass).failed).toBe(0)
+        for (let i = 2; i <= 3; i++) yield* other.topics.publish("orders", `other ${i}`)
+        expect((yield* sync.pass).problem).toMatch(/offset 3 .*other content/)
       }),
     ),
   )

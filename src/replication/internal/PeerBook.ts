@@ -4,7 +4,7 @@
  */
 import type { OffsetConflict } from "../../domain/errors.ts"
 import * as LogId from "../../domain/LogId.ts"
-import type { NodeId } from "../../domain/NodeId.ts"
+import * as NodeId from "../../domain/NodeId.ts"
 import type { PeerState } from "../PeerState.ts"
 import type { SyncState } from "../SyncState.ts"
 import { nothing, type PeerMemory } from "./PeerMemory.ts"
@@ -20,6 +20,8 @@ export class PeerBook {
   readonly peer: string
   #memory: PeerMemory = nothing
   readonly #logs: Map<string, SyncState> = new Map()
+  /** The peer's own logs that were compared since the connection was made. */
+  readonly #comparedOwn: Set<string> = new Set()
   #isMemoryChanged = false
   readonly #changed: Map<string, LogId.LogId> = new Map()
   #lastAttemptAt = 0
@@ -103,9 +105,9 @@ export class PeerBook {
     this.#lastAttemptAt = at
   }
 
-  identified(identity: NodeId): void {
+  identified(identity: NodeId.NodeId): void {
     const known = this.#memory.identity
-    if (known === undefined || LogId.key({ topic: "", origin: known }) !== LogId.key({ topic: "", origin: identity })) {
+    if (known === undefined || !NodeId.equals(known, identity)) {
       this.#remember({ identity }, true)
     }
   }
@@ -137,14 +139,24 @@ export class PeerBook {
     for (const [key, { log }] of this.#logs) {
       if (kept.has(key)) continue
       this.#logs.delete(key)
+      this.#comparedOwn.delete(key)
       this.#note(log)
     }
+  }
+
+  /**
+   * A connection was made. The peer may have been started again meanwhile, on an old copy of its store, and have written
+   * other messages up to where it was: its own logs are compared anew.
+   */
+  connected(): void {
+    this.#comparedOwn.clear()
   }
 
   /** Whether a log has been compared up to the head that the peer has now, and nothing was wrong. */
   isSettled({ log, remoteHead }: LogPair): boolean {
     const state = this.log(log)
-    return state !== undefined && state.failures === 0 && state.syncedHead === remoteHead
+    if (state === undefined || state.failures > 0 || state.syncedHead !== remoteHead) return false
+    return !this.#isPeersOwn(log) || this.#comparedOwn.has(LogId.key(log))
   }
 
   /** How long ago the last attempt at a log failed, and how often it has; undefined where it did not. */
@@ -159,8 +171,11 @@ export class PeerBook {
   looked(pair: LogPair): void {
     const before = this.log(pair.log)
     if (before?.localHead === pair.localHead && before.remoteHead === pair.remoteHead) return
-    // Told from the logs after a start, and so not saved.
-    this.#set(pair, this.#restOf(before), false)
+    const rest = this.#restOf(before)
+    // Where the peer's copy has become shorter, what was compared of it may be there no more.
+    const isShorter = pair.remoteHead < rest.syncedHead
+    // The rest is told from the logs after a start, and so not saved.
+    this.#set(pair, isShorter ? { ...rest, syncedHead: 0 } : rest, isShorter)
   }
 
   /** So many more messages of a log are here, up to an offset. */
@@ -173,6 +188,7 @@ export class PeerBook {
     const localHead = Math.max(pair.localHead, syncedHead)
     const done = { syncedHead, lastAttemptAt: at, lastSuccessAt: at, failures: 0 }
     this.#set({ ...pair, localHead }, { ...done, lastError: undefined, quarantine: undefined }, true)
+    if (this.#isPeersOwn(pair.log)) this.#comparedOwn.add(LogId.key(pair.log))
   }
 
   failed(pair: LogPair, message: string, at: number, conflict?: OffsetConflict): void {
@@ -223,6 +239,10 @@ export class PeerBook {
   putBack({ logs, peer }: BookChanges): void {
     if (peer !== undefined) this.#isMemoryChanged = true
     for (const { log } of logs) this.#changed.set(LogId.key(log), log)
+  }
+
+  #isPeersOwn({ origin }: LogId.LogId): boolean {
+    return this.#memory.identity !== undefined && NodeId.equals(origin, this.#memory.identity)
   }
 
   #restOf(state: SyncState | undefined): Omit<SyncState, "peer" | keyof LogPair> {

@@ -126,6 +126,7 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
   /** For as long as the peer is there, and is who it should be. */
   const session: Effect.Effect<never, PassFailure> = Effect.suspend(() => {
     const moves = new Moves(settings.logsMax)
+    book.connected()
     return Effect.raceFirst(working(moves), listening(moves))
   }).pipe(Effect.ensuring(Effect.sync(() => book.telling(false))))
 
