@@ -69,7 +69,13 @@ export const watched = <A, E, R>(
 
       const { cursors, holders, logs, queues, records } = fromContext(context)
       const watchedStores = toContext({
-        logs: { ...logs, append: watch(logs.append), accept: watch(logs.accept), tombstone: watch(logs.tombstone) },
+        logs: {
+          ...logs,
+          append: watch(logs.append),
+          accept: watch(logs.accept),
+          tombstone: watch(logs.tombstone),
+          discard: watch(logs.discard),
+        },
         queues: { ...queues, apply: watch(queues.apply) },
         cursors: {
           ...cursors,

@@ -16,7 +16,7 @@
  *
  * **Failure.** `StorageFailed` changed nothing. `OutcomeUnknown` may have: after it the store refuses to write until it
  * is opened again, because what a failed fsync left behind cannot be known. `StorageFull` changed nothing either: a store
- * that is full takes nothing new, but goes on to take away (`tombstone`, and `QueueStore`'s operations but `enqueue`)
+ * that is full takes nothing new, but goes on to take away (`tombstone`, `discard`, and `QueueStore`'s operations but `enqueue`)
  * for as long as there is any room to write that down.
  */
 import * as Context from "effect/Context"
@@ -142,6 +142,13 @@ export interface TombstoneResult {
   readonly marker: Message | undefined
 }
 
+export interface DiscardResult {
+  /** The log's head now. */
+  readonly head: number
+  /** How many messages there were from the offset on. */
+  readonly discarded: number
+}
+
 /** How much a page holds at most; always at least one message where there is one. */
 export interface PageLimit {
   /** Messages in the page. */
@@ -215,6 +222,15 @@ export class LogStore extends Context.Service<
 
     /** Deletes a range: payloads and headers are dropped, places remain, heads do not move. One durable commit. */
     readonly tombstone: (request: TombstoneRequest) => Effect.Effect<TombstoneResult, WriteFailure>
+
+    /**
+     * Takes a log's messages away from an offset on, as if they had never come: the head goes back, and nothing else makes
+     * it. For logs of any node. What was deleted of the log stays remembered: where a deleted message comes again, it is a
+     * tombstone. Keys of the messages are forgotten. Their positions are not used again, and the journal's end moves on by
+     * one position that has no message: whoever has read up to there has seen that they are gone. One durable commit; where
+     * there is nothing to take away, nothing changes.
+     */
+    readonly discard: (log: LogId, from: number) => Effect.Effect<DiscardResult, WriteFailure>
 
     /** A log's messages from an offset on, in order. */
     readonly readLog: (

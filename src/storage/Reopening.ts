@@ -207,6 +207,7 @@ const make = Effect.fnUntraced(function* (
             return result
           },
         ),
+      discard: (log, from) => write("discard", ({ logs }) => logs.discard(log, from)),
       readLog: (log, from, limit) => read("readLog", ({ logs }) => logs.readLog(log, from, limit)),
       readJournal: (after, filter, limit) => read("readJournal", ({ logs }) => logs.readJournal(after, filter, limit)),
       head: (log) => read("head", ({ logs }) => logs.head(log)),

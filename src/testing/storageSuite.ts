@@ -15,6 +15,7 @@ import { describe } from "@effect/vitest"
 import { acceptTests } from "./storage/accept.ts"
 import { appendTests } from "./storage/append.ts"
 import { cursorTests } from "./storage/cursors.ts"
+import { discardTests } from "./storage/discards.ts"
 import { identityTests } from "./storage/identity.ts"
 import { keyTests } from "./storage/keys.ts"
 import { programTests } from "./storage/programs.ts"
@@ -34,6 +35,7 @@ export const storageSuite = (name: string, options: StorageSuiteOptions): void =
     keyTests(options)
     acceptTests(options)
     tombstoneTests(options)
+    discardTests(options)
     readTests(options)
     identityTests(options)
     programTests(options)

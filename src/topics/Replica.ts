@@ -31,5 +31,11 @@ export class Replica extends Context.Service<
     ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
     /** Deletes a range of another node's log, as that node has; messages of it that are still to come are tombstones. */
     readonly deleteRange: (log: LogId, from: number, to: number) => Effect.Effect<void, WriteFailure | Unavailable>
+    /**
+     * Takes a log's messages away from an offset on, as if they had never come: for an operator who has decided that
+     * another node's copy of the log is right. What is accepted in their place reaches subscribers as anything else that
+     * is new, at offsets that they have seen before.
+     */
+    readonly discard: (log: LogId, from: number) => Effect.Effect<void, WriteFailure | Unavailable>
   }
 >()("millrace/topics/Replica") {}

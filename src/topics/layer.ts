@@ -188,6 +188,7 @@ const make = Effect.gen(function* () {
     read: (log, from, rows) => store.readLog(log, from, { rows, bytes: fetchBytesMax }),
     accept: (log, messages) => writer.accept(log, messages),
     deleteRange: (log, from, to) => Effect.asVoid(writer.tombstone({ log, from, to }, false)),
+    discard: (log, from) => Effect.asVoid(writer.discard(log, from)),
   })
   return Context.make(Topics, traced(topics, services)).pipe(
     Context.add(Journal, journal),

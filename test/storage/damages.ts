@@ -66,10 +66,10 @@ export const damages: Readonly<Record<string, Damage>> = {
     says: "offset 7 of the log orders@acme/press/one is in a deleted range and is still there",
     statements: ["UPDATE millrace_tombstones SET last_offset = 7 WHERE log = 1"],
   },
-  "a deleted range beyond the head": {
+  "a deleted range that is none": {
     kind: "tombstone",
-    says: "the deleted range 20 to 30 of the log orders@acme/press/one goes beyond its head 12",
-    statements: ["INSERT INTO millrace_tombstones VALUES (1, 20, 30)"],
+    says: "the deleted range 30 to 20 of the log orders@acme/press/one is none",
+    statements: ["INSERT INTO millrace_tombstones VALUES (1, 30, 20)"],
   },
   "deleted ranges that touch": {
     kind: "tombstone",

@@ -13,7 +13,7 @@ import type { ExaminationEvent } from "../../src/storage/Examination.ts"
 import { examine, layerOnLoop } from "../../src/storage/sqlite/index.ts"
 import { draft, ownNode, unlimited } from "../../src/testing/storage/fixtures.ts"
 import { damages } from "./damages.ts"
-import { fill } from "./filled.ts"
+import { discardSome, fill } from "./filled.ts"
 import { temporaryDirectory } from "./temporaryDirectory.ts"
 
 const makeStore = Effect.gen(function* () {
@@ -65,6 +65,15 @@ describe("an examination", () => {
         items: 5,
         bytes: statSync(path).size,
       })
+    }),
+  )
+
+  it.live("finds nothing wrong where messages were discarded, also at the journal's end", () =>
+    Effect.gen(function* () {
+      const path = yield* makeStore
+      yield* Effect.flatMap(LogStore, (store) => discardSome(store)).pipe(Effect.provide(layerOnLoop({ path })))
+      const { findings, summary } = yield* examined(path)
+      expect([findings, summary.messages]).toEqual([[], 13])
     }),
   )
 

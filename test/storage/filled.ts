@@ -22,6 +22,14 @@ const item: ItemContent = {
   death: undefined,
 }
 
+/** Takes the ends of logs away, of a store that was filled: 13 messages are left. */
+export const discardSome = (store: LogStore["Service"]) =>
+  Effect.gen(function* () {
+    yield* store.discard(own, 4)
+    yield* store.discard({ topic: "$msgbus.delete", origin: ownNode }, 1)
+    yield* store.discard(theirs, 3)
+  })
+
 /** Several blocks a log, a deleted range, keys, messages of another node. */
 export const fill = Effect.gen(function* () {
   const store = yield* LogStore

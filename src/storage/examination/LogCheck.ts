@@ -73,14 +73,13 @@ export class LogCheck {
   }
 
   /** What can be said once all blocks were seen: heads, and the journal's end. */
-  finish(end: number | undefined): void {
+  finish(end: number | undefined, lastDiscarded: number): void {
     const { report } = this
-    if (end !== this.lastPosition) {
-      report.add(
-        "end",
-        `the journal ends at position ${this.lastPosition}, and ${end ?? "nothing"} is noted as its end`,
-        { position: this.lastPosition },
-      )
+    const position = Math.max(this.lastPosition, lastDiscarded)
+    if (end !== position) {
+      report.add("end", `the journal ends at position ${position}, and ${end ?? "nothing"} is noted as its end`, {
+        position,
+      })
     }
     for (const { head, log, number } of this.logs.values()) {
       const last = this.lastOffsets.get(number) ?? 0

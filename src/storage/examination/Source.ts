@@ -37,6 +37,8 @@ export interface Source {
   readonly sizeBytes: Effect.Effect<number, ReadFailure>
   /** What is noted as the journal's end. */
   readonly end: Effect.Effect<unknown, ReadFailure>
+  /** The last position at which messages were discarded, as it is noted: what is there has no block. */
+  readonly lastDiscarded: Effect.Effect<unknown, ReadFailure>
   /** Number, topic, tenant, line, device, head. */
   readonly logs: Rows
   /** Log, first and last offset, in this order. */

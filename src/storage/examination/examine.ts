@@ -81,11 +81,14 @@ export const examine = (
     const check = new LogCheck(report, logs ?? [])
     if (logs !== undefined) {
       const { owners = [] } = meta ?? {}
-      const ranges = (yield* attempt("tombstones", examineTombstones(source, report, owners, logs))) ?? new Map()
+      const ranges = (yield* attempt("tombstones", examineTombstones(source, report, logs))) ?? new Map()
       const isComplete = yield* examineJournal(source, report, check, { ranges, owners }, (messages) =>
         Effect.andThen(flush, Effect.andThen(emit({ _tag: "Progress", done: messages, total }), Effect.yieldNow)),
       )
-      if (isComplete) check.finish(typeof end === "number" ? end : undefined)
+      const lastDiscarded = yield* attempt("journal", source.lastDiscarded)
+      if (isComplete) {
+        check.finish(typeof end === "number" ? end : undefined, typeof lastDiscarded === "number" ? lastDiscarded : 0)
+      }
       yield* attempt("keys", examineKeys(source, report, owners, logs))
     }
     yield* flush

@@ -30,11 +30,10 @@ export type Owners = ReadonlyArray<NodeId.NodeId>
 
 export const isOwn = (owners: Owners, { origin }: LogId): boolean => owners.some((node) => NodeId.equals(node, origin))
 
-/** Gives the deleted ranges by their log's key. */
+/** Gives the deleted ranges by their log's key. They may be ahead of the messages, which are still to come, or to come again. */
 export const examineTombstones = (
   source: Source,
   report: Report,
-  owners: Owners,
   logs: ReadonlyArray<CheckedLog>,
 ): Effect.Effect<ReadonlyMap<string, ReadonlyArray<OffsetRange>>, ReadFailure> =>
   Effect.map(source.deletedRanges, (rows) => {
@@ -52,7 +51,7 @@ export const examineTombstones = (
         )
         continue
       }
-      const { head, log } = checked
+      const { log } = checked
       const ranges = found.get(logKey(log)) ?? []
       found.set(logKey(log), ranges)
       const name = `the deleted range ${first} to ${last} of the log ${format(log)}`
@@ -60,10 +59,6 @@ export const examineTombstones = (
       if (first < 1 || last < first) report.add("tombstone", `${name} is none`, place)
       else if (first <= (ranges.at(-1)?.last ?? -1) + 1)
         report.add("tombstone", `${name} touches the one before it`, place)
-      // Of another node's log ranges are remembered ahead of the messages.
-      else if (isOwn(owners, log) && last > head) {
-        report.add("tombstone", `${name} goes beyond its head ${head}`, place)
-      }
       ranges.push(offsets)
     }
     return found

@@ -24,7 +24,7 @@ import {
   short,
   type StoredBlock,
 } from "./Layout.ts"
-import type { KnownLogs } from "../parts/KnownLogs.ts"
+import type { KnownLogs, LogRow } from "../parts/KnownLogs.ts"
 
 /** In the table `meta`. */
 const endKey = Buffer.from("last_position")
@@ -32,6 +32,15 @@ const endKey = Buffer.from("last_position")
 /** The journal's last position. */
 export const readEnd = ({ meta }: Tables): number => {
   const value = meta.get(endKey)
+  return value === undefined ? 0 : readLong(value)
+}
+
+/** In the table `meta`. */
+const lastDiscardedKey = Buffer.from("last_discarded")
+
+/** The last position at which messages were discarded; 0 where none ever were. */
+export const readLastDiscarded = ({ meta }: Tables): number => {
+  const value = meta.get(lastDiscardedKey)
   return value === undefined ? 0 : readLong(value)
 }
 
@@ -53,6 +62,34 @@ export const writeJournal = (tables: Tables, write: JournalBlocks): void => {
 const putBlock = ({ blocks, offsets }: Tables, block: StoredBlock, content: Uint8Array): void => {
   blocks.put(blockKey(block), content)
   offsets.put(offsetKey(block), offsetValue(block))
+}
+
+/**
+ * Removes a log's blocks from an offset on, and leaves of the first of them what is before; within a transaction. The
+ * journal's end moves to a position of its own.
+ *
+ * @returns the offset's position
+ */
+export const cut = (tables: Tables, { log, number }: LogRow, from: number, end: number): number => {
+  const gone = Array.from(blocksOfLog(tables, number, from))
+  const [first] = gone
+  if (first === undefined) throw new DamagedBlock(`log ${number} has no block with its offset ${from}`)
+  const kept = from - (first.lastOffset - first.messages + 1)
+  const position = first.lastPosition - first.messages + 1 + kept
+  const block = kept === 0 ? undefined : open(tables, first)
+  for (const stored of gone) {
+    tables.blocks.remove(blockKey(stored))
+    tables.offsets.remove(offsetKey(stored))
+  }
+  if (block !== undefined) {
+    const content = encodeBlock(Array.from({ length: kept }, (_, index) => block.content(index)))
+    const place = { logNumber: number, lastOffset: from - 1, lastPosition: position - 1, messages: kept }
+    putBlock(tables, { ...place, bytes: content.byteLength }, content)
+  }
+  tables.logs.put(short(number), logValue(log, from - 1))
+  tables.meta.put(endKey, long(end))
+  tables.meta.put(lastDiscardedKey, long(end))
+  return position
 }
 
 /** The blocks of a log that end at an offset or after it, in order. */

@@ -80,6 +80,16 @@ const dropOldest = (tables: Tables, excess: number): number => {
   return oldest.length
 }
 
+/** Forgets the keys of a log's messages from a position on; within a transaction. Gives how many there were. */
+export const forget = ({ key_names, keys }: Tables, log: number, from: number): number => {
+  const gone = Array.from(keys.rows(long(from))).filter(({ value }) => readKey(value).log === log)
+  for (const { key, value } of gone) {
+    keys.remove(key)
+    key_names.remove(keyNameKey(log, readKey(value).name))
+  }
+  return gone.length
+}
+
 /** Tells which positions, from one to another, have a key whose message was not deleted. */
 export const undigested = ({ keys }: Tables, first: number, last: number): ((position: number) => boolean) => {
   const positions = new Set<number>()

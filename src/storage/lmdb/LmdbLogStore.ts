@@ -20,6 +20,7 @@ import type {
   AcceptResult,
   AppendResult,
   BlockPlace,
+  DiscardResult,
   Draft,
   DraftBlock,
   Durability,
@@ -33,7 +34,7 @@ import { contains } from "../parts/OffsetRanges.ts"
 import type { Commits, Refused, Written } from "./Commits.ts"
 import * as Deleted from "./Deleted.ts"
 import type { Tables } from "./Environment.ts"
-import { catchUp, erase, locator, offsetLocator, readEnd, writeJournal } from "./Journal.ts"
+import { catchUp, cut, erase, locator, offsetLocator, readEnd, writeJournal } from "./Journal.ts"
 import * as Keys from "./Keys.ts"
 import { readLog as readLogRow, short } from "./Layout.ts"
 import { readJournal, readLog } from "./Reads.ts"
@@ -91,6 +92,13 @@ export const make = (options: LogStoreOptions): LogStore["Service"] => {
         purpose: "takes away",
         bytes: 0,
         body: () => writer.tombstone(request),
+      }),
+    discard: (log, from) =>
+      commits.write({
+        operation: "discard",
+        purpose: "takes away",
+        bytes: 0,
+        body: () => writer.discard(log, from),
       }),
     readLog: (log, from, limit) => commits.read("readLog", () => readLog(reading, log, from, limit)),
     readJournal: (after, filter, limit) =>
@@ -236,5 +244,23 @@ class LogWriter {
     }
     writeJournal(tables, write)
     return { value: { deleted, marker: appended }, committed: () => write.committed() }
+  }
+
+  discard(log: LogId, from: number): Written<DiscardResult> {
+    const { journal, tables } = this.options
+    const row = journal.logs.find(log)
+    const head = row?.head ?? 0
+    const first = Math.max(from, 1)
+    if (row === undefined || first > head) return { value: { head, discarded: 0 }, committed: () => undefined }
+    const end = journal.end + 1
+    const forgotten = Keys.forget(tables, row.number, cut(tables, row, first, end))
+    return {
+      value: { head: first - 1, discarded: head - first + 1 },
+      committed: () => {
+        row.head = first - 1
+        journal.end = end
+        this.keys -= forgotten
+      },
+    }
   }
 }

@@ -7,7 +7,7 @@ import { rowsMax } from "../examination/runs.ts"
 import type { ReadFailure, Row, Rows, Source } from "../examination/Source.ts"
 import { messageOf } from "./Commits.ts"
 import type { Environment, Tables } from "./Environment.ts"
-import { readEnd } from "./Journal.ts"
+import { readEnd, readLastDiscarded } from "./Journal.ts"
 import {
   firstName,
   formatVersion,
@@ -78,6 +78,7 @@ export const lmdbSource = (environment: Environment): Source => {
     integrity: attempt(() => disagreements(tables)),
     sizeBytes: attempt(() => environment.usage.fileBytes),
     end: attempt(() => readEnd(tables)),
+    lastDiscarded: attempt(() => readLastDiscarded(tables)),
     logs: rows(() =>
       decoded(tables.logs.rows(short(0)), ({ key, value }) => {
         const { head, log, number } = readLog(key, value)

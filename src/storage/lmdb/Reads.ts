@@ -14,7 +14,7 @@ import type { LogSelector } from "../parts/LogSelector.ts"
 import type { JournalPage, PageLimit } from "../LogStore.ts"
 import { PageBuilder } from "../parts/PageBuilder.ts"
 import type { Tables } from "./Environment.ts"
-import { blocksFrom, blocksOfLog, catchUp, contentOf, readEnd } from "./Journal.ts"
+import { blocksFrom, blocksOfLog, catchUp, contentOf, readEnd, readLastDiscarded } from "./Journal.ts"
 import type { StoredBlock } from "./Layout.ts"
 
 /** Logs that a page merges at most; beyond, the journal is scanned. */
@@ -91,8 +91,9 @@ const mergeLogs = (
   after: number,
   end: number,
 ): number => {
+  const lastDiscarded = readLastDiscarded(tables)
   const merged = logs.map((row): MergedLog => {
-    const offset = places.get(row.number, after) ?? firstBeyond(tables, row, after)
+    const offset = places.get(row.number, after, lastDiscarded) ?? firstBeyond(tables, row, after)
     const blocks = blocksOfLog(tables, row.number, offset)[Symbol.iterator]()
     return { row, blocks, next: nextOf(blocks) }
   })
@@ -108,7 +109,7 @@ const mergeLogs = (
       if (next === undefined) continue
       const firstOffset = next.lastOffset - next.messages + 1
       const seen = Math.max(0, lastPosition + next.messages - next.lastPosition)
-      places.set(row.number, lastPosition, firstOffset + seen)
+      places.set(row.number, lastPosition, firstOffset + seen, lastDiscarded)
     }
     return lastPosition
   } finally {

@@ -7,6 +7,7 @@
 import * as LogId from "../../domain/LogId.ts"
 import type { KnownLogs } from "../parts/KnownLogs.ts"
 import type { Tables } from "./Environment.ts"
+import { readLastDiscarded } from "./Journal.ts"
 import { firstName, long, place, readBlockKey, readItemsKey, readPlace, readQueue } from "./Layout.ts"
 
 const beyondAll = long(Number.MAX_SAFE_INTEGER)
@@ -14,7 +15,8 @@ const beyondAll = long(Number.MAX_SAFE_INTEGER)
 /** What does not fit, in words, if anything. */
 export const wrongEnd = (tables: Tables, logs: KnownLogs, end: number): string | undefined => {
   const lastBlock = tables.blocks.lastKey(long(0), beyondAll)
-  const last = lastBlock === undefined ? 0 : readBlockKey(lastBlock).lastPosition
+  const lastStored = lastBlock === undefined ? 0 : readBlockKey(lastBlock).lastPosition
+  const last = Math.max(lastStored, readLastDiscarded(tables))
   if (last !== end) return `its journal ends at position ${last}, and ${end} is noted as its end`
   for (const { head, log, number } of logs.rows) {
     const key = tables.offsets.lastKey(place(number, 0), place(number + 1, 0))

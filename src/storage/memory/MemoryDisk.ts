@@ -2,7 +2,7 @@
  * What a store in memory holds, apart from the store: a "disk" that outlives the stores opened on it, so that closing
  * and reopening can be tested without files.
  *
- * The journal is an array: the message at position `p` is its element `p - 1`, and a log is the list of its messages'
+ * The journal is an array: the message at position `p` is its element `p - 1`, or nothing where it was discarded; a log is the list of its messages'
  * positions.
  */
 import { randomUUID } from "node:crypto"
@@ -39,7 +39,7 @@ export interface MemoryDisk {
   readonly open: Set<string>
   /** What the stores of several nodes have in common beside what is on it; absent where one has it to itself. */
   readonly sharing: Sharing | undefined
-  readonly journal: Array<Message>
+  readonly journal: Array<Message | undefined>
   /** By `LogId.key`. */
   readonly logs: Map<string, MemoryLog>
   /** Remembered keys of each node, the oldest first, by log and key. */

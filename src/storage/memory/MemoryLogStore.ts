@@ -18,6 +18,7 @@ import { contentDigest } from "../parts/Content.ts"
 import type {
   AcceptResult,
   AppendResult,
+  DiscardResult,
   Draft,
   JournalPage,
   KeyWindow,
@@ -50,6 +51,7 @@ export const make = (disk: MemoryDisk, node: NodeId, keyWindow: KeyWindow): LogS
       return "accepted" in result ? Effect.succeed(result) : Effect.fail(result)
     }),
   tombstone: (request) => Effect.sync(() => tombstone(disk, node, request)),
+  discard: (log, from) => Effect.sync(() => discard(disk, log, from)),
   readLog: (log, from, limit) => Effect.sync(() => readLog(disk, log, from, limit)),
   readJournal: (after, filter, limit) => Effect.sync(() => readJournal(disk, after, filter, limit)),
   head: (log) =>
@@ -176,6 +178,19 @@ const tombstone = (disk: MemoryDisk, node: NodeId, { log, from, to, marker }: To
   }
 }
 
+const discard = (disk: MemoryDisk, id: LogId, from: number): DiscardResult => {
+  const log = disk.logs.get(logKey(id))
+  const head = log?.positions.length ?? 0
+  const first = Math.max(from, 1)
+  if (log === undefined || first > head) return { head, discarded: 0 }
+  const gone = new Set(log.positions.splice(first - 1))
+  for (const position of gone) disk.journal[position - 1] = undefined
+  disk.journal.push(undefined)
+  const keys = keysOf(disk, id.origin)
+  for (const [name, { position }] of keys) if (gone.has(position)) keys.delete(name)
+  return { head: first - 1, discarded: gone.size }
+}
+
 const bytesOf = (message: Message): number => contentBytes("", message.payload, message.headers)
 
 const readLog = (disk: MemoryDisk, id: LogId, from: number, limit: PageLimit): ReadonlyArray<Message> => {
@@ -203,8 +218,8 @@ const readJournal = (disk: MemoryDisk, after: number, filters: JournalFilters, l
   const stop = Math.min(end, after + scanMax)
   let bytes = 0
   for (let position = Math.max(after, 0) + 1; position <= stop; position++) {
-    const message = disk.journal[position - 1]!
-    if (!wanted.has(logKey(message))) continue
+    const message = disk.journal[position - 1]
+    if (message === undefined || !wanted.has(logKey(message))) continue
     const size = bytesOf(message)
     const full = messages.length > 0 && (messages.length >= limit.rows || bytes + size > limit.bytes)
     if (full) return { messages, scannedTo: position - 1, end }

@@ -96,6 +96,7 @@ export class Sharing {
           append: (requests) => telling(logs.append(requests)),
           accept: (log, messages) => telling(logs.accept(log, messages)),
           tombstone: (request) => telling(logs.tombstone(request)),
+          discard: (log, from) => telling(logs.discard(log, from)),
           onMoved: (listener) => listenTo(listeners.moved, listener),
         },
         queues: {

@@ -3,7 +3,7 @@
  *
  * Blocks of messages name their log by a number. Numbers grow with every new log and never change, so a reader catches up
  * by asking for the numbers beyond the last one that it knows. Heads are current only where this store is the one that
- * writes; they live in the database's table of logs, apart from the messages, and nothing lowers them.
+ * writes; they live in the database's table of logs, apart from the messages, and only `LogStore.discard` lowers them.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 

@@ -41,7 +41,8 @@ export const placeOf = (row: BlockRow): BlockPosition => ({
 const allColumns = "last_position, log, last_offset, messages, content"
 const selectAtPosition = `SELECT ${allColumns} FROM millrace_blocks
   WHERE last_position >= ? ORDER BY last_position LIMIT 1`
-const selectAtOffset = `SELECT ${allColumns} FROM millrace_blocks
+/** The first block of a log that reaches an offset. */
+export const selectAtOffset = `SELECT ${allColumns} FROM millrace_blocks
   WHERE log = ? AND last_offset >= ? ORDER BY last_offset LIMIT 1`
 const updateContent = "UPDATE millrace_blocks SET content = ? WHERE last_position = ?"
 

@@ -51,7 +51,10 @@ export interface Dialect {
   readonly failureKind: (error: SqlError, at: FailurePlace) => FailureKind
   /** Whether a transaction that failed with nothing changed may succeed when it is tried again. */
   readonly isTransient: (error: SqlError) => boolean
-  /** The journal's last position and, where several nodes write, the greatest number of a log. */
+  /**
+   * The journal's last position, the last one at which messages were discarded and, where several nodes write, the
+   * greatest number of a log.
+   */
   readonly selectEnd: string
   /** Tenant, line and device of the nodes that share a store, where several may. */
   readonly selectNodes?: string | undefined

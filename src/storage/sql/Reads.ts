@@ -66,11 +66,23 @@ export const readLog = (
 export const readEnd = (session: Session): Effect.Effect<number, SqlError> =>
   Effect.map(session.values("SELECT last_position FROM millrace_journal", []), (rows) => rows[0]![0] as number)
 
-/** The journal's last position, with all logs known that have messages up to there. */
-const readKnownEnd = (session: Session, { catchesUp, dialect, logs }: ReadContext): Effect.Effect<number, SqlError> =>
+/** The journal's ends as a page is read with them. */
+interface JournalEnds {
+  /** The last position. */
+  readonly end: number
+  /** The last position at which messages were discarded. */
+  readonly lastDiscarded: number
+}
+
+/** The journal's ends, with all logs known that have messages up to there. */
+const readKnownEnds = (
+  session: Session,
+  { catchesUp, dialect, logs }: ReadContext,
+): Effect.Effect<JournalEnds, SqlError> =>
   Effect.flatMap(session.values(dialect.selectEnd, []), ([row]) => {
-    const [end, lastLog = Number.POSITIVE_INFINITY] = row as ReadonlyArray<number>
-    return catchesUp && lastLog > logs.lastNumber ? Effect.as(logs.catchUp(session), end!) : Effect.succeed(end!)
+    const [end, lastDiscarded, lastLog = Number.POSITIVE_INFINITY] = row as [number, number, number?]
+    const ends = { end, lastDiscarded }
+    return catchesUp && lastLog > logs.lastNumber ? Effect.as(logs.catchUp(session), ends) : Effect.succeed(ends)
   })
 
 export const readJournal = (
@@ -82,14 +94,15 @@ export const readJournal = (
 ): Effect.Effect<JournalPage, SqlError> =>
   Effect.gen(function* () {
     // The end comes first: every log that has a message up to it is then found, and nothing beyond it is looked at.
-    const end = yield* readKnownEnd(session, context)
+    const ends = yield* readKnownEnds(session, context)
+    const { end } = ends
     const { isAll, logs } = context.selector.select(filters)
     if (after >= end || logs.length === 0) return { messages: [], scannedTo: end, end }
     const from = Math.max(after, 0)
     const page = new MessagePage(context.logs, limit, { afterPosition: from, fromOffset: 1 })
     const scannedTo =
       logs.length <= mergedLogsMax
-        ? yield* mergeLogs(session, context.places, page, logs, from, end)
+        ? yield* mergeLogs(session, context.places, page, logs, from, ends)
         : yield* scanJournal(session, context, page, isAll ? undefined : logs, from, end)
     return { messages: page.messages, scannedTo, end }
   })
@@ -110,12 +123,12 @@ const mergeLogs = (
   page: MessagePage,
   logs: ReadonlyArray<LogRow>,
   after: number,
-  end: number,
+  { end, lastDiscarded }: JournalEnds,
 ): Effect.Effect<number, SqlError> =>
   Effect.gen(function* () {
     const merged: Array<MergedLog> = []
     for (const { number } of logs) {
-      const next = places.get(number, after) ?? (yield* firstBeyond(session, number, after))
+      const next = places.get(number, after, lastDiscarded) ?? (yield* firstBeyond(session, number, after))
       merged.push({ number, next, rows: [], at: 0, isExhausted: false })
     }
     while (!page.full) {
@@ -136,7 +149,8 @@ const mergeLogs = (
     for (const log of merged) {
       const ahead = log.rows.find((row) => lastPositionOf(row) > lastPosition)
       const seen = ahead === undefined ? 0 : Math.max(0, lastPosition + 1 - firstPositionOf(ahead))
-      places.set(log.number, lastPosition, ahead === undefined ? log.next : firstOffsetOf(ahead) + seen)
+      const next = ahead === undefined ? log.next : firstOffsetOf(ahead) + seen
+      places.set(log.number, lastPosition, next, lastDiscarded)
     }
     return lastPosition
   })

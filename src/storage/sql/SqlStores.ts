@@ -16,8 +16,9 @@ import { damaged, type Identity } from "../parts/Identity.ts"
 import type { Stores } from "../Stores.ts"
 import { sortHeads } from "../parts/LogSelection.ts"
 import { accept } from "./Accept.ts"
-import { planBlocks, planDrafts } from "./Append.ts"
+import { type AppendContext, planBlocks, planDrafts } from "./Append.ts"
 import type { Dialect } from "./Dialect.ts"
+import { discard } from "./Discard.ts"
 import { prepare, readIdentity } from "./Format.ts"
 import { LogPlaces } from "../parts/LogPlaces.ts"
 import { LogSelector } from "../parts/LogSelector.ts"
@@ -114,9 +115,14 @@ export const over = (
     obstacle: () => (readonly ? "the store is open to read only" : options.obstacle?.()),
     room: options.room,
     journal,
-    lockJournal: (session) => lockJournal(session, journal, node),
+    lockJournal: (session) => lockJournal(session, context),
   })
-  const context = { node, keyWindow: options.keyWindow ?? defaultKeyWindow, journal, keys: { count: keys } }
+  const context: AppendContext = {
+    node,
+    keyWindow: options.keyWindow ?? defaultKeyWindow,
+    journal,
+    keys: { count: keys },
+  }
   const catchesUp = readonly || sharing !== undefined
   const reading = { dialect, logs, selector: new LogSelector(logs), places: new LogPlaces(), catchesUp }
 
@@ -127,6 +133,7 @@ export const over = (
       transaction.writeLocked("accept", (session) => accept(session, journal, log, messages), "adds"),
     tombstone: (request) =>
       transaction.writeLocked("tombstone", (session) => tombstone(session, node, journal, request)),
+    discard: (log, from) => transaction.writeLocked("discard", (session) => discard(session, context, log, from)),
     readLog: (log, from, limit) =>
       transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
     readJournal: (after, filter, limit) =>
@@ -183,13 +190,14 @@ export const checkDurability = (
     })
   })
 
+const selectKeyCount = "SELECT count(*) FROM millrace_keys WHERE node = ?"
 const selectOwnHeads = "SELECT log, head FROM millrace_logs WHERE tenant = ? AND line = ? AND device = ?"
 
 /**
- * Where several nodes write: locks the journal, and brings what is known of it up to date. Of this node's own logs that
- * is nothing, unless another node has changed them.
+ * Where several nodes write: locks the journal, and brings what is known of it up to date. Of this node's own logs and
+ * keys that is nothing, unless another node has changed them.
  */
-const lockJournal = (session: Session, journal: JournalState, node: NodeId): Effect.Effect<void, SqlError> =>
+const lockJournal = (session: Session, { journal, keys, node }: AppendContext): Effect.Effect<void, SqlError> =>
   journal.sharing === undefined
     ? Effect.void
     : Effect.gen(function* () {
@@ -201,6 +209,8 @@ const lockJournal = (session: Session, journal: JournalState, node: NodeId): Eff
         for (const [log, head] of yield* session.values(selectOwnHeads, [tenant, line, device])) {
           journal.logs.get(log as number).head = head as number
         }
+        const [[count] = []] = yield* session.values(selectKeyCount, [journal.sharing!.membership.number])
+        keys.count = count as number
         journal.foreignChanges = foreignChanges
       })
 

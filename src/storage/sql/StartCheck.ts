@@ -11,8 +11,8 @@ import * as LogId from "../../domain/LogId.ts"
 import { damaged } from "../parts/Identity.ts"
 import type { Session } from "./Session.ts"
 
-const selectEnds = `SELECT (SELECT last_position FROM millrace_journal),
-  coalesce((SELECT max(last_position) FROM millrace_blocks), 0)`
+const selectEnds = `SELECT last_position, last_discarded, coalesce((SELECT max(last_position) FROM millrace_blocks), 0)
+  FROM millrace_journal`
 const selectWrongHead = `SELECT topic, tenant, line, device, head, stored FROM (
     SELECT *, coalesce((SELECT max(last_offset) FROM millrace_blocks b WHERE b.log = l.log), 0) AS stored
     FROM millrace_logs l
@@ -25,12 +25,11 @@ const selectWrongQueue = `SELECT name, last_sequence, stored FROM (
 /** Succeeds where the journal's end, all heads and the ends of queues are those of what is stored. */
 export const checkEnds = (session: Session, store: string): Effect.Effect<void, SqlError | StoreUnusable> =>
   Effect.gen(function* () {
-    const [[end, last] = []] = yield* session.values(selectEnds, [])
+    const [row] = yield* session.values(selectEnds, [])
+    const [end, lastDiscarded, lastStored] = row as readonly [number, number, number]
+    const last = Math.max(lastDiscarded, lastStored)
     if (end !== last) {
-      return yield* damaged(
-        store,
-        `its journal ends at position ${String(last)}, and ${String(end)} is noted as its end`,
-      )
+      return yield* damaged(store, `its journal ends at position ${last}, and ${end} is noted as its end`)
     }
     const [log] = yield* session.values(selectWrongHead, [])
     if (log !== undefined) {

@@ -22,7 +22,7 @@ import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../Curs
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
 import type { RecordChange, StoredRecord } from "../RecordStore.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
-import type { AppendResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
+import type { AppendResult, DiscardResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
 export interface OpenRequest {
@@ -36,6 +36,7 @@ export type Operation =
   | { readonly operation: "append"; readonly requests: PackedDrafts }
   | { readonly operation: "accept"; readonly log: LogId; readonly messages: PackedReplicas }
   | { readonly operation: "tombstone"; readonly request: TombstoneRequest }
+  | { readonly operation: "discard"; readonly log: LogId; readonly from: number }
   | { readonly operation: "readLog"; readonly log: LogId; readonly from: number; readonly limit: PageLimit }
   | {
       readonly operation: "readJournal"
@@ -66,6 +67,7 @@ export interface Answers {
   readonly append: { readonly places: PackedPlaces } | { readonly places?: undefined; readonly result: AppendResult }
   readonly accept: { readonly accepted: PackedMessages; readonly head: number }
   readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
+  readonly discard: DiscardResult
   readonly readLog: PackedMessages
   readonly readJournal: { readonly messages: PackedMessages; readonly scannedTo: number; readonly end: number }
   /** 0 where there is none. */
@@ -94,6 +96,7 @@ export const writeOperations = [
   "append",
   "accept",
   "tombstone",
+  "discard",
   "apply",
   "claim",
   "move",

@@ -84,6 +84,7 @@ export const make = ({
           deleted,
           marker: marker === undefined ? undefined : unpackMessages(marker)[0],
         })),
+      discard: (log, from) => writer.call<"discard">({ operation: "discard", log, from }),
       readLog: (log, from, limit) =>
         Effect.map(read<"readLog">({ operation: "readLog", log, from, limit }), unpackMessages),
       readJournal: (after, filter, limit) =>

@@ -106,6 +106,8 @@ const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): E
       return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
       }))
+    case "discard":
+      return Effect.map(logs.discard(call.log, call.from), (answer) => ({ answer }))
     case "readLog":
       return Effect.map(logs.readLog(call.log, call.from, call.limit), (messages) => {
         const answer = packPage(messages)

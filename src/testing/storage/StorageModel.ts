@@ -70,8 +70,10 @@ type AcceptOutcome =
 export class StorageModel {
   readonly node: NodeId
   readonly keyWindow: KeyWindow
-  /** The journal: the message at position `p` is element `p - 1`. */
+  /** What is stored, in the order of positions. */
   journal: Array<ModelMessage> = []
+  /** The journal's last position. */
+  end = 0
   private keys: Array<ModelKey> = []
   private readonly logs = new Map<string, LogId>()
   private readonly tombstoned = new Set<string>()
@@ -115,7 +117,7 @@ export class StorageModel {
     const conflicts: Array<AppendConflict> = []
     requests.forEach((request, index) => {
       // Each request is tried on the model itself; a refused one is undone.
-      const before = { journal: [...this.journal], keys: [...this.keys] }
+      const before = { journal: [...this.journal], keys: [...this.keys], end: this.end }
       const places: Array<{ offset: number; position: number; repeat: ModelMessage | undefined }> = []
       let conflict: AppendConflict | undefined
       for (const draft of request) {
@@ -128,9 +130,9 @@ export class StorageModel {
             draft.createdAt - entry.createdAt <= this.keyWindow.millis,
         )
         if (known !== undefined) {
-          const stored = this.journal[known.position - 1]!
+          const stored = this.at(known.position)
           if (known.content !== content) {
-            const isOwn = known.position > before.journal.length
+            const isOwn = known.position > before.end
             const offset = isOwn ? 0 : stored.offset
             conflict ??= { request: index, topic: draft.topic, key: draft.key!, offset }
           }
@@ -149,6 +151,7 @@ export class StorageModel {
         conflicts.push(conflict)
         this.journal = before.journal
         this.keys = before.keys
+        this.end = before.end
       }
       for (const { offset, position, repeat } of places) {
         if (repeat !== undefined && conflict === undefined) {
@@ -164,12 +167,13 @@ export class StorageModel {
   }
 
   accept(log: LogId, messages: ReadonlyArray<ReplicatedMessage>): AcceptOutcome {
-    const before = [...this.journal]
+    const before = { journal: [...this.journal], end: this.end }
+    const undo = (): void => void Object.assign(this, before)
     const accepted: Array<number> = []
     for (const message of messages) {
       const expected = this.head(log) + 1
       if (message.offset > expected) {
-        this.journal = before
+        undo()
         return { expected, received: message.offset }
       }
       if (message.offset < expected) {
@@ -181,7 +185,7 @@ export class StorageModel {
           stored.createdAt !== message.createdAt ||
           (contentDiffers && !stored.deleted && !message.deleted)
         ) {
-          this.journal = before
+          undo()
           return { conflict: message.offset }
         }
         if (message.deleted) this.erase(stored)
@@ -190,7 +194,7 @@ export class StorageModel {
       const deleted = message.deleted || this.tombstoned.has(`${logKey(log)} ${message.offset}`)
       accepted.push(this.store(log, { ...message, deleted }).position)
     }
-    return { accepted: accepted.map((position) => this.journal[position - 1]!), head: this.head(log) }
+    return { accepted: accepted.map((position) => this.at(position)), head: this.head(log) }
   }
 
   tombstone({ from, log, marker, to }: TombstoneRequest): { deleted: number; marker: ModelMessage | undefined } {
@@ -217,13 +221,25 @@ export class StorageModel {
     return { deleted, marker: stored }
   }
 
+  discard(log: LogId, from: number): { head: number; discarded: number } {
+    const gone = this.log(log).slice(Math.max(from, 1) - 1)
+    if (gone.length > 0) this.end += 1
+    this.journal = this.journal.filter((message) => !gone.includes(message))
+    this.keys = this.keys.filter(({ position }) => !gone.some((message) => message.position === position))
+    return { head: this.head(log), discarded: gone.length }
+  }
+
+  private at(position: number): ModelMessage {
+    return this.journal.find((message) => message.position === position)!
+  }
+
   private store(log: LogId, message: Omit<ReplicatedMessage, "offset">): ModelMessage {
     this.logs.set(logKey(log), { topic: log.topic, origin: log.origin })
     const stored: ModelMessage = {
       topic: log.topic,
       origin: originText(log.origin),
       offset: this.head(log) + 1,
-      position: this.journal.length + 1,
+      position: ++this.end,
       id: message.id,
       createdAt: message.createdAt,
       headers: message.deleted ? "[]" : headersText(message.headers),
@@ -236,7 +252,8 @@ export class StorageModel {
 
   private erase(stored: ModelMessage): boolean {
     if (stored.deleted) return false
-    this.journal[stored.position - 1] = { ...stored, headers: "[]", payload: "", deleted: true }
+    const erased = { ...stored, headers: "[]", payload: "", deleted: true }
+    this.journal = this.journal.map((message) => (message === stored ? erased : message))
     return true
   }
 }

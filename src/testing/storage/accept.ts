@@ -117,6 +117,49 @@ export const acceptTests = (options: StorageSuiteOptions): void => {
       ),
     )
 
+    it.live("fills an own log that is empty here, which goes on behind it", () =>
+      withStore(options, (store) =>
+        Effect.gen(function* () {
+          const own = { topic: "t", origin: ownNode }
+          const { accepted, head } = yield* store.accept(own, [replica(1, "one"), replica(2, "two")])
+          expect([head, accepted.map(({ origin, position }) => [origin, position])]).toEqual([
+            2,
+            [
+              [ownNode, 1],
+              [ownNode, 2],
+            ],
+          ])
+          const keyed = draft("t", "three", { key: "k" })
+          expect(yield* store.append([[keyed, draft("t", "four")]])).toMatchObject({
+            offsets: [3, 4],
+            positions: [3, 4],
+          })
+          expect((yield* store.append([[keyed]])).repeats).toMatchObject([{ id: keyed.id }])
+          expect((yield* store.accept(own, [replica(2, "two")])).accepted).toEqual([])
+          expect(yield* Effect.flip(store.accept(own, [replica(3, "three")]))).toMatchObject({ _tag: "OffsetConflict" })
+          expect(yield* store.heads).toEqual([{ ...own, offset: 4 }])
+        }),
+      ),
+    )
+
+    it.live("fills one's own log of deletions, and deletes what they say, also ahead of the messages", () =>
+      withStore(options, (store) =>
+        Effect.gen(function* () {
+          const own = { topic: "t", origin: ownNode }
+          const markers = { topic: "$msgbus.delete", origin: ownNode }
+          yield* store.accept(markers, [replica(1, "a marker")])
+          yield* store.tombstone({ log: own, from: 2, to: 3, marker: undefined })
+          yield* store.accept(own, [replica(1, "one"), replica(2, "two"), replica(3, "three"), replica(4, "four")])
+          const stored = yield* store.readLog(own, 1, unlimited)
+          expect(stored.map(({ deleted }) => deleted)).toEqual([false, true, true, false])
+          const marker = { id: "m", createdAt: 7 }
+          const deleted = yield* store.tombstone({ log: own, from: 4, to: 9, marker })
+          expect(deleted).toMatchObject({ deleted: 1, marker: { topic: "$msgbus.delete", offset: 2 } })
+          expect((yield* store.append([[draft("t", "five")]])).offsets).toEqual([5])
+        }),
+      ),
+    )
+
     it.live("takes a long batch", () =>
       withStore(options, (store) =>
         Effect.gen(function* () {

@@ -35,6 +35,7 @@ type Command =
   | { readonly type: "append"; readonly requests: ReadonlyArray<ReadonlyArray<DraftShape>>; readonly millis: number }
   | {
       readonly type: "accept"
+      readonly isOwn: boolean
       readonly topic: string
       /** Offset of the first message, from the head + 1. */
       readonly start: number
@@ -47,6 +48,7 @@ type Command =
       readonly from: number
       readonly length: number
     }
+  | { readonly type: "discard"; readonly isOwn: boolean; readonly topic: string; readonly from: number }
   | {
       readonly type: "read"
       readonly after: number
@@ -79,6 +81,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({
       type: fc.constant("accept" as const),
+      isOwn: fc.constantFrom(false, false, false, true),
       topic,
       start: fc.integer({ min: -2, max: 1 }),
       contents: fc.array(
@@ -99,6 +102,15 @@ const command: fc.Arbitrary<Command> = fc.oneof(
       topic,
       from: fc.integer({ min: 1, max: 8 }),
       length: fc.integer({ min: 1, max: 5 }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      type: fc.constant("discard" as const),
+      isOwn: fc.boolean(),
+      topic,
+      from: fc.integer({ min: 1, max: 8 }),
     }),
   },
   {
@@ -165,6 +177,11 @@ const run = (
           expect({ deleted: result.deleted, marker }).toEqual(model.tombstone(request))
           break
         }
+        case "discard": {
+          const log = { topic: command.topic, origin: command.isOwn ? ownNode : otherNode }
+          expect(yield* Effect.orDie(store.discard(log, command.from))).toEqual(model.discard(log, command.from))
+          break
+        }
         case "read": {
           const origin = command.isOwn === undefined ? undefined : command.isOwn ? ownNode : otherNode
           const filter = { topics: command.filter, origin }
@@ -180,7 +197,7 @@ const run = (
         }
       }
       expect(yield* Effect.orDie(open.store.heads)).toEqual(model.heads())
-      expect(yield* Effect.orDie(open.store.end)).toBe(model.journal.length)
+      expect(yield* Effect.orDie(open.store.end)).toBe(model.end)
     }
     yield* compareLogs(open.store, model)
     yield* open.close
@@ -221,7 +238,7 @@ const compareAppend = (store: Store, model: StorageModel, requests: ReadonlyArra
 
 const compareAccept = (store: Store, model: StorageModel, command: Command & { readonly type: "accept" }) =>
   Effect.gen(function* () {
-    const log = { topic: command.topic, origin: otherNode }
+    const log = { topic: command.topic, origin: command.isOwn ? ownNode : otherNode }
     let offset = Math.max(1, model.head(log) + 1 + command.start)
     const messages = command.contents.map(({ content, deleted, skip }): ReplicatedMessage => {
       if (skip) offset += 1

@@ -18,7 +18,7 @@ import { packItems } from "../../storage/parts/ItemBlock.ts"
 import { itemsOf } from "../../storage/parts/queuePage.ts"
 import type { QueueOperation } from "../../storage/QueueStore.ts"
 import { fromContext, type Stores } from "../../storage/Stores.ts"
-import { draft, otherNode, ownNode, unlimited } from "./fixtures.ts"
+import { draft, otherNode, ownNode, replica, unlimited } from "./fixtures.ts"
 import { readPages } from "./reads.ts"
 import type { StorageSuiteOptions, StorePlace } from "./StorePlace.ts"
 import { withPlace } from "./withStore.ts"
@@ -195,6 +195,32 @@ const journalTests = (options: StorageSuiteOptions): void => {
           for (const positions of seen) expect(positions).toEqual(expected)
           const [journal, ...others] = yield* Effect.forEach(nodes, ({ logs }) => readPages(logs, 0, all, unlimited))
           for (const other of others) expect(other).toEqual(journal)
+        }),
+      ),
+    )
+
+    it.live("has one head for a log that another node discards the end of, and goes on behind it", () =>
+      withNodes(options, 2, (one, two) =>
+        Effect.gen(function* () {
+          const log = { topic: "t", origin: ownNode }
+          const keyed = (key: string, text = key) => one!.logs.append([[draft("t", text, { key })]])
+          for (const key of ["1", "2", "3", "4"]) yield* keyed(key)
+          const limit = { rows: 3, bytes: 1_000_000 }
+          const read = (after: number) =>
+            Effect.map(two!.logs.readJournal(after, { topics: "t", origin: undefined }, limit), ({ messages }) =>
+              messages.map((message) => `${message.position}: ${message.offset} ${textOf(message)}`),
+            )
+          expect(yield* read(0)).toEqual(["1: 1 1", "2: 2 2", "3: 3 3"])
+          expect(yield* two!.logs.discard(log, 2)).toEqual({ head: 1, discarded: 3 })
+          expect((yield* keyed("3", "other")).offsets).toEqual([2])
+          expect((yield* keyed("1")).repeats.length).toBe(1)
+          yield* two!.logs.accept(log, [replica(3, "three"), replica(4, "four")])
+          expect((yield* keyed("5")).offsets).toEqual([5])
+          expect(yield* read(3)).toEqual(["6: 2 other", "7: 3 three", "8: 4 four"])
+          expect(yield* one!.logs.discard(log, 1)).toEqual({ head: 0, discarded: 5 })
+          yield* two!.logs.accept(log, [replica(1, "one")])
+          expect((yield* keyed("6")).offsets).toEqual([2])
+          expect((yield* readPages(two!.logs, 0, all, unlimited)).map(textOf)).toEqual(["one", "6"])
         }),
       ),
     )

@@ -22,6 +22,7 @@ import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import {
   type AcceptResult,
+  type DiscardResult,
   LogStore,
   type ReplicatedMessage,
   type TombstoneRequest,
@@ -63,6 +64,8 @@ export class JournalWriter extends Context.Service<
       range: Omit<TombstoneRequest, "marker">,
       marker: boolean,
     ) => Effect.Effect<TombstoneResult, WriteFailure | Unavailable>
+    /** See `LogStore.discard`. */
+    readonly discard: (log: LogId, from: number) => Effect.Effect<DiscardResult, WriteFailure | Unavailable>
   }
 >()("millrace/topics/JournalWriter") {
   static readonly layer = Layer.effect(
@@ -237,6 +240,8 @@ const make = Effect.fnUntraced(function* () {
       call("accept", store.accept(log, messages), ({ accepted }) => {
         if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)
       }),
+    // The feed has nothing to give: that messages are gone is seen by who reads on.
+    discard: (log, from) => call("discard", store.discard(log, from), () => undefined),
     tombstone: (range, marker) =>
       Effect.suspend(() =>
         call(

@@ -196,6 +196,7 @@ const share = (store: LogStore["Service"]): Effect.Effect<LogStore["Service"], n
       ...store,
       accept: (log, messages) => Effect.ensuring(store.accept(log, messages), letGoAll),
       tombstone: (request) => Effect.ensuring(store.tombstone(request), letGoAll),
+      discard: (log, from) => Effect.ensuring(store.discard(log, from), letGoAll),
       readJournal: (after, filter, limit) =>
         isSeveral(filter)
           ? store.readJournal(after, filter, limit)

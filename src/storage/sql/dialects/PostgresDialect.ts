@@ -97,7 +97,7 @@ export const postgresDialect = (schema: string): Dialect => ({
     return code === undefined || isDoubtful(code) ? "unknown" : "clean"
   },
   isTransient: (error) => isConnectionLost(error) || collisions.has(sqlState(error) ?? ""),
-  selectEnd: "SELECT last_position, last_log FROM millrace_journal",
+  selectEnd: "SELECT last_position, last_discarded, last_log FROM millrace_journal",
   selectNodes: "SELECT tenant, line, device FROM millrace_nodes ORDER BY node",
   selectTables: `SELECT relname, NULL FROM pg_class WHERE relnamespace = '${quoted(schema).replaceAll("'", "''")}'::regnamespace
     AND relkind = 'r'`,

@@ -65,7 +65,7 @@ export const sqliteDialect: Dialect = {
   },
   // One connection writes at a time.
   isTransient: () => false,
-  selectEnd: "SELECT last_position FROM millrace_journal",
+  selectEnd: "SELECT last_position, last_discarded FROM millrace_journal",
   selectTables: "SELECT name, sql FROM sqlite_schema",
   integrity: (session) =>
     Effect.map(session.values("PRAGMA integrity_check", []), (rows) =>

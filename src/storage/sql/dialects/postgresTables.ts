@@ -16,10 +16,12 @@ export const postgresTables: ReadonlyArray<ReadonlyArray<string>> = [
     `CREATE TABLE millrace_journal (
       one INTEGER PRIMARY KEY CHECK (one = 1),
       last_position BIGINT NOT NULL,
+      last_discarded BIGINT NOT NULL,
       last_log BIGINT NOT NULL,
       foreign_changes BIGINT NOT NULL
     ) ${roomy}`,
-    `INSERT INTO millrace_journal (one, last_position, last_log, foreign_changes) VALUES (1, 0, 0, 0)`,
+    `INSERT INTO millrace_journal (one, last_position, last_discarded, last_log, foreign_changes)
+     VALUES (1, 0, 0, 0, 0)`,
     `CREATE TABLE millrace_nodes (
       node INTEGER PRIMARY KEY,
       tenant ${name} NOT NULL,

@@ -9,9 +9,10 @@ export const sqliteTables: ReadonlyArray<ReadonlyArray<string>> = [
   [
     `CREATE TABLE millrace_journal (
       one INTEGER PRIMARY KEY CHECK (one = 1),
-      last_position INTEGER NOT NULL
+      last_position INTEGER NOT NULL,
+      last_discarded INTEGER NOT NULL
     ) STRICT`,
-    `INSERT INTO millrace_journal (one, last_position) VALUES (1, 0)`,
+    `INSERT INTO millrace_journal (one, last_position, last_discarded) VALUES (1, 0, 0)`,
     `CREATE TABLE millrace_logs (
       log INTEGER PRIMARY KEY,
       topic TEXT NOT NULL,

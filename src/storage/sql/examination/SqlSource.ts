@@ -55,6 +55,7 @@ export const sqlSource = (session: Session, dialect: Dialect): Source => {
     integrity: dialect.integrity(session),
     sizeBytes: dialect.sizeBytes(session),
     end: first("SELECT last_position FROM millrace_journal"),
+    lastDiscarded: first("SELECT last_discarded FROM millrace_journal"),
     logs: session.values(selectLogs, []),
     deletedRanges: session.values(selectRanges, []),
     blocks: (after) => session.values(selectBlocks, [after]),
