@@ -95,3 +95,9 @@ export const after = (messages: ReadonlyArray<Message>, position: number): Reado
   while (first < messages.length && messages[first]!.position <= position) first++
   return first === 0 ? messages : messages.slice(first)
 }
+
+/** Those messages that are at an offset or beyond it. All of one log are, once one of them is, unless it was discarded and came anew. */
+export const notBelow = (messages: ReadonlyArray<Message>, offset: number): ReadonlyArray<Message> =>
+  offset === 1 || messages.every((message) => message.offset >= offset)
+    ? messages
+    : messages.filter((message) => message.offset >= offset)

@@ -22,7 +22,7 @@ const item: ItemContent = {
   death: undefined,
 }
 
-/** Takes the ends of logs away, of a store that was filled: 13 messages are left. */
+/** Takes the ends of logs away, of a store that was filled: 11 messages are left. */
 export const discardSome = (store: LogStore["Service"]) =>
   Effect.gen(function* () {
     yield* store.discard(own, 4)

@@ -8,7 +8,7 @@ import { examine, layer, sizing } from "../../src/storage/postgres/index.ts"
 import { draft, otherNode, ownNode } from "../../src/testing/storage/fixtures.ts"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
 import { damages } from "./damages.ts"
-import { fill } from "./filled.ts"
+import { discardSome, fill } from "./filled.ts"
 
 const server = sharedServer()
 let schemas = 0
@@ -38,6 +38,15 @@ describe.skipIf(skipsPostgres)("an examination of a store in PostgreSQL", () => 
       expect(findings).toEqual([])
       expect(summary).toMatchObject({ node: ownNode, format: 2, logs: 4, messages: 22, queues: 1, items: 5 })
       expect(summary.bytes).toBeGreaterThan(0)
+    }),
+  )
+
+  it.live("finds nothing wrong where messages were discarded, also at the journal's end", () =>
+    Effect.gen(function* () {
+      const schema = yield* makeStore
+      yield* Effect.flatMap(LogStore, discardSome).pipe(Effect.provide(layer({ url: server().url(schema) })))
+      const { findings, summary } = yield* examined(schema)
+      expect([findings, summary.messages]).toEqual([[], 11])
     }),
   )
 

@@ -121,6 +121,18 @@ it.effect("what was deleted is in no page that is asked for after that", () =>
   }).pipe(onMemory),
 )
 
+it.effect("what was discarded is in no page that is asked for after that", () =>
+  Effect.gen(function* () {
+    const { counts, shared } = yield* makeStore
+    for (let i = 0; i < 3; i++) yield* shared.readJournal(0, all, tenRows)
+    const { reads } = counts
+    yield* shared.readJournal(0, all, tenRows)
+    expect(counts.reads).toBe(reads)
+    yield* shared.discard(log(shared), 3)
+    expect((yield* shared.readJournal(0, all, tenRows)).messages.map(({ offset }) => offset)).toEqual([1, 2])
+  }).pipe(onMemory),
+)
+
 /** Stores whose pages can be released, and what became of each. */
 const releasing = Effect.gen(function* () {
   const store = yield* LogStore

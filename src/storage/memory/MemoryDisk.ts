@@ -2,8 +2,8 @@
  * What a store in memory holds, apart from the store: a "disk" that outlives the stores opened on it, so that closing
  * and reopening can be tested without files.
  *
- * The journal is an array: the message at position `p` is its element `p - 1`, or nothing where it was discarded; a log is the list of its messages'
- * positions.
+ * The journal is an array: the message at position `p` is its element `p - 1`, or nothing where it was discarded. A log is
+ * the list of its messages' positions.
  */
 import { randomUUID } from "node:crypto"
 import type { LogId } from "../../domain/LogId.ts"

@@ -10,8 +10,8 @@
  *    there up to its end, as far as anybody subscribes to it.
  * 2. Whatever is known to be there is offered, by an own commit or by a page, or the store cannot be read now.
  *
- * Positions are in commit order and have no gaps, so an own commit is offered directly where its first position is the next
- * one. Otherwise others have committed before it: then it waits in the store for its turn, and is read there with what
+ * Positions are in commit order, so an own commit is offered directly where its first position is the next one. Otherwise
+ * others have committed before it, or something was discarded: then it waits in the store for its turn, and is read there with what
  * comes before it. Neither the publisher nor anybody else waits for that.
  *
  * A hint (`LogStore.onMoved`) says how far there is something to read; when it comes is a question of promptness alone.

@@ -10,7 +10,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Cursor from "../../domain/Cursor.ts"
 import { CursorInvalid, InvalidArgument, type StorageFailed, Unavailable } from "../../domain/errors.ts"
-import type { Message } from "../../domain/Message.ts"
+import { type Message, notBelow } from "../../domain/Message.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import * as TopicFilter from "../../domain/TopicFilter.ts"
 import type { JournalFilter, JournalPage, LogStore } from "../../storage/LogStore.ts"
@@ -141,7 +141,7 @@ const makePull = Effect.fnUntraced(function* (
   const { store, settings } = sources
   const scope = yield* Effect.scope
   const state: Handover = { position: start.after, target: end, nextSeq: live.nextSeq }
-  let { offsetMin } = start
+  const { offsetMin } = start
   let ahead: Fiber.Fiber<JournalPage, StorageFailed> | undefined
   let toldLive = false
   let isWaiting = false
@@ -204,10 +204,8 @@ const makePull = Effect.fnUntraced(function* (
       release?.()
       release = undefined
       const came = yield* isReplaying(state) ? replay() : follow()
-      const messages = offsetMin === 1 ? came : came.filter((message) => message.offset >= offsetMin)
+      const messages = notBelow(came, offsetMin)
       if (isNonEmpty(messages)) {
-        // One log, in order: what follows is above the offset too.
-        offsetMin = 1
         progress?.give(state.position, messages[messages.length - 1]!.position)
         return messages
       }

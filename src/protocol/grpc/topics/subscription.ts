@@ -9,7 +9,7 @@ import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CursorInvalid, InvalidArgument, Unavailable } from "../../../domain/errors.ts"
-import type { Message } from "../../../domain/Message.ts"
+import { type Message, notBelow } from "../../../domain/Message.ts"
 import type { SubscribeError, SubscribeOptions } from "../../../topics/Topics.ts"
 import * as codec from "../codec/codec.ts"
 import type { Connection } from "../client/connection.ts"
@@ -52,6 +52,7 @@ export const subscribe = (
       }
       let incarnation: string | undefined
       let position: bigint | undefined
+      const offsetMin = typeof options.from === "number" ? options.from : 1
       let isLive = false
       const reconnecting = new Reconnecting(url, "subscription", reconnectOptions)
       let call: ClientReadableStream<SubscribeResponse> | undefined
@@ -113,7 +114,8 @@ export const subscribe = (
           case "batch":
             position = event.value.position
             return Effect.try({
-              try: () => codec.messages(event.value.messages),
+              // Where the connection was lost, the node has gone on from a position.
+              try: () => notBelow(codec.messages(event.value.messages), offsetMin),
               catch: (error) =>
                 new Unavailable({ message: `the node at ${url} sent what cannot be understood: ${error}` }),
             })
