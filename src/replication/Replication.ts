@@ -10,15 +10,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StorageFailed } from "../domain/errors.ts"
+import type { LogId } from "../domain/LogId.ts"
 import { RecordStore } from "../storage/RecordStore.ts"
 import { Replica } from "../topics/index.ts"
 import { type Asking, asking } from "./internal/asking.ts"
 import { PeerBook } from "./internal/PeerBook.ts"
 import { PeerSync } from "./internal/PeerSync.ts"
+import { resolve, type ResolveFailure } from "./internal/resolving.ts"
 import { restore, saving } from "./internal/saving.ts"
 import type { Peer } from "./Peer.ts"
 import { defaultPeerSettings, type PeerSettings } from "./PeerSettings.ts"
 import type { PeerState } from "./PeerState.ts"
+import type { Keep, Resolution } from "./Resolution.ts"
 import type { SyncState } from "./SyncState.ts"
 
 export interface PeerLink {
@@ -38,6 +41,12 @@ export class Replication extends Context.Service<
     readonly peers: Effect.Effect<ReadonlyArray<PeerState>>
     /** How far this node is with each log of each peer. */
     readonly states: Effect.Effect<ReadonlyArray<SyncState>>
+    /**
+     * Decides about a log whose copies differ. `local`: what is here is right, and is no alarm any more. `peer`: the peer's
+     * is; what is here is taken away from the first message on that differs, and the peer's is taken. A peer has to be named
+     * where the log differs from the copies of several.
+     */
+    readonly resolve: (log: LogId, keep: Keep, peer?: string) => Effect.Effect<Resolution, ResolveFailure>
     /**
      * Succeeds when this node's own logs have been filled from the peers, where they have to be, or the time for it is over.
      * Whoever publishes before may give an offset a second time.
@@ -72,6 +81,7 @@ export class Replication extends Context.Service<
         return Replication.of({
           peers: Effect.sync(() => asked.map(({ book }) => book.state())),
           states: Effect.sync(() => asked.flatMap(({ book }) => book.logs())),
+          resolve: (log, keep, peer) => resolve(asked, replica, log, keep, peer),
           recovered,
         })
       }),

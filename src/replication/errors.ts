@@ -32,3 +32,16 @@ export class PeerMisbehaved extends Schema.TaggedError<PeerMisbehaved>("millrace
   ]),
   message: Schema.String,
 }) {}
+
+/** There is nothing to decide, or it is not clear about what. Nothing has changed. */
+export class NotResolvable extends Schema.TaggedError<NotResolvable>("millrace/NotResolvable")("NotResolvable", {
+  reason: Schema.Literals([
+    /** The copies of this log do not differ, as far as anybody knows. */
+    "not quarantined",
+    /** It differs from the copies of several peers, and none is named. */
+    "several peers",
+    /** There is no peer of this name. */
+    "no such peer",
+  ]),
+  message: Schema.String,
+}) {}

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Semaphore from "effect/Semaphore"
 import type { OffsetConflict } from "../../domain/errors.ts"
-import type { LogHead } from "../../domain/LogId.ts"
+import * as LogId from "../../domain/LogId.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import type { Replica } from "../../topics/index.ts"
 import { PeerMisbehaved, PeerRefused } from "../errors.ts"
@@ -60,6 +60,11 @@ export class PeerSync {
     return this.#healed.await
   }
 
+  /** This node's own logs are filled from the peer once more. */
+  healAgain(): void {
+    this.#healed.closeUnsafe()
+  }
+
   /** Gets all that is missing here. */
   readonly pass: Effect.Effect<PassResult, PassFailure> = Effect.gen({ self: this }, function* () {
     this.#book.attempted(yield* Clock.currentTimeMillis)
@@ -82,7 +87,7 @@ export class PeerSync {
   }).pipe((pass) => this.#alone(pass))
 
   /** Gets what is missing here of some logs, which the peer has told of. */
-  readonly part = (moved: ReadonlyArray<LogHead>): Effect.Effect<PassResult, PassFailure> =>
+  readonly part = (moved: ReadonlyArray<LogId.LogHead>): Effect.Effect<PassResult, PassFailure> =>
     this.#alone(
       Effect.gen({ self: this }, function* () {
         const local =
@@ -99,6 +104,12 @@ export class PeerSync {
   /** Does something with the peer's logs while nothing else is done with them. */
   readonly withLogs = <A, E>(use: (logs: LogSync) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
     this.#alone(Effect.suspend(() => use(this.#logs)))
+
+  /** The last offset that the peer has of a log; 0 where it has nothing. */
+  headOf(log: LogId.LogId): Effect.Effect<number, PeerUnreachable> {
+    const key = LogId.key(log)
+    return Effect.map(this.#peer.heads, (heads) => heads.find((head) => LogId.key(head) === key)?.offset ?? 0)
+  }
 
   /** Succeeds where the peer is who it should be. */
   get identified(): Effect.Effect<void, PeerUnreachable | PeerRefused> {
@@ -131,7 +142,7 @@ export class PeerSync {
     return this.#lock.withPermit(tracked)
   }
 
-  #plan(local: ReadonlyArray<LogHead>, remote: ReadonlyArray<LogHead>): Plan {
+  #plan(local: ReadonlyArray<LogId.LogHead>, remote: ReadonlyArray<LogId.LogHead>): Plan {
     return plan({
       self: this.#replica.node,
       local,
