@@ -123,12 +123,23 @@ const tlsOf = (config: NodeConfig): Pick<EndpointsFile.Endpoints, "tls"> =>
     ? {}
     : { tls: { certificate: resolve(config["tls-cert"]), asksClients: config["tls-client-ca"] !== "off" } }
 
+/** Waits for what this node has published and lost: whoever publishes before could give an offset a second time. */
+const recovered = (atMost: Duration.Duration) =>
+  Effect.gen(function* () {
+    const replication = yield* Replication
+    const telling = Effect.logInfo(
+      `the store is new: waiting at most ${Duration.format(atMost)} for peers that have what this node has published before`,
+    )
+    yield* Effect.raceFirst(
+      replication.recovered,
+      Effect.andThen(Effect.sleep("200 millis"), Effect.andThen(telling, Effect.never)),
+    )
+  })
+
 const start = Effect.fnUntraced(function* (config: NodeConfig, directory: string, place: StorageSetting.PlacedStorage) {
   const admin = yield* AdminServer
   const readiness = yield* Readiness.Readiness
-  const replication = yield* Replication
-  // Whoever publishes before could give an offset a second time.
-  yield* replication.recovered
+  yield* recovered(config["heal-wait"])
   // Each has the whole time to drain.
   const scope = yield* Effect.flatMap(Effect.scope, (own) => Scope.fork(own, "parallel"))
   const ofItsOwn = <A, E, R>(started: Effect.Effect<A, E, R>) =>
