@@ -18,6 +18,10 @@ export interface Daemon {
   readonly url: string
   /** The path of its store. */
   readonly store: string
+  /** Of its process, where there is one. */
+  readonly pid: () => number | undefined
+  /** What it has said on stderr since it was started last. */
+  readonly said: () => string
   /** Starts it, and succeeds when it says that it is ready. */
   readonly start: Effect.Effect<void, DaemonFailed>
   /** Starts it and kills it some milliseconds later, ready or not. */
@@ -33,6 +37,8 @@ export interface Daemon {
 export type Storage = "sqlite" | "lmdb"
 
 export interface DaemonOptions {
+  /** Where it listens; by default a port that nobody listens on. */
+  readonly port?: number | undefined
   /** Where it keeps things, in its data directory; by default SQLite. */
   readonly storage?: Storage | undefined
   /** The script that is run with `serve --data DIR --grpc HOST:PORT --admin off`; by default the program itself. */
@@ -71,7 +77,7 @@ export const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Daemon, never, Scope.Scope> {
   const directory = yield* temporaryDirectory
   const scope = yield* Effect.scope
-  const port = yield* freePort
+  const port = options.port ?? (yield* freePort)
   const data = join(directory, "data")
   const { script = millrace, env, storage = "sqlite" } = options
   const { flags = storage === "sqlite" ? [] : ["--storage", `${storage}:`] } = options
@@ -103,6 +109,8 @@ export const make = Effect.fnUntraced(function* (
   return {
     url: `grpc://127.0.0.1:${port}`,
     store: join(data, `millrace.${storage}`),
+    pid: () => (current?.hasEnded === false ? current.pid : undefined),
+    said: () => current?.stderr ?? "",
     start: Effect.gen(function* () {
       const program = yield* launch
       yield* program

@@ -119,7 +119,9 @@ const readAll = Effect.fnUntraced(function* (topics: Topics["Service"]) {
 })
 
 /** What an examination finds in a store. */
-const findingsOf = (events: Stream.Stream<ExaminationEvent, StoreUnusable>): Effect.Effect<ReadonlyArray<string>> =>
+export const findingsOf = (
+  events: Stream.Stream<ExaminationEvent, StoreUnusable>,
+): Effect.Effect<ReadonlyArray<string>> =>
   Stream.runCollect(events).pipe(
     Effect.orDie,
     Effect.map((all) => all.flatMap((event) => (event._tag === "Found" ? [event.finding.message] : []))),

@@ -14,7 +14,7 @@ import { showProgress } from "./progress.ts"
 
 const roundsPerStoreMax = 100
 
-const wholeNumber = (name: string, text: string): number => {
+export const wholeNumber = (name: string, text: string): number => {
   const value = Number(text)
   if (!Number.isSafeInteger(value) || value < 1) throw new Error(`--${name} takes a whole number from 1 on`)
   return value

@@ -12,6 +12,7 @@ const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   kills: () => import("./kills.ts"),
   large: () => import("./large.ts"),
   "power-loss": () => import("./powerLoss.ts"),
+  replication: () => import("./replication.ts"),
   "slow-client": () => import("./slowClient.ts"),
   "slow-subscriber": () => import("./slowSubscriber.ts"),
 }

@@ -20,6 +20,10 @@ export interface Proxy {
   readonly restore: () => void
   /** New connections are refused, or not. */
   readonly refuse: (yes: boolean) => void
+  /** When so many bytes have come from the node, all connections break, and new ones are refused. */
+  readonly breakAfter: (bytes: number) => void
+  /** Whether that has happened. */
+  readonly isBroken: () => boolean
   /** Bytes that came from the client. */
   readonly receivedBytes: () => number
   /** Bytes that came from the node. */
@@ -35,6 +39,7 @@ export const make = (targetPort: number) =>
     let isClosing = false
     let receivedBytes = 0
     let sentBytes = 0
+    let sentBytesMax = Number.POSITIVE_INFINITY
     const server = net.createServer((client) => {
       if (isRefusing) return void client.destroy()
       const node = net.connect(targetPort, "127.0.0.1")
@@ -55,7 +60,10 @@ export const make = (targetPort: number) =>
       })
       node.on("data", (bytes) => {
         sentBytes += bytes.length
-        if (!isMuted && !isGone()) client.write(bytes)
+        if (sentBytes > sentBytesMax) {
+          isRefusing = true
+          for (const socket of sockets) socket.destroy()
+        } else if (!isMuted && !isGone()) client.write(bytes)
       })
     })
     yield* Effect.acquireRelease(
@@ -90,7 +98,12 @@ export const make = (targetPort: number) =>
       },
       refuse: (yes) => {
         isRefusing = yes
+        if (!yes) sentBytesMax = Number.POSITIVE_INFINITY
       },
+      breakAfter: (bytes) => {
+        sentBytesMax = bytes
+      },
+      isBroken: () => sentBytes > sentBytesMax,
       receivedBytes: () => receivedBytes,
       sentBytes: () => sentBytes,
     }

@@ -10,7 +10,7 @@ import { type FeedBatch, LiveFeed } from "../../src/topics/internal/LiveFeed.ts"
 
 type Store = LogStore["Service"]
 
-const plantInStore = <A, E, R>(
+export const plantInStore = <A, E, R>(
   store: Layer.Layer<A | LogStore, E, R>,
   plant: (right: Store) => Partial<Store>,
 ): Layer.Layer<A | LogStore, E, R> =>
