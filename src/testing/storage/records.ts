@@ -19,8 +19,11 @@ const withRecords = <A, E>(options: StorageSuiteOptions, use: (records: Records)
 const keysOf = (records: Records, prefix: string) =>
   Effect.map(records.records(prefix), (all) => all.map(({ key }) => key))
 
-/** Longer than a key of any database may be, and many: what is done with such keys must do for each. */
-const longKeys = Array.from({ length: 300 }, (_, i) => `long/${"ü".repeat(1500)}/${String(i).padStart(3, "0")}`)
+/**
+ * Longer than a key of any database may be, and many: what is done with such keys must do for each. The SHA-256 of two of
+ * them begins with the greatest byte there is.
+ */
+const longKeys = Array.from({ length: 100 }, (_, i) => `long/${"ñ".repeat(1500)}/${String(i).padStart(3, "0")}`)
 
 export const recordTests = (options: StorageSuiteOptions): void => {
   describe("a record", () => {
@@ -69,6 +72,7 @@ export const recordTests = (options: StorageSuiteOptions): void => {
           yield* records.write({ put: [record("long"), record("longer")], remove: [longKeys[7]!] })
           const left = put.filter((_, i) => i !== 7)
           expect(yield* records.records("long/")).toEqual(left)
+          expect(yield* records.records(longKeys[8]!.slice(0, -3))).toEqual(left)
           expect(yield* records.records(longKeys[8]!.slice(0, -1))).toEqual(left.slice(0, 9))
           expect(yield* records.records(longKeys[8]!)).toEqual([put[8]])
           expect(yield* keysOf(records, "long")).toEqual(["long", ...left.map(({ key }) => key), "longer"])
