@@ -1,6 +1,6 @@
 /**
- * HTTP for those who run a node: `/healthz` (the process answers), `/readyz` (it can do its work now, or why not) and
- * `/metrics` (Prometheus text).
+ * HTTP for those who run a node: `/healthz` (the process answers), `/readyz` (it can do its work now, or why not; then what
+ * somebody should look at all the same) and `/metrics` (Prometheus text).
  *
  * It is there before the other listeners and goes after them, so that a node which starts or drains says so.
  */
@@ -40,14 +40,15 @@ const make = Effect.fnUntraced(function* (
 ): Effect.fn.Return<AdminServer["Service"], StartFailed, Readiness | Stats | Scope.Scope> {
   if (address === "off") return AdminServer.of({ url: undefined })
 
-  const { current } = yield* Readiness
+  const { current, remarks } = yield* Readiness
   const stats = yield* Stats
   const services = yield* Effect.context()
   const runFork = Effect.runForkWith(services)
 
-  const readiness: Effect.Effect<Reply> = Effect.map(current, (state) => ({
+  // Probes look at the status, people at the first line, and at what else there is to say.
+  const readiness: Effect.Effect<Reply> = Effect.zipWith(current, remarks, (state, remarked) => ({
     status: state.ready ? 200 : 503,
-    body: `${sentence(state)}\n`,
+    body: [sentence(state), ...remarked].map((line) => `${line}\n`).join(""),
   }))
 
   const exposition: Effect.Effect<Reply> = Effect.gen(function* () {

@@ -7,6 +7,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Unavailable } from "../domain/errors.ts"
 
@@ -32,6 +33,13 @@ export class Readiness extends Context.Service<
     readonly check: Effect.Effect<void, Unavailable>
     /** Makes the node not ready for a reason of its owner's, such as "stopping", until it is called with `undefined`. */
     readonly hold: (reason: string | undefined) => Effect.Effect<void>
+    /**
+     * Takes remarks of somebody's for as long as the scope is open: what does not keep the node from its work, and somebody
+     * should look at. They are asked for when somebody wants to know, and are sentences without their full stop.
+     */
+    readonly remark: (remarks: Effect.Effect<ReadonlyArray<string>>) => Effect.Effect<void, never, Scope.Scope>
+    /** What there is to remark now. */
+    readonly remarks: Effect.Effect<ReadonlyArray<string>>
   }
 >()("millrace/readiness/Readiness") {}
 

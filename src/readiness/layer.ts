@@ -144,6 +144,8 @@ const make = Effect.gen(function* () {
     }
   }).pipe(Effect.forkScoped)
 
+  const remarking = new Set<{ readonly remarks: Effect.Effect<ReadonlyArray<string>> }>()
+
   return Readiness.of({
     current,
     known: state,
@@ -154,6 +156,23 @@ const make = Effect.gen(function* () {
         held = reason === undefined ? undefined : { error: reason, since: now() }
         return Effect.asVoid(tell)
       }),
+    remark: (remarks) =>
+      Effect.asVoid(
+        Effect.acquireRelease(
+          Effect.sync(() => {
+            const mine = { remarks }
+            remarking.add(mine)
+            return mine
+          }),
+          (mine) => Effect.sync(() => remarking.delete(mine)),
+        ),
+      ),
+    remarks: Effect.suspend(() =>
+      Effect.map(
+        Effect.forEach([...remarking], ({ remarks }) => remarks),
+        (all) => all.flat(),
+      ),
+    ),
   })
 })
 

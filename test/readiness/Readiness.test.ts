@@ -98,6 +98,25 @@ describe("a node is ready", () => {
     }),
   )
 
+  itHolds("whatever there is to remark beside that, by whoever is still there", () =>
+    Effect.gen(function* () {
+      const { remark, remarks } = yield* Readiness.Readiness
+      expect(yield* remarks).toEqual([])
+      let said = ["peer a fails"]
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* remark(Effect.sync(() => said))
+          yield* remark(Effect.succeed(["b", "c"]))
+          expect(yield* remarks).toEqual(["peer a fails", "b", "c"])
+          expect(yield* after(0)).toEqual(ready)
+          said = []
+          expect(yield* remarks).toEqual(["b", "c"])
+        }),
+      )
+      expect(yield* remarks).toEqual([])
+    }),
+  )
+
   itHolds("not while one commit hangs, although others come and go", (trouble) =>
     Effect.gen(function* () {
       trouble.writing = obstacle()

@@ -61,6 +61,8 @@ const makeReadiness = Effect.gen(function* () {
       ready ? Effect.void : Effect.fail(new Unavailable({ message: error })),
     ),
     hold: () => Effect.void,
+    remark: () => Effect.void,
+    remarks: Effect.succeed([]),
   }
   const set = (ready: boolean) =>
     SubscriptionRef.set<ReadinessState>(ref, {
