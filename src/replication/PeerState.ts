@@ -19,6 +19,8 @@ export interface PeerState {
   readonly failingSince: number
   /** Why the last attempt failed; undefined where it did not. */
   readonly lastError: string | undefined
+  /** Whether it failed because it is not who it should be. */
+  readonly isRefused: boolean
   /** Logs that it has and that are looked at. */
   readonly logs: number
   /** … of which something is wrong with so many, without those that somebody has decided about. */

@@ -68,13 +68,14 @@ export class PeerBook {
       if (failures > 0) logsFailing++
       if (quarantine !== undefined) logsQuarantined++
     }
-    const { failingSince, failures, identity, lastError, lastSuccessAt } = this.#memory
+    const { failingSince, failures, identity, isRefused, lastError, lastSuccessAt } = this.#memory
     return {
       peer: this.peer,
       identity,
       failures,
       failingSince,
       lastError,
+      isRefused,
       lastSuccessAt,
       isTelling: this.#isTelling,
       isSyncing: this.#syncing > 0,
@@ -115,14 +116,14 @@ export class PeerBook {
   /** A pass came to its end. */
   passed(at: number): void {
     const isNews = this.#memory.failures > 0
-    this.#remember({ lastSuccessAt: at, failures: 0, failingSince: 0, lastError: undefined }, isNews)
+    this.#remember({ lastSuccessAt: at, failures: 0, failingSince: 0, lastError: undefined, isRefused: false }, isNews)
   }
 
   /** A pass was broken off. */
-  broke(message: string, at: number): void {
+  broke(message: string, at: number, isRefused = false): void {
     const { failingSince, failures, lastError } = this.#memory
     this.#remember(
-      { failures: failures + 1, failingSince: failures === 0 ? at : failingSince, lastError: message },
+      { failures: failures + 1, failingSince: failures === 0 ? at : failingSince, lastError: message, isRefused },
       failures === 0 || lastError !== message,
     )
   }

@@ -12,9 +12,11 @@ export const PeerMemory = Schema.Struct({
   /** When they began to be; 0 where they are not. */
   failingSince: Schema.Int,
   lastError: Schema.optional(Schema.String),
+  /** The last one was, because it is not who it should be. */
+  isRefused: Schema.Boolean,
   /** Which incarnation of the store here has been in step with it. */
   inStepWith: Schema.String,
 })
 export type PeerMemory = typeof PeerMemory.Type
 
-export const nothing: PeerMemory = { lastSuccessAt: 0, failures: 0, failingSince: 0, inStepWith: "" }
+export const nothing: PeerMemory = { lastSuccessAt: 0, failures: 0, failingSince: 0, isRefused: false, inStepWith: "" }

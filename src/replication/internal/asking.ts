@@ -139,7 +139,8 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
       if (ended._tag === "Success") continue
       const { failure } = ended
       failures++
-      book.broke(failure.message, yield* Clock.currentTimeMillis)
+      const isRefused = "_tag" in failure && failure._tag === "PeerRefused"
+      book.broke(failure.message, yield* Clock.currentTimeMillis, isRefused)
       yield* tell(failure.message)
       const { backoffMillisMax, intervalMillis, retryMillisMax } = settings
       const isGone = "_tag" in failure && failure._tag === "PeerUnreachable"
