@@ -7,6 +7,7 @@
 export { type GrpcTopicsOptions, layerTopics } from "./topics/topicsClient.ts"
 export { type GrpcMaintenanceOptions, layerMaintenance } from "./maintenance/maintenanceClient.ts"
 export { type GrpcQueuesOptions, layerQueues } from "./queues/queuesClient.ts"
+export { type GrpcSyncOptions, layerSync } from "./replication/replicationClient.ts"
 export { type GrpcStatsOptions, layerStats } from "./stats/statsClient.ts"
 export { makePeer } from "./sync/makePeer.ts"
 export type { PeerOptions } from "./sync/PeerConnection.ts"

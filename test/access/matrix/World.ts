@@ -20,6 +20,7 @@ import * as Exchange from "../../../src/exchange/index.ts"
 import * as Busrt from "../../../src/protocol/busrt/index.ts"
 import * as Grpc from "../../../src/protocol/grpc/index.ts"
 import * as Queues from "../../../src/queues/index.ts"
+import { SyncControl } from "../../../src/replication/index.ts"
 import * as Rpc from "../../../src/rpc/index.ts"
 import { Stats } from "../../../src/stats/Stats.ts"
 import { Maintenance } from "../../../src/storage/Maintenance.ts"
@@ -186,9 +187,19 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     as: (principal) =>
       Effect.map(
         Layer.build(
-          Layer.fresh(Layer.merge(Grpc.layerStats(token(principal)), Grpc.layerMaintenance(token(principal)))),
+          Layer.fresh(
+            Layer.mergeAll(
+              Grpc.layerStats(token(principal)),
+              Grpc.layerMaintenance(token(principal)),
+              Grpc.layerSync(token(principal)),
+            ),
+          ),
         ),
-        (remote) => ({ stats: Context.get(remote, Stats), maintenance: Context.get(remote, Maintenance) }),
+        (remote) => ({
+          stats: Context.get(remote, Stats),
+          maintenance: Context.get(remote, Maintenance),
+          sync: Context.get(remote, SyncControl),
+        }),
       ).pipe(Effect.orDie),
   }
 

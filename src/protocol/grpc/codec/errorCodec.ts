@@ -23,9 +23,10 @@ import {
   StorageFull,
   Unavailable,
 } from "../../../domain/errors.ts"
+import * as syncErrors from "./syncErrors.ts"
 import { type Error as ErrorMessage, ErrorSchema } from "../gen/millrace/v1/topics_pb.ts"
 
-/** Every error that the services `Topics` and `Queues` can fail with. */
+/** Every error that the services can fail with. */
 export type BusError =
   | AccessDenied
   | InvalidArgument
@@ -41,6 +42,7 @@ export type BusError =
   | StorageFull
   | OutcomeUnknown
   | QueueTaken
+  | syncErrors.SyncError
   | Unavailable
 
 /** Too much waits to be stored already. It travels as `Unavailable`, which it is, with a status that says more. */
@@ -108,6 +110,12 @@ export const statusCode = (error: ServedError): status => {
     case "CursorMismatch":
     case "CursorTaken":
     case "QueueTaken":
+    case "NotResolvable":
+    case "OffsetConflict":
+    case "OffsetGap":
+    case "PeerMisbehaved":
+    case "PeerRefused":
+    case "PeerUnreachable":
       return status.FAILED_PRECONDITION
     case "StorageFailed":
     case "OutcomeUnknown":
@@ -195,6 +203,13 @@ const kindOf = (error: ServedError): ErrorMessage["kind"] => {
       }
     case "QueueTaken":
       return { case: "queueTaken", value: { $typeName: "millrace.v1.QueueTaken", queue: sentence(error.queue) } }
+    case "NotResolvable":
+    case "OffsetConflict":
+    case "OffsetGap":
+    case "PeerMisbehaved":
+    case "PeerRefused":
+    case "PeerUnreachable":
+      return syncErrors.encode(error)
     case "QueueEmpty":
       return { case: undefined }
     case "Unavailable":
@@ -248,6 +263,13 @@ export const decode = ({ message, kind }: ErrorMessage): BusError | undefined =>
       return new OutcomeUnknown({ operation: kind.value.operation, message })
     case "queueTaken":
       return new QueueTaken({ queue: kind.value.queue, message })
+    case "notResolvable":
+    case "offsetConflict":
+    case "offsetGap":
+    case "peerMisbehaved":
+    case "peerRefused":
+    case "peerUnreachable":
+      return syncErrors.decode(message, kind)
     case "unavailable":
       return new Unavailable({ message })
     case undefined:

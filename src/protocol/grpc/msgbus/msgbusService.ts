@@ -13,13 +13,19 @@ import { InvalidArgument, NotPermitted } from "../../../domain/errors.ts"
 import { contentBytes, type Message } from "../../../domain/Message.ts"
 import * as NodeId from "../../../domain/NodeId.ts"
 import * as Topic from "../../../domain/Topic.ts"
-import type { SyncState } from "../../../replication/index.ts"
+import type { Replication } from "../../../replication/index.ts"
 import type { Topics } from "../../../topics/Topics.ts"
 import type { Admission } from "../server/Admission.ts"
 import * as codec from "../codec/codec.ts"
 import { statusCode, type ServedError } from "../codec/errorCodec.ts"
-import { type MessageEnvelope, MsgbusService, type NodeId as NodeMessage } from "../gen/msgbus/v1/msgbus_pb.ts"
+import {
+  type ListPeerSyncStatesResponse,
+  type MessageEnvelope,
+  MsgbusService,
+  type NodeId as NodeMessage,
+} from "../gen/msgbus/v1/msgbus_pb.ts"
 import type { ForCaller, Sessions } from "../server/session.ts"
+import { peerSyncStates } from "./peerSyncStates.ts"
 
 /** Messages that a Fetch gives at most, and where it asks for no number. */
 const fetchLimitMax = 10_000
@@ -42,26 +48,14 @@ export interface MsgbusServiceOptions {
   /** Whose service it is. */
   readonly node: NodeId.NodeId
   readonly admission: Admission
-  /** How far the node is with its peers. */
-  readonly syncStates: Effect.Effect<ReadonlyArray<SyncState>>
+  /** How the node stands with its peers. */
+  readonly replication: Pick<Replication["Service"], "peers" | "states">
 }
 
-const syncState = ({ peer, log, ...state }: SyncState) =>
-  ({
-    $typeName: "msgbus.v1.PeerSyncState",
-    peer,
-    topic: log.topic,
-    origin: codec.msgbusNode(log.origin),
-    localHead: BigInt(state.localHead),
-    remoteHead: BigInt(state.remoteHead),
-    lastSyncedHead: BigInt(state.syncedHead),
-    lastAttemptAtMs: BigInt(state.lastAttemptAt),
-    lastSuccessAtMs: BigInt(state.lastSuccessAt),
-    consecutiveFailures: state.failures,
-    lastError: state.lastError ?? "",
-  }) as const
-
-export const register = (sessions: Sessions, { topicsOf, node, admission, syncStates }: MsgbusServiceOptions): void => {
+export const register = (
+  sessions: Sessions,
+  { topicsOf, node, admission, replication }: MsgbusServiceOptions,
+): void => {
   const { method } = MsgbusService
 
   /** Whose log is meant: by default the node's own. */
@@ -159,14 +153,10 @@ export const register = (sessions: Sessions, { topicsOf, node, admission, syncSt
   sessions.unary(method.listPeerSyncStates, (_, { permissions }) =>
     Effect.andThen(
       check(permissions, "admin", "peers"),
-      Effect.map(
-        syncStates,
-        (states) =>
-          ({
-            $typeName: "msgbus.v1.ListPeerSyncStatesResponse",
-            states: states.map(syncState),
-          }) as const,
-      ),
+      Effect.zipWith(replication.peers, replication.states, (peers, states): ListPeerSyncStatesResponse => ({
+        $typeName: "msgbus.v1.ListPeerSyncStatesResponse",
+        states: peerSyncStates(peers, states),
+      })),
     ),
   )
 

@@ -17,7 +17,7 @@ import type { Permissions } from "../../../access/Permissions.ts"
 import { Access, open } from "../../../access/Access.ts"
 import { guarded as guardedQueues } from "../../../queues/guarded.ts"
 import { Queues } from "../../../queues/Queues.ts"
-import { Replication } from "../../../replication/index.ts"
+import { noPeers, Replication, syncControl } from "../../../replication/index.ts"
 import { Stats } from "../../../stats/Stats.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
 import { guarded as guardedTopics } from "../../../topics/guarded.ts"
@@ -35,6 +35,7 @@ import * as MillraceService from "../topics/topicsService.ts"
 import * as MsgbusQueues from "../msgbus/msgbusQueues.ts"
 import * as MsgbusService from "../msgbus/msgbusService.ts"
 import * as QueuesService from "../queues/queuesService.ts"
+import * as ReplicationService from "../replication/replicationService.ts"
 import * as Reflection from "./reflection.ts"
 import { wordsFor } from "../../../transport/errors.ts"
 import * as Refusals from "../../../transport/refusals.ts"
@@ -200,9 +201,9 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       const admission = new Admission()
       yield* ServerGauges.watch(server, admission, context)
       const topicsOf = forCaller((permissions) => guardedTopics(topics, permissions))
-      const replication = yield* Effect.serviceOption(Replication)
-      const syncStates = Option.isSome(replication) ? replication.value.states : Effect.succeed([])
-      MsgbusService.register(sessions, { topicsOf, node, admission, syncStates })
+      const replication = Option.getOrElse(yield* Effect.serviceOption(Replication), () => noPeers)
+      MsgbusService.register(sessions, { topicsOf, node, admission, replication })
+      ReplicationService.register(sessions, syncControl(node, replication))
       const queues = yield* Effect.serviceOption(Queues)
       if (Option.isSome(queues)) {
         const queuesOf = forCaller((permissions) => guardedQueues(queues.value, permissions))

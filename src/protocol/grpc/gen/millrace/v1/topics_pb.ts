@@ -16,7 +16,7 @@ import type { Message as Message$1 } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/topics.proto.
  */
 export const file_millrace_v1_topics: GenFile = /*@__PURE__*/
-  fileDesc("ChhtaWxscmFjZS92MS90b3BpY3MucHJvdG8SC21pbGxyYWNlLnYxIjYKBk5vZGVJZBIOCgZ0ZW5hbnQYASABKAkSDAoEbGluZRgCIAEoCRIOCgZkZXZpY2UYAyABKAkiOQoDTG9nEg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCLhAQoHTWVzc2FnZRILCgNsb2cYASABKA0SDgoGb2Zmc2V0GAIgASgEEhAKCHBvc2l0aW9uGAMgASgEEgoKAmlkGAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAQSDwoHcGF5bG9hZBgGIAEoDBIyCgdoZWFkZXJzGAcgAygLMiEubWlsbHJhY2UudjEuTWVzc2FnZS5IZWFkZXJzRW50cnkSDwoHZGVsZXRlZBgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCgxNZXNzYWdlQmF0Y2gSHgoEbG9ncxgBIAMoCzIQLm1pbGxyYWNlLnYxLkxvZxImCghtZXNzYWdlcxgCIAMoCzIULm1pbGxyYWNlLnYxLk1lc3NhZ2UiowEKBURyYWZ0Eg0KBXRvcGljGAEgASgJEg8KB3BheWxvYWQYAiABKAwSMAoHaGVhZGVycxgDIAMoCzIfLm1pbGxyYWNlLnYxLkRyYWZ0LkhlYWRlcnNFbnRyeRIQCgNrZXkYBCABKAlIAIgBARouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfa2V5ImIKDlB1Ymxpc2hSZXF1ZXN0Eg4KBm51bWJlchgBIAEoBBIiCgZkcmFmdHMYAiADKAsyEi5taWxscmFjZS52MS5EcmFmdBIOCgZhdG9taWMYAyABKAgSDAoEbW9yZRgEIAEoCCKlAQoPUHVibGlzaFJlc3BvbnNlEioKBWhlbGxvGAEgASgLMhkubWlsbHJhY2UudjEuUHVibGlzaEhlbGxvSAASLAoGcmVzdWx0GAIgASgLMhoubWlsbHJhY2UudjEuUHVibGlzaFJlc3VsdEgAEi4KB2Nsb3NpbmcYAyABKAsyGy5taWxscmFjZS52MS5QdWJsaXNoQ2xvc2luZ0gAQggKBmFuc3dlciJnCgxQdWJsaXNoSGVsbG8SGQoRbWVzc2FnZV9ieXRlc19tYXgYASABKAQSGQoRcmVxdWVzdF9ieXRlc19tYXgYAiABKAQSIQoEbm9kZRgDIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCJOCg1QdWJsaXNoUmVzdWx0Eg4KBm51bWJlchgBIAEoBBItCghvdXRjb21lcxgCIAMoCzIbLm1pbGxyYWNlLnYxLlB1Ymxpc2hPdXRjb21lIokBCg5QdWJsaXNoT3V0Y29tZRIOCgZvZmZzZXQYASABKAQSEAoIcG9zaXRpb24YAiABKAQSCgoCaWQYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoBBIPCgdkZWxldGVkGAUgASgIEiEKBWVycm9yGAYgASgLMhIubWlsbHJhY2UudjEuRXJyb3IiJQoOUHVibGlzaENsb3NpbmcSEwoLbGFzdF9udW1iZXIYASABKAQiLgoFUGxhY2USEwoLaW5jYXJuYXRpb24YASABKAkSEAoIcG9zaXRpb24YAiABKAQiEAoOU3RhcnRPZkpvdXJuYWwiDgoMRW5kT2ZKb3VybmFsIt8BChBTdWJzY3JpYmVSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSLAoFc3RhcnQYAyABKAsyGy5taWxscmFjZS52MS5TdGFydE9mSm91cm5hbEgAEigKA2VuZBgEIAEoCzIZLm1pbGxyYWNlLnYxLkVuZE9mSm91cm5hbEgAEhAKBm9mZnNldBgFIAEoBEgAEiQKBmN1cnNvchgGIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlSABCBgoEZnJvbSKkAQoRU3Vic2NyaWJlUmVzcG9uc2USLAoFYmVnaW4YASABKAsyGy5taWxscmFjZS52MS5TdWJzY3JpYmVCZWdpbkgAEiwKBWJhdGNoGAIgASgLMhsubWlsbHJhY2UudjEuU3Vic2NyaWJlQmF0Y2hIABIqCgRsaXZlGAMgASgLMhoubWlsbHJhY2UudjEuU3Vic2NyaWJlTGl2ZUgAQgcKBWV2ZW50IkkKDlN1YnNjcmliZUJlZ2luEhMKC2luY2FybmF0aW9uGAEgASgJEhUKCHBvc2l0aW9uGAIgASgESACIAQFCCwoJX3Bvc2l0aW9uIk8KDlN1YnNjcmliZUJhdGNoEisKCG1lc3NhZ2VzGAEgASgLMhkubWlsbHJhY2UudjEuTWVzc2FnZUJhdGNoEhAKCHBvc2l0aW9uGAIgASgEIg8KDVN1YnNjcmliZUxpdmUifAoMRmV0Y2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIRCgRmcm9tGAMgASgESACIAQESEgoFbGltaXQYBCABKA1IAYgBAUIHCgVfZnJvbUIICgZfbGltaXQiPAoNRmV0Y2hSZXNwb25zZRIrCghtZXNzYWdlcxgBIAEoCzIZLm1pbGxyYWNlLnYxLk1lc3NhZ2VCYXRjaCJBCgtIZWFkUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQiLgoMSGVhZFJlc3BvbnNlEhMKBm9mZnNldBgBIAEoBEgAiAEBQgkKB19vZmZzZXQiEgoQTGlzdEhlYWRzUmVxdWVzdCI4CgdMb2dIZWFkEh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIOCgZvZmZzZXQYAiABKAQiOAoRTGlzdEhlYWRzUmVzcG9uc2USIwoFaGVhZHMYASADKAsyFC5taWxscmFjZS52MS5Mb2dIZWFkIj0KEkRlbGV0ZVJhbmdlUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEIiwKE0RlbGV0ZVJhbmdlUmVzcG9uc2USFQoNZGVsZXRlZF9jb3VudBgBIAEoBCIPCg1DdXJzb3JSZXF1ZXN0IjQKDkN1cnNvclJlc3BvbnNlEiIKBmN1cnNvchgBIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlIg0KC0luZm9SZXF1ZXN0IkYKDEluZm9SZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIg4KDENoZWNrUmVxdWVzdCIPCg1DaGVja1Jlc3BvbnNlIrYGCgVFcnJvchIPCgdtZXNzYWdlGAEgASgJEjgKEGludmFsaWRfYXJndW1lbnQYAiABKAsyHC5taWxscmFjZS52MS5JbnZhbGlkQXJndW1lbnRIABIyCg1ub3RfcGVybWl0dGVkGAMgASgLMhkubWlsbHJhY2UudjEuTm90UGVybWl0dGVkSAASOQoRbWVzc2FnZV90b29fbGFyZ2UYBCABKAsyHC5taWxscmFjZS52MS5NZXNzYWdlVG9vTGFyZ2VIABIwCgxrZXlfY29uZmxpY3QYBSABKAsyGC5taWxscmFjZS52MS5LZXlDb25mbGljdEgAEjQKDmN1cnNvcl9pbnZhbGlkGAYgASgLMhoubWlsbHJhY2UudjEuQ3Vyc29ySW52YWxpZEgAEjQKDnN0b3JhZ2VfZmFpbGVkGAcgASgLMhoubWlsbHJhY2UudjEuU3RvcmFnZUZhaWxlZEgAEjYKD291dGNvbWVfdW5rbm93bhgIIAEoCzIbLm1pbGxyYWNlLnYxLk91dGNvbWVVbmtub3duSAASLwoLdW5hdmFpbGFibGUYCSABKAsyGC5taWxscmFjZS52MS5VbmF2YWlsYWJsZUgAEi4KC3F1ZXVlX3Rha2VuGAogASgLMhcubWlsbHJhY2UudjEuUXVldWVUYWtlbkgAEjAKDHN0b3JhZ2VfZnVsbBgLIAEoCzIYLm1pbGxyYWNlLnYxLlN0b3JhZ2VGdWxsSAASNgoPY3Vyc29yX21pc21hdGNoGAwgASgLMhsubWlsbHJhY2UudjEuQ3Vyc29yTWlzbWF0Y2hIABIwCgxjdXJzb3JfdGFrZW4YDSABKAsyGC5taWxscmFjZS52MS5DdXJzb3JUYWtlbkgAEi4KC2N1cnNvcl9sb3N0GA4gASgLMhcubWlsbHJhY2UudjEuQ3Vyc29yTG9zdEgAEjQKDmN1cnNvcl91bmtub3duGA8gASgLMhoubWlsbHJhY2UudjEuQ3Vyc29yVW5rbm93bkgAEjIKDWFjY2Vzc19kZW5pZWQYECABKAsyGS5taWxscmFjZS52MS5BY2Nlc3NEZW5pZWRIAEIGCgRraW5kIiMKD0ludmFsaWRBcmd1bWVudBIQCghhcmd1bWVudBgBIAEoCSIOCgxOb3RQZXJtaXR0ZWQiPwoMQWNjZXNzRGVuaWVkEgwKBHZlcmIYASABKAkSDgoGb2JqZWN0GAIgASgJEhEKCXByaW5jaXBhbBgDIAEoCSIzCg9NZXNzYWdlVG9vTGFyZ2USDQoFYnl0ZXMYASABKAQSEQoJYnl0ZXNfbWF4GAIgASgEIjkKC0tleUNvbmZsaWN0Eg0KBXRvcGljGAEgASgJEgsKA2tleRgCIAEoCRIOCgZvZmZzZXQYAyABKAQiDwoNQ3Vyc29ySW52YWxpZCIiCg1TdG9yYWdlRmFpbGVkEhEKCW9wZXJhdGlvbhgBIAEoCSIgCgtTdG9yYWdlRnVsbBIRCglvcGVyYXRpb24YASABKAkiIwoOT3V0Y29tZVVua25vd24SEQoJb3BlcmF0aW9uGAEgASgJIg0KC1VuYXZhaWxhYmxlIhsKClF1ZXVlVGFrZW4SDQoFcXVldWUYASABKAkiIAoOQ3Vyc29yTWlzbWF0Y2gSDgoGY3Vyc29yGAEgASgJIh0KC0N1cnNvclRha2VuEg4KBmN1cnNvchgBIAEoCSIcCgpDdXJzb3JMb3N0Eg4KBmN1cnNvchgBIAEoCSIfCg1DdXJzb3JVbmtub3duEg4KBmN1cnNvchgBIAEoCTKEBQoNVG9waWNzU2VydmljZRJICgdQdWJsaXNoEhsubWlsbHJhY2UudjEuUHVibGlzaFJlcXVlc3QaHC5taWxscmFjZS52MS5QdWJsaXNoUmVzcG9uc2UoATABEkwKCVN1YnNjcmliZRIdLm1pbGxyYWNlLnYxLlN1YnNjcmliZVJlcXVlc3QaHi5taWxscmFjZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEkAKBUZldGNoEhkubWlsbHJhY2UudjEuRmV0Y2hSZXF1ZXN0GhoubWlsbHJhY2UudjEuRmV0Y2hSZXNwb25zZTABEjsKBEhlYWQSGC5taWxscmFjZS52MS5IZWFkUmVxdWVzdBoZLm1pbGxyYWNlLnYxLkhlYWRSZXNwb25zZRJKCglMaXN0SGVhZHMSHS5taWxscmFjZS52MS5MaXN0SGVhZHNSZXF1ZXN0Gh4ubWlsbHJhY2UudjEuTGlzdEhlYWRzUmVzcG9uc2USUAoLRGVsZXRlUmFuZ2USHy5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlcXVlc3QaIC5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlc3BvbnNlEkEKBkN1cnNvchIaLm1pbGxyYWNlLnYxLkN1cnNvclJlcXVlc3QaGy5taWxscmFjZS52MS5DdXJzb3JSZXNwb25zZRI7CgRJbmZvEhgubWlsbHJhY2UudjEuSW5mb1JlcXVlc3QaGS5taWxscmFjZS52MS5JbmZvUmVzcG9uc2USPgoFQ2hlY2sSGS5taWxscmFjZS52MS5DaGVja1JlcXVlc3QaGi5taWxscmFjZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("ChhtaWxscmFjZS92MS90b3BpY3MucHJvdG8SC21pbGxyYWNlLnYxIjYKBk5vZGVJZBIOCgZ0ZW5hbnQYASABKAkSDAoEbGluZRgCIAEoCRIOCgZkZXZpY2UYAyABKAkiOQoDTG9nEg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCLhAQoHTWVzc2FnZRILCgNsb2cYASABKA0SDgoGb2Zmc2V0GAIgASgEEhAKCHBvc2l0aW9uGAMgASgEEgoKAmlkGAQgASgJEhUKDWNyZWF0ZWRfYXRfbXMYBSABKAQSDwoHcGF5bG9hZBgGIAEoDBIyCgdoZWFkZXJzGAcgAygLMiEubWlsbHJhY2UudjEuTWVzc2FnZS5IZWFkZXJzRW50cnkSDwoHZGVsZXRlZBgIIAEoCBouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJWCgxNZXNzYWdlQmF0Y2gSHgoEbG9ncxgBIAMoCzIQLm1pbGxyYWNlLnYxLkxvZxImCghtZXNzYWdlcxgCIAMoCzIULm1pbGxyYWNlLnYxLk1lc3NhZ2UiowEKBURyYWZ0Eg0KBXRvcGljGAEgASgJEg8KB3BheWxvYWQYAiABKAwSMAoHaGVhZGVycxgDIAMoCzIfLm1pbGxyYWNlLnYxLkRyYWZ0LkhlYWRlcnNFbnRyeRIQCgNrZXkYBCABKAlIAIgBARouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfa2V5ImIKDlB1Ymxpc2hSZXF1ZXN0Eg4KBm51bWJlchgBIAEoBBIiCgZkcmFmdHMYAiADKAsyEi5taWxscmFjZS52MS5EcmFmdBIOCgZhdG9taWMYAyABKAgSDAoEbW9yZRgEIAEoCCKlAQoPUHVibGlzaFJlc3BvbnNlEioKBWhlbGxvGAEgASgLMhkubWlsbHJhY2UudjEuUHVibGlzaEhlbGxvSAASLAoGcmVzdWx0GAIgASgLMhoubWlsbHJhY2UudjEuUHVibGlzaFJlc3VsdEgAEi4KB2Nsb3NpbmcYAyABKAsyGy5taWxscmFjZS52MS5QdWJsaXNoQ2xvc2luZ0gAQggKBmFuc3dlciJnCgxQdWJsaXNoSGVsbG8SGQoRbWVzc2FnZV9ieXRlc19tYXgYASABKAQSGQoRcmVxdWVzdF9ieXRlc19tYXgYAiABKAQSIQoEbm9kZRgDIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZCJOCg1QdWJsaXNoUmVzdWx0Eg4KBm51bWJlchgBIAEoBBItCghvdXRjb21lcxgCIAMoCzIbLm1pbGxyYWNlLnYxLlB1Ymxpc2hPdXRjb21lIokBCg5QdWJsaXNoT3V0Y29tZRIOCgZvZmZzZXQYASABKAQSEAoIcG9zaXRpb24YAiABKAQSCgoCaWQYAyABKAkSFQoNY3JlYXRlZF9hdF9tcxgEIAEoBBIPCgdkZWxldGVkGAUgASgIEiEKBWVycm9yGAYgASgLMhIubWlsbHJhY2UudjEuRXJyb3IiJQoOUHVibGlzaENsb3NpbmcSEwoLbGFzdF9udW1iZXIYASABKAQiLgoFUGxhY2USEwoLaW5jYXJuYXRpb24YASABKAkSEAoIcG9zaXRpb24YAiABKAQiEAoOU3RhcnRPZkpvdXJuYWwiDgoMRW5kT2ZKb3VybmFsIt8BChBTdWJzY3JpYmVSZXF1ZXN0Eg4KBmZpbHRlchgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSLAoFc3RhcnQYAyABKAsyGy5taWxscmFjZS52MS5TdGFydE9mSm91cm5hbEgAEigKA2VuZBgEIAEoCzIZLm1pbGxyYWNlLnYxLkVuZE9mSm91cm5hbEgAEhAKBm9mZnNldBgFIAEoBEgAEiQKBmN1cnNvchgGIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlSABCBgoEZnJvbSKkAQoRU3Vic2NyaWJlUmVzcG9uc2USLAoFYmVnaW4YASABKAsyGy5taWxscmFjZS52MS5TdWJzY3JpYmVCZWdpbkgAEiwKBWJhdGNoGAIgASgLMhsubWlsbHJhY2UudjEuU3Vic2NyaWJlQmF0Y2hIABIqCgRsaXZlGAMgASgLMhoubWlsbHJhY2UudjEuU3Vic2NyaWJlTGl2ZUgAQgcKBWV2ZW50IkkKDlN1YnNjcmliZUJlZ2luEhMKC2luY2FybmF0aW9uGAEgASgJEhUKCHBvc2l0aW9uGAIgASgESACIAQFCCwoJX3Bvc2l0aW9uIk8KDlN1YnNjcmliZUJhdGNoEisKCG1lc3NhZ2VzGAEgASgLMhkubWlsbHJhY2UudjEuTWVzc2FnZUJhdGNoEhAKCHBvc2l0aW9uGAIgASgEIg8KDVN1YnNjcmliZUxpdmUifAoMRmV0Y2hSZXF1ZXN0Eg0KBXRvcGljGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIRCgRmcm9tGAMgASgESACIAQESEgoFbGltaXQYBCABKA1IAYgBAUIHCgVfZnJvbUIICgZfbGltaXQiPAoNRmV0Y2hSZXNwb25zZRIrCghtZXNzYWdlcxgBIAEoCzIZLm1pbGxyYWNlLnYxLk1lc3NhZ2VCYXRjaCJBCgtIZWFkUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIjCgZvcmlnaW4YAiABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQiLgoMSGVhZFJlc3BvbnNlEhMKBm9mZnNldBgBIAEoBEgAiAEBQgkKB19vZmZzZXQiEgoQTGlzdEhlYWRzUmVxdWVzdCI4CgdMb2dIZWFkEh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIOCgZvZmZzZXQYAiABKAQiOAoRTGlzdEhlYWRzUmVzcG9uc2USIwoFaGVhZHMYASADKAsyFC5taWxscmFjZS52MS5Mb2dIZWFkIj0KEkRlbGV0ZVJhbmdlUmVxdWVzdBINCgV0b3BpYxgBIAEoCRIMCgRmcm9tGAIgASgEEgoKAnRvGAMgASgEIiwKE0RlbGV0ZVJhbmdlUmVzcG9uc2USFQoNZGVsZXRlZF9jb3VudBgBIAEoBCIPCg1DdXJzb3JSZXF1ZXN0IjQKDkN1cnNvclJlc3BvbnNlEiIKBmN1cnNvchgBIAEoCzISLm1pbGxyYWNlLnYxLlBsYWNlIg0KC0luZm9SZXF1ZXN0IkYKDEluZm9SZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIg4KDENoZWNrUmVxdWVzdCIPCg1DaGVja1Jlc3BvbnNlIvYICgVFcnJvchIPCgdtZXNzYWdlGAEgASgJEjgKEGludmFsaWRfYXJndW1lbnQYAiABKAsyHC5taWxscmFjZS52MS5JbnZhbGlkQXJndW1lbnRIABIyCg1ub3RfcGVybWl0dGVkGAMgASgLMhkubWlsbHJhY2UudjEuTm90UGVybWl0dGVkSAASOQoRbWVzc2FnZV90b29fbGFyZ2UYBCABKAsyHC5taWxscmFjZS52MS5NZXNzYWdlVG9vTGFyZ2VIABIwCgxrZXlfY29uZmxpY3QYBSABKAsyGC5taWxscmFjZS52MS5LZXlDb25mbGljdEgAEjQKDmN1cnNvcl9pbnZhbGlkGAYgASgLMhoubWlsbHJhY2UudjEuQ3Vyc29ySW52YWxpZEgAEjQKDnN0b3JhZ2VfZmFpbGVkGAcgASgLMhoubWlsbHJhY2UudjEuU3RvcmFnZUZhaWxlZEgAEjYKD291dGNvbWVfdW5rbm93bhgIIAEoCzIbLm1pbGxyYWNlLnYxLk91dGNvbWVVbmtub3duSAASLwoLdW5hdmFpbGFibGUYCSABKAsyGC5taWxscmFjZS52MS5VbmF2YWlsYWJsZUgAEi4KC3F1ZXVlX3Rha2VuGAogASgLMhcubWlsbHJhY2UudjEuUXVldWVUYWtlbkgAEjAKDHN0b3JhZ2VfZnVsbBgLIAEoCzIYLm1pbGxyYWNlLnYxLlN0b3JhZ2VGdWxsSAASNgoPY3Vyc29yX21pc21hdGNoGAwgASgLMhsubWlsbHJhY2UudjEuQ3Vyc29yTWlzbWF0Y2hIABIwCgxjdXJzb3JfdGFrZW4YDSABKAsyGC5taWxscmFjZS52MS5DdXJzb3JUYWtlbkgAEi4KC2N1cnNvcl9sb3N0GA4gASgLMhcubWlsbHJhY2UudjEuQ3Vyc29yTG9zdEgAEjQKDmN1cnNvcl91bmtub3duGA8gASgLMhoubWlsbHJhY2UudjEuQ3Vyc29yVW5rbm93bkgAEjIKDWFjY2Vzc19kZW5pZWQYECABKAsyGS5taWxscmFjZS52MS5BY2Nlc3NEZW5pZWRIABI0Cg5ub3RfcmVzb2x2YWJsZRgRIAEoCzIaLm1pbGxyYWNlLnYxLk5vdFJlc29sdmFibGVIABI4ChBwZWVyX3VucmVhY2hhYmxlGBIgASgLMhwubWlsbHJhY2UudjEuUGVlclVucmVhY2hhYmxlSAASMAoMcGVlcl9yZWZ1c2VkGBMgASgLMhgubWlsbHJhY2UudjEuUGVlclJlZnVzZWRIABI2Cg9wZWVyX21pc2JlaGF2ZWQYFCABKAsyGy5taWxscmFjZS52MS5QZWVyTWlzYmVoYXZlZEgAEjYKD29mZnNldF9jb25mbGljdBgVIAEoCzIbLm1pbGxyYWNlLnYxLk9mZnNldENvbmZsaWN0SAASLAoKb2Zmc2V0X2dhcBgWIAEoCzIWLm1pbGxyYWNlLnYxLk9mZnNldEdhcEgAQgYKBGtpbmQiIwoPSW52YWxpZEFyZ3VtZW50EhAKCGFyZ3VtZW50GAEgASgJIg4KDE5vdFBlcm1pdHRlZCI/CgxBY2Nlc3NEZW5pZWQSDAoEdmVyYhgBIAEoCRIOCgZvYmplY3QYAiABKAkSEQoJcHJpbmNpcGFsGAMgASgJIjMKD01lc3NhZ2VUb29MYXJnZRINCgVieXRlcxgBIAEoBBIRCglieXRlc19tYXgYAiABKAQiOQoLS2V5Q29uZmxpY3QSDQoFdG9waWMYASABKAkSCwoDa2V5GAIgASgJEg4KBm9mZnNldBgDIAEoBCIPCg1DdXJzb3JJbnZhbGlkIiIKDVN0b3JhZ2VGYWlsZWQSEQoJb3BlcmF0aW9uGAEgASgJIiAKC1N0b3JhZ2VGdWxsEhEKCW9wZXJhdGlvbhgBIAEoCSIjCg5PdXRjb21lVW5rbm93bhIRCglvcGVyYXRpb24YASABKAkiDQoLVW5hdmFpbGFibGUiGwoKUXVldWVUYWtlbhINCgVxdWV1ZRgBIAEoCSIgCg5DdXJzb3JNaXNtYXRjaBIOCgZjdXJzb3IYASABKAkiHQoLQ3Vyc29yVGFrZW4SDgoGY3Vyc29yGAEgASgJIhwKCkN1cnNvckxvc3QSDgoGY3Vyc29yGAEgASgJIh8KDUN1cnNvclVua25vd24SDgoGY3Vyc29yGAEgASgJIh8KDU5vdFJlc29sdmFibGUSDgoGcmVhc29uGAEgASgJIhEKD1BlZXJVbnJlYWNoYWJsZSIdCgtQZWVyUmVmdXNlZBIOCgZyZWFzb24YASABKAkiIAoOUGVlck1pc2JlaGF2ZWQSDgoGcmVhc29uGAEgASgJIj8KDk9mZnNldENvbmZsaWN0Eg0KBXRvcGljGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIOCgZvZmZzZXQYAyABKAQiTgoJT2Zmc2V0R2FwEg0KBXRvcGljGAEgASgJEg4KBm9yaWdpbhgCIAEoCRIQCghleHBlY3RlZBgDIAEoBBIQCghyZWNlaXZlZBgEIAEoBDKEBQoNVG9waWNzU2VydmljZRJICgdQdWJsaXNoEhsubWlsbHJhY2UudjEuUHVibGlzaFJlcXVlc3QaHC5taWxscmFjZS52MS5QdWJsaXNoUmVzcG9uc2UoATABEkwKCVN1YnNjcmliZRIdLm1pbGxyYWNlLnYxLlN1YnNjcmliZVJlcXVlc3QaHi5taWxscmFjZS52MS5TdWJzY3JpYmVSZXNwb25zZTABEkAKBUZldGNoEhkubWlsbHJhY2UudjEuRmV0Y2hSZXF1ZXN0GhoubWlsbHJhY2UudjEuRmV0Y2hSZXNwb25zZTABEjsKBEhlYWQSGC5taWxscmFjZS52MS5IZWFkUmVxdWVzdBoZLm1pbGxyYWNlLnYxLkhlYWRSZXNwb25zZRJKCglMaXN0SGVhZHMSHS5taWxscmFjZS52MS5MaXN0SGVhZHNSZXF1ZXN0Gh4ubWlsbHJhY2UudjEuTGlzdEhlYWRzUmVzcG9uc2USUAoLRGVsZXRlUmFuZ2USHy5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlcXVlc3QaIC5taWxscmFjZS52MS5EZWxldGVSYW5nZVJlc3BvbnNlEkEKBkN1cnNvchIaLm1pbGxyYWNlLnYxLkN1cnNvclJlcXVlc3QaGy5taWxscmFjZS52MS5DdXJzb3JSZXNwb25zZRI7CgRJbmZvEhgubWlsbHJhY2UudjEuSW5mb1JlcXVlc3QaGS5taWxscmFjZS52MS5JbmZvUmVzcG9uc2USPgoFQ2hlY2sSGS5taWxscmFjZS52MS5DaGVja1JlcXVlc3QaGi5taWxscmFjZS52MS5DaGVja1Jlc3BvbnNlYgZwcm90bzM");
 
 /**
  * The identity of a node.
@@ -988,6 +988,42 @@ export type Error = Message$1<"millrace.v1.Error"> & {
      */
     value: AccessDenied;
     case: "accessDenied";
+  } | {
+    /**
+     * @generated from field: millrace.v1.NotResolvable not_resolvable = 17;
+     */
+    value: NotResolvable;
+    case: "notResolvable";
+  } | {
+    /**
+     * @generated from field: millrace.v1.PeerUnreachable peer_unreachable = 18;
+     */
+    value: PeerUnreachable;
+    case: "peerUnreachable";
+  } | {
+    /**
+     * @generated from field: millrace.v1.PeerRefused peer_refused = 19;
+     */
+    value: PeerRefused;
+    case: "peerRefused";
+  } | {
+    /**
+     * @generated from field: millrace.v1.PeerMisbehaved peer_misbehaved = 20;
+     */
+    value: PeerMisbehaved;
+    case: "peerMisbehaved";
+  } | {
+    /**
+     * @generated from field: millrace.v1.OffsetConflict offset_conflict = 21;
+     */
+    value: OffsetConflict;
+    case: "offsetConflict";
+  } | {
+    /**
+     * @generated from field: millrace.v1.OffsetGap offset_gap = 22;
+     */
+    value: OffsetGap;
+    case: "offsetGap";
   } | { case: undefined; value?: undefined };
 };
 
@@ -1293,6 +1329,152 @@ export type CursorUnknown = Message$1<"millrace.v1.CursorUnknown"> & {
  */
 export const CursorUnknownSchema: GenMessage<CursorUnknown> = /*@__PURE__*/
   messageDesc(file_millrace_v1_topics, 49);
+
+/**
+ * There is nothing to decide about a log, or it is not clear about what.
+ *
+ * @generated from message millrace.v1.NotResolvable
+ */
+export type NotResolvable = Message$1<"millrace.v1.NotResolvable"> & {
+  /**
+   * "not quarantined", "several peers" or "no such peer".
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message millrace.v1.NotResolvable.
+ * Use `create(NotResolvableSchema)` to create a new message.
+ */
+export const NotResolvableSchema: GenMessage<NotResolvable> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 50);
+
+/**
+ * A peer gave no answer, or none that could be understood.
+ *
+ * @generated from message millrace.v1.PeerUnreachable
+ */
+export type PeerUnreachable = Message$1<"millrace.v1.PeerUnreachable"> & {
+};
+
+/**
+ * Describes the message millrace.v1.PeerUnreachable.
+ * Use `create(PeerUnreachableSchema)` to create a new message.
+ */
+export const PeerUnreachableSchema: GenMessage<PeerUnreachable> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 51);
+
+/**
+ * A peer is not who it should be.
+ *
+ * @generated from message millrace.v1.PeerRefused
+ */
+export type PeerRefused = Message$1<"millrace.v1.PeerRefused"> & {
+  /**
+   * "own identity" or "other identity".
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message millrace.v1.PeerRefused.
+ * Use `create(PeerRefusedSchema)` to create a new message.
+ */
+export const PeerRefusedSchema: GenMessage<PeerRefused> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 52);
+
+/**
+ * What a peer gave is not what was asked for, or cannot be right.
+ *
+ * @generated from message millrace.v1.PeerMisbehaved
+ */
+export type PeerMisbehaved = Message$1<"millrace.v1.PeerMisbehaved"> & {
+  /**
+   * "foreign message", "wrong offsets", "too much", "malformed message", "missing messages", "own log ahead" or
+   * "malformed log".
+   *
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message millrace.v1.PeerMisbehaved.
+ * Use `create(PeerMisbehavedSchema)` to create a new message.
+ */
+export const PeerMisbehavedSchema: GenMessage<PeerMisbehaved> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 53);
+
+/**
+ * A message of a peer has other content than the one that is stored at its offset.
+ *
+ * @generated from message millrace.v1.OffsetConflict
+ */
+export type OffsetConflict = Message$1<"millrace.v1.OffsetConflict"> & {
+  /**
+   * @generated from field: string topic = 1;
+   */
+  topic: string;
+
+  /**
+   * tenant/line/device
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: uint64 offset = 3;
+   */
+  offset: bigint;
+};
+
+/**
+ * Describes the message millrace.v1.OffsetConflict.
+ * Use `create(OffsetConflictSchema)` to create a new message.
+ */
+export const OffsetConflictSchema: GenMessage<OffsetConflict> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 54);
+
+/**
+ * A message of a peer would leave a gap.
+ *
+ * @generated from message millrace.v1.OffsetGap
+ */
+export type OffsetGap = Message$1<"millrace.v1.OffsetGap"> & {
+  /**
+   * @generated from field: string topic = 1;
+   */
+  topic: string;
+
+  /**
+   * tenant/line/device
+   *
+   * @generated from field: string origin = 2;
+   */
+  origin: string;
+
+  /**
+   * @generated from field: uint64 expected = 3;
+   */
+  expected: bigint;
+
+  /**
+   * @generated from field: uint64 received = 4;
+   */
+  received: bigint;
+};
+
+/**
+ * Describes the message millrace.v1.OffsetGap.
+ * Use `create(OffsetGapSchema)` to create a new message.
+ */
+export const OffsetGapSchema: GenMessage<OffsetGap> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_topics, 55);
 
 /**
  * @generated from service millrace.v1.TopicsService
