@@ -187,11 +187,11 @@ export const layer = (
         Layer.provide(AdminServer.layer(config.admin)),
         Layer.provide(storage.maintenance ?? Layer.empty),
         Layer.provideMerge(AccessFile.layer(rules)),
-        Layer.provideMerge(Peers.layer(config)),
-        Layer.provide(TlsFiles.layer(tls)),
         Layer.provideMerge(
           NodeStats.layer({ node: config.node, sizes: storage.sizes, isExported: config.otlp !== "off" }),
         ),
+        Layer.provideMerge(Peers.layer(config)),
+        Layer.provide(TlsFiles.layer(tls)),
         Layer.provideMerge(LivePlane.layer(config)),
         Layer.provideMerge(servicesLayer(config, storage)),
       )

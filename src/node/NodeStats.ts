@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { NodeId } from "../domain/NodeId.ts"
 import { Queues } from "../queues/index.ts"
 import { Readiness } from "../readiness/index.ts"
+import { type PeerStatus, peerStatuses, Replication, standingOf } from "../replication/index.ts"
 import {
   type CommitStats,
   Stats,
@@ -22,6 +23,7 @@ import {
 import { Subscribers, Topics } from "../topics/index.ts"
 import { Backlog } from "./Backlog.ts"
 import * as EventLoop from "./EventLoop.ts"
+import { PeerMetrics } from "./PeerMetrics.ts"
 import * as ProcessMetrics from "./ProcessMetrics.ts"
 import * as StoreSizes from "./StoreSizes.ts"
 
@@ -97,7 +99,10 @@ const make = Effect.fnUntraced(function* ({ isExported, node, sizes: sizing }: N
   const measure = yield* sizing
   const eventLoop = yield* EventLoop.make
   yield* ProcessMetrics.watch(eventLoop)
+  const replication = yield* Replication
   const backlog = new Backlog()
+  const peerMetrics = new PeerMetrics()
+  let peers: ReadonlyArray<PeerStatus> = []
   let sizes: Sizes | undefined
 
   // A store that fails says so elsewhere: the figures stay as they were.
@@ -111,7 +116,11 @@ const make = Effect.fnUntraced(function* ({ isExported, node, sizes: sizing }: N
     sizes = measured
     yield* StoreSizes.show(measured)
   })
-  const looks = [lookAtQueues, lookAtCursors, lookAtSizes].map((look) => Effect.ignore(look))
+  const lookAtPeers = Effect.zipWith(replication.peers, replication.states, (states, logs) => {
+    peers = peerStatuses(states, logs)
+    peerMetrics.show(peers, services)
+  })
+  const looks = [lookAtQueues, lookAtCursors, lookAtSizes, lookAtPeers].map((look) => Effect.ignore(look))
 
   /** Looks are one at a time, however many ask, and however long the store takes. */
   let looking: Deferred.Deferred<void> | undefined
@@ -163,6 +172,12 @@ const make = Effect.fnUntraced(function* ({ isExported, node, sizes: sizing }: N
       cursors: backlog.cursors
         .slice(0, rowsMax)
         .map(({ isHeld, lag, name, topics }) => ({ name, filter: topics, lag, isHeld })),
+      peers: peers.slice(0, rowsMax).map((state) => ({
+        peer: state.peer,
+        state: standingOf(state),
+        lag: state.behind,
+        lastSuccessAt: state.lastSuccessAt === 0 ? undefined : state.lastSuccessAt,
+      })),
       store: sizes,
       process: { residentBytes: rss, heapBytes: heapUsed },
       loopDelay: {
@@ -179,4 +194,5 @@ const make = Effect.fnUntraced(function* ({ isExported, node, sizes: sizing }: N
 
 export const layer = (
   options: NodeStatsOptions,
-): Layer.Layer<Stats, never, Topics | Queues | Readiness | Subscribers> => Layer.effect(Stats, make(options))
+): Layer.Layer<Stats, never, Topics | Queues | Readiness | Replication | Subscribers> =>
+  Layer.effect(Stats, make(options))

@@ -3,14 +3,29 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { StorageFailed } from "../domain/errors.ts"
-import { type PeerLink, Replication } from "../replication/index.ts"
+import { Readiness } from "../readiness/index.ts"
+import { conflicts, failures, type PeerLink, Replication } from "../replication/index.ts"
 import type { RecordStore } from "../storage/RecordStore.ts"
 import type { Replica } from "../topics/index.ts"
 import type { NodeConfig } from "./NodeConfig.ts"
 import { isSecure } from "./PeerSetting.ts"
 import { TlsFiles } from "./TlsFiles.ts"
 
-export const layer = (config: NodeConfig): Layer.Layer<Replication, StorageFailed, Replica | RecordStore | TlsFiles> =>
+/** What somebody should look at is remarked to whoever asks whether the node is ready. */
+const remarking = Layer.effectDiscard(
+  Effect.gen(function* () {
+    const { peers } = yield* Replication
+    const readiness = yield* Readiness
+    yield* readiness.remark(Effect.map(peers, (states) => [...failures(states), ...conflicts(states)]))
+  }),
+)
+
+export const layer = (
+  config: NodeConfig,
+): Layer.Layer<Replication, StorageFailed, Replica | RecordStore | TlsFiles | Readiness> =>
+  Layer.provideMerge(remarking, replication(config))
+
+const replication = (config: NodeConfig): Layer.Layer<Replication, StorageFailed, Replica | RecordStore | TlsFiles> =>
   Layer.unwrap(
     Effect.gen(function* () {
       const links: Array<PeerLink> = []

@@ -49,6 +49,17 @@ export interface CursorStats {
   readonly isHeld: boolean
 }
 
+export interface PeerStats {
+  /** The URL that it was configured with. */
+  readonly peer: string
+  /** How things stand with it, in a word or two, such as `in step`. */
+  readonly state: string
+  /** Messages that it has and the node has not. */
+  readonly lag: number
+  /** When the node was in touch with it last, in milliseconds since 1970; undefined where it never was. */
+  readonly lastSuccessAt: number | undefined
+}
+
 export interface StoreSizes {
   readonly databaseBytes: number
   /** Of the write-ahead log beside the database; absent where there cannot be one. */
@@ -80,6 +91,7 @@ export interface StatsSnapshot {
   readonly cursorCount: number
   /** Those that are the farthest behind, farthest first. */
   readonly cursors: ReadonlyArray<CursorStats>
+  readonly peers: ReadonlyArray<PeerStats>
   /** Absent where the store is in memory. */
   readonly store: StoreSizes | undefined
   readonly process: { readonly residentBytes: number; readonly heapBytes: number }

@@ -22,6 +22,10 @@ const busy = snapshot({
   ],
   cursorCount: 1,
   cursors: [{ name: "billing", filter: "orders/#", lag: 99, isHeld: false }],
+  peers: [
+    { peer: "grpc://a:1", state: "in step", lag: 0, lastSuccessAt: 997_000 },
+    { peer: "grpc://b:1", state: "unreached", lag: 1234, lastSuccessAt: undefined },
+  ],
   queueCount: 2,
   takers: 1,
   queues: [
@@ -84,10 +88,12 @@ describe("the table", () => {
           readiness: { ready: false, error: `the store stopped writing; ${long}`, since: 0 },
           subscribers: [{ filter: long, origin: undefined, lag: 1e15, isLive: false }],
           queues: [{ queue: long, depth: 1e12, enqueued: 1e13, oldestAt: 0 }],
+          peers: [...busy.peers, { peer: long, state: "logs failing", lag: 1e12, lastSuccessAt: 0 }],
         }),
       ),
     )
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+    expect(lines.join("\n")).toMatch(/PEERS 3 +BEHIND +SILENT FOR +STATE\n {2}grpc:\/\/a:1 +0 +5 s +in step\n/)
     expect(lines.join("\n")).toMatch(
       /NOT READY[\s\S]*the store stopped writing[\s\S]*publishes +1,000\/s[\s\S]*billing \(orders\/#\) +99 +nobody's\n/,
     )

@@ -24,6 +24,7 @@ export const snapshot = (changes: Partial<StatsSnapshot> = {}): StatsSnapshot =>
   queues: [],
   cursorCount: 0,
   cursors: [],
+  peers: [],
   store: { databaseBytes: 1024, walBytes: 2048, freeBytes: 4096 },
   process: { residentBytes: 100_000_000, heapBytes: 50_000_000 },
   loopDelay: { p50: 0.0001, p99: 0.005, max: 0.02 },

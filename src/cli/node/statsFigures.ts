@@ -24,6 +24,14 @@ export interface QueueFigures {
   readonly outPerSecond: number | undefined
 }
 
+export interface PeerFigures {
+  readonly peer: string
+  readonly state: string
+  readonly lag: number
+  /** Seconds since the node was in touch with it; absent where it never was. */
+  readonly silence: number | undefined
+}
+
 /** The figures as they are shown, and as they are printed with `--json`. Times in seconds, sizes in bytes. */
 export interface StatsFigures {
   readonly time: string
@@ -56,6 +64,7 @@ export interface StatsFigures {
   readonly queueCount: number
   readonly takers: number
   readonly queues: ReadonlyArray<QueueFigures>
+  readonly peers: ReadonlyArray<PeerFigures>
   readonly store: StatsSnapshot["store"]
   readonly process: StatsSnapshot["process"]
   readonly loopDelay: StatsSnapshot["loopDelay"]
@@ -147,6 +156,12 @@ export const figures = (earlier: StatsSnapshot | undefined, after: StatsSnapshot
     queueCount: after.queueCount,
     takers: after.takers,
     queues: queueFigures(before, after, seconds),
+    peers: after.peers.map(({ lag, lastSuccessAt, peer, state }) => ({
+      peer,
+      state,
+      lag,
+      silence: lastSuccessAt === undefined ? undefined : Math.max(0, after.at - lastSuccessAt) / 1000,
+    })),
     store: after.store,
     process: after.process,
     loopDelay: after.loopDelay,

@@ -97,6 +97,18 @@ const cursors = (figures: StatsFigures, rowsMax: number): ReadonlyArray<string> 
   ]
 }
 
+const peers = (figures: StatsFigures, rowsMax: number): ReadonlyArray<string> => {
+  const rows = figures.peers.slice(0, rowsMax)
+  return [
+    `${fit(`PEERS ${count(figures.peers.length)}`, 42)}${right("BEHIND", 12)}${right("SILENT FOR", 12)}${right("STATE", 14)}`,
+    ...rows.map(
+      ({ lag, peer, silence, state }) =>
+        `  ${fit(peer, 40)}${right(count(lag), 12)}${right(age(silence), 12)}${right(state, 14)}`,
+    ),
+    ...more(figures.peers.length - rows.length),
+  ]
+}
+
 /** Shares rows out to parts, each as many as it wants as long as there are some left for those after it. */
 const share = (rows: number, wanted: ReadonlyArray<number>): ReadonlyArray<number> => {
   let left = rows
@@ -116,6 +128,7 @@ export const table = (figures: StatsFigures, linesMax: number = Infinity): Reado
     { show: subscribers, rows: figures.subscribers.length },
     // Most nodes have none.
     ...(figures.cursorCount === 0 ? [] : [{ show: cursors, rows: figures.cursors.length }]),
+    ...(figures.peers.length === 0 ? [] : [{ show: peers, rows: figures.peers.length }]),
     { show: queues, rows: figures.queues.length },
   ]
   // Of each part: an empty line, its heading, and a line for what is left out.

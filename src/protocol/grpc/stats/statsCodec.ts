@@ -86,6 +86,13 @@ export const statsMessage = (stats: StatsSnapshot): GetStatsResponse => ({
     lag: whole(lag),
     held: isHeld,
   })),
+  peers: stats.peers.map(({ lag, lastSuccessAt, peer, state }) => ({
+    $typeName: "millrace.v1.PeerStats",
+    peer,
+    state,
+    lag: whole(lag),
+    ...(lastSuccessAt === undefined ? {} : { lastSuccessAtMs: whole(lastSuccessAt) }),
+  })),
 })
 
 export const plainStats = (message: GetStatsResponse): StatsSnapshot => ({
@@ -139,4 +146,10 @@ export const plainStats = (message: GetStatsResponse): StatsSnapshot => ({
   connections: message.connections,
   cursorCount: message.cursorCount,
   cursors: message.cursors.map(({ filter, held, lag, name }) => ({ name, filter, lag: Number(lag), isHeld: held })),
+  peers: message.peers.map(({ lag, lastSuccessAtMs, peer, state }) => ({
+    peer,
+    state,
+    lag: Number(lag),
+    lastSuccessAt: lastSuccessAtMs === undefined ? undefined : Number(lastSuccessAtMs),
+  })),
 })

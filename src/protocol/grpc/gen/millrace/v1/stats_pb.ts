@@ -17,7 +17,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/stats.proto.
  */
 export const file_millrace_v1_stats: GenFile = /*@__PURE__*/
-  fileDesc("ChdtaWxscmFjZS92MS9zdGF0cy5wcm90bxILbWlsbHJhY2UudjEiEQoPR2V0U3RhdHNSZXF1ZXN0Ip4FChBHZXRTdGF0c1Jlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSDQoFYXRfbXMYAiABKAQSFgoOdXB0aW1lX3NlY29uZHMYAyABKAESLgoJcmVhZGluZXNzGAQgASgLMhsubWlsbHJhY2UudjEuUmVhZGluZXNzU3RhdHMSKgoIbWVzc2FnZXMYBSABKAsyGC5taWxscmFjZS52MS5Db21taXRTdGF0cxIVCg1tZXNzYWdlX2J5dGVzGAYgASgEEhgKEHB1Ymxpc2hfZmFpbHVyZXMYByABKAQSFgoOd3JpdGVzX3dhaXRpbmcYCCABKAQSEgoKZmVlZF9qdW1wcxgJIAEoBBIXCg9mZWVkX2hlbGRfYnl0ZXMYCiABKAQSFQoNc3Vic2NyaXB0aW9ucxgLIAEoDRIxCgtzdWJzY3JpYmVycxgMIAMoCzIcLm1pbGxyYWNlLnYxLlN1YnNjcmliZXJTdGF0cxIsCgpvcGVyYXRpb25zGA0gASgLMhgubWlsbHJhY2UudjEuQ29tbWl0U3RhdHMSEwoLcXVldWVfY291bnQYDiABKA0SDgoGdGFrZXJzGA8gASgNEicKBnF1ZXVlcxgQIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdHMSJgoFc3RvcmUYESABKAsyFy5taWxscmFjZS52MS5TdG9yZVN0YXRzEioKB3Byb2Nlc3MYEiABKAsyGS5taWxscmFjZS52MS5Qcm9jZXNzU3RhdHMSEwoLY29ubmVjdGlvbnMYEyABKA0SFAoMY3Vyc29yX2NvdW50GBQgASgNEikKB2N1cnNvcnMYFSADKAsyGC5taWxscmFjZS52MS5DdXJzb3JTdGF0cyJACg5SZWFkaW5lc3NTdGF0cxINCgVyZWFkeRgBIAEoCBINCgVlcnJvchgCIAEoCRIQCghzaW5jZV9tcxgDIAEoBCJhCgtDb21taXRTdGF0cxIPCgdjb21taXRzGAEgASgEEhAKCGZhaWx1cmVzGAIgASgEEg8KB2VudHJpZXMYAyABKAQSDgoGYm91bmRzGAQgAygBEg4KBmNvdW50cxgFIAMoBCJhCg9TdWJzY3JpYmVyU3RhdHMSDgoGZmlsdGVyGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBILCgNsYWcYAyABKAQSDAoEbGl2ZRgEIAEoCCJGCgtDdXJzb3JTdGF0cxIMCgRuYW1lGAEgASgJEg4KBmZpbHRlchgCIAEoCRILCgNsYWcYAyABKAQSDAoEaGVsZBgEIAEoCCJoCgpRdWV1ZVN0YXRzEg0KBXF1ZXVlGAEgASgJEg0KBWRlcHRoGAIgASgEEhAKCGVucXVldWVkGAMgASgEEhkKDG9sZGVzdF9hdF9tcxgEIAEoBEgAiAEBQg8KDV9vbGRlc3RfYXRfbXMicgoKU3RvcmVTdGF0cxIWCg5kYXRhYmFzZV9ieXRlcxgBIAEoBBIWCgl3YWxfYnl0ZXMYAiABKARIAIgBARIXCgpmcmVlX2J5dGVzGAMgASgESAGIAQFCDAoKX3dhbF9ieXRlc0INCgtfZnJlZV9ieXRlcyKCAQoMUHJvY2Vzc1N0YXRzEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEhIKCmhlYXBfYnl0ZXMYAiABKAQSFgoObG9vcF9kZWxheV9wNTAYAyABKAESFgoObG9vcF9kZWxheV9wOTkYBCABKAESFgoObG9vcF9kZWxheV9tYXgYBSABKAEyVwoMU3RhdHNTZXJ2aWNlEkcKCEdldFN0YXRzEhwubWlsbHJhY2UudjEuR2V0U3RhdHNSZXF1ZXN0Gh0ubWlsbHJhY2UudjEuR2V0U3RhdHNSZXNwb25zZWIGcHJvdG8z", [file_millrace_v1_topics]);
+  fileDesc("ChdtaWxscmFjZS92MS9zdGF0cy5wcm90bxILbWlsbHJhY2UudjEiEQoPR2V0U3RhdHNSZXF1ZXN0IsUFChBHZXRTdGF0c1Jlc3BvbnNlEiEKBG5vZGUYASABKAsyEy5taWxscmFjZS52MS5Ob2RlSWQSDQoFYXRfbXMYAiABKAQSFgoOdXB0aW1lX3NlY29uZHMYAyABKAESLgoJcmVhZGluZXNzGAQgASgLMhsubWlsbHJhY2UudjEuUmVhZGluZXNzU3RhdHMSKgoIbWVzc2FnZXMYBSABKAsyGC5taWxscmFjZS52MS5Db21taXRTdGF0cxIVCg1tZXNzYWdlX2J5dGVzGAYgASgEEhgKEHB1Ymxpc2hfZmFpbHVyZXMYByABKAQSFgoOd3JpdGVzX3dhaXRpbmcYCCABKAQSEgoKZmVlZF9qdW1wcxgJIAEoBBIXCg9mZWVkX2hlbGRfYnl0ZXMYCiABKAQSFQoNc3Vic2NyaXB0aW9ucxgLIAEoDRIxCgtzdWJzY3JpYmVycxgMIAMoCzIcLm1pbGxyYWNlLnYxLlN1YnNjcmliZXJTdGF0cxIsCgpvcGVyYXRpb25zGA0gASgLMhgubWlsbHJhY2UudjEuQ29tbWl0U3RhdHMSEwoLcXVldWVfY291bnQYDiABKA0SDgoGdGFrZXJzGA8gASgNEicKBnF1ZXVlcxgQIAMoCzIXLm1pbGxyYWNlLnYxLlF1ZXVlU3RhdHMSJgoFc3RvcmUYESABKAsyFy5taWxscmFjZS52MS5TdG9yZVN0YXRzEioKB3Byb2Nlc3MYEiABKAsyGS5taWxscmFjZS52MS5Qcm9jZXNzU3RhdHMSEwoLY29ubmVjdGlvbnMYEyABKA0SFAoMY3Vyc29yX2NvdW50GBQgASgNEikKB2N1cnNvcnMYFSADKAsyGC5taWxscmFjZS52MS5DdXJzb3JTdGF0cxIlCgVwZWVycxgWIAMoCzIWLm1pbGxyYWNlLnYxLlBlZXJTdGF0cyJACg5SZWFkaW5lc3NTdGF0cxINCgVyZWFkeRgBIAEoCBINCgVlcnJvchgCIAEoCRIQCghzaW5jZV9tcxgDIAEoBCJhCgtDb21taXRTdGF0cxIPCgdjb21taXRzGAEgASgEEhAKCGZhaWx1cmVzGAIgASgEEg8KB2VudHJpZXMYAyABKAQSDgoGYm91bmRzGAQgAygBEg4KBmNvdW50cxgFIAMoBCJhCg9TdWJzY3JpYmVyU3RhdHMSDgoGZmlsdGVyGAEgASgJEiMKBm9yaWdpbhgCIAEoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBILCgNsYWcYAyABKAQSDAoEbGl2ZRgEIAEoCCJGCgtDdXJzb3JTdGF0cxIMCgRuYW1lGAEgASgJEg4KBmZpbHRlchgCIAEoCRILCgNsYWcYAyABKAQSDAoEaGVsZBgEIAEoCCJtCglQZWVyU3RhdHMSDAoEcGVlchgBIAEoCRINCgVzdGF0ZRgCIAEoCRILCgNsYWcYAyABKAQSHwoSbGFzdF9zdWNjZXNzX2F0X21zGAQgASgESACIAQFCFQoTX2xhc3Rfc3VjY2Vzc19hdF9tcyJoCgpRdWV1ZVN0YXRzEg0KBXF1ZXVlGAEgASgJEg0KBWRlcHRoGAIgASgEEhAKCGVucXVldWVkGAMgASgEEhkKDG9sZGVzdF9hdF9tcxgEIAEoBEgAiAEBQg8KDV9vbGRlc3RfYXRfbXMicgoKU3RvcmVTdGF0cxIWCg5kYXRhYmFzZV9ieXRlcxgBIAEoBBIWCgl3YWxfYnl0ZXMYAiABKARIAIgBARIXCgpmcmVlX2J5dGVzGAMgASgESAGIAQFCDAoKX3dhbF9ieXRlc0INCgtfZnJlZV9ieXRlcyKCAQoMUHJvY2Vzc1N0YXRzEhYKDnJlc2lkZW50X2J5dGVzGAEgASgEEhIKCmhlYXBfYnl0ZXMYAiABKAQSFgoObG9vcF9kZWxheV9wNTAYAyABKAESFgoObG9vcF9kZWxheV9wOTkYBCABKAESFgoObG9vcF9kZWxheV9tYXgYBSABKAEyVwoMU3RhdHNTZXJ2aWNlEkcKCEdldFN0YXRzEhwubWlsbHJhY2UudjEuR2V0U3RhdHNSZXF1ZXN0Gh0ubWlsbHJhY2UudjEuR2V0U3RhdHNSZXNwb25zZWIGcHJvdG8z", [file_millrace_v1_topics]);
 
 /**
  * @generated from message millrace.v1.GetStatsRequest
@@ -154,6 +154,11 @@ export type GetStatsResponse = Message<"millrace.v1.GetStatsResponse"> & {
    * @generated from field: repeated millrace.v1.CursorStats cursors = 21;
    */
   cursors: CursorStats[];
+
+  /**
+   * @generated from field: repeated millrace.v1.PeerStats peers = 22;
+   */
+  peers: PeerStats[];
 };
 
 /**
@@ -312,6 +317,46 @@ export const CursorStatsSchema: GenMessage<CursorStats> = /*@__PURE__*/
   messageDesc(file_millrace_v1_stats, 5);
 
 /**
+ * @generated from message millrace.v1.PeerStats
+ */
+export type PeerStats = Message<"millrace.v1.PeerStats"> & {
+  /**
+   * The URL that it was configured with.
+   *
+   * @generated from field: string peer = 1;
+   */
+  peer: string;
+
+  /**
+   * One of: unasked, unreached, refused, failing, in conflict, logs failing, syncing, behind, in step.
+   *
+   * @generated from field: string state = 2;
+   */
+  state: string;
+
+  /**
+   * Messages that it has and the node has not.
+   *
+   * @generated from field: uint64 lag = 3;
+   */
+  lag: bigint;
+
+  /**
+   * When the node was in touch with it last; absent where it never was.
+   *
+   * @generated from field: optional uint64 last_success_at_ms = 4;
+   */
+  lastSuccessAtMs?: bigint | undefined;
+};
+
+/**
+ * Describes the message millrace.v1.PeerStats.
+ * Use `create(PeerStatsSchema)` to create a new message.
+ */
+export const PeerStatsSchema: GenMessage<PeerStats> = /*@__PURE__*/
+  messageDesc(file_millrace_v1_stats, 6);
+
+/**
  * @generated from message millrace.v1.QueueStats
  */
 export type QueueStats = Message<"millrace.v1.QueueStats"> & {
@@ -345,7 +390,7 @@ export type QueueStats = Message<"millrace.v1.QueueStats"> & {
  * Use `create(QueueStatsSchema)` to create a new message.
  */
 export const QueueStatsSchema: GenMessage<QueueStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 6);
+  messageDesc(file_millrace_v1_stats, 7);
 
 /**
  * @generated from message millrace.v1.StoreStats
@@ -376,7 +421,7 @@ export type StoreStats = Message<"millrace.v1.StoreStats"> & {
  * Use `create(StoreStatsSchema)` to create a new message.
  */
 export const StoreStatsSchema: GenMessage<StoreStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 7);
+  messageDesc(file_millrace_v1_stats, 8);
 
 /**
  * @generated from message millrace.v1.ProcessStats
@@ -415,7 +460,7 @@ export type ProcessStats = Message<"millrace.v1.ProcessStats"> & {
  * Use `create(ProcessStatsSchema)` to create a new message.
  */
 export const ProcessStatsSchema: GenMessage<ProcessStats> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_stats, 8);
+  messageDesc(file_millrace_v1_stats, 9);
 
 /**
  * @generated from service millrace.v1.StatsService
