@@ -10,6 +10,7 @@ import * as Result from "effect/Result"
 import { type InvalidArgument, Unavailable } from "../domain/errors.ts"
 import type { ConnectError } from "../exchange/Exchange.ts"
 import type { ReconnectEvent } from "../protocol/grpc/index.ts"
+import type { SyncControl } from "../replication/index.ts"
 import type { Queues } from "../queues/Queues.ts"
 import type { Stats } from "../stats/Stats.ts"
 import type { Topics } from "../topics/Topics.ts"
@@ -105,3 +106,7 @@ export const layerOfQueues = (at: NodeAt): Layer.Layer<Queues, Failure> =>
 /** The figures of a node, over gRPC. */
 export const layerOfStats = (target: Target): Layer.Layer<Stats, InvalidArgument> =>
   overGrpc(({ layerStats }) => layerStats({ ...target, token: findToken() }))
+
+/** How a node stands with its peers, over gRPC. */
+export const layerOfSync = (target: Target): Layer.Layer<SyncControl, InvalidArgument> =>
+  overGrpc(({ layerSync }) => layerSync({ ...target, token: findToken() }))

@@ -4,12 +4,14 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { InvalidArgument } from "../domain/errors.ts"
+import type * as LogId from "../domain/LogId.ts"
 import * as LiveTopic from "../domain/LiveTopic.ts"
 import { cursorProblem } from "../domain/NamedCursor.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { queueProblem } from "../domain/QueueItem.ts"
 import * as Topic from "../domain/Topic.ts"
 import * as TopicFilter from "../domain/TopicFilter.ts"
+import { readLogName } from "./io/messageFormat.ts"
 import { UsageError } from "./UsageError.ts"
 
 const checked = (text: string, problem: string | undefined): Effect.Effect<string, UsageError> =>
@@ -46,6 +48,17 @@ export const optionalWholeNumber = (
 
 export const origin = (text: Option.Option<string>): Effect.Effect<NodeId.NodeId | undefined, InvalidArgument> =>
   Option.isNone(text) ? Effect.undefined : NodeId.parse(text.value)
+
+/** `topic@tenant/line/device`, as `heads` prints it. */
+export const log = (text: string): Effect.Effect<LogId.LogId, UsageError | InvalidArgument> =>
+  Effect.gen(function* () {
+    const found = readLogName(text)
+    if (found === undefined) {
+      const message = `a log is written topic@tenant/line/device, as heads prints it, not ${JSON.stringify(text)}`
+      return yield* new UsageError({ message })
+    }
+    return { topic: yield* topic(found.topic), origin: yield* NodeId.parse(found.origin) }
+  })
 
 /** `start`, `end` or an offset. */
 export const start = (text: string): Effect.Effect<"start" | "end" | number, UsageError> => {

@@ -12,6 +12,7 @@ import { cursor } from "./cursors/cursorCommands.ts"
 import * as Output from "./io/Output.ts"
 import { liveCommands, qos, realtime } from "./live/liveCommands.ts"
 import { queue } from "./queues/queueCommands.ts"
+import { resolve, sync } from "./replication/syncCommands.ts"
 
 const origin = (whose: string) => text("origin", "tenant/line/device", `only messages of this node; else ${whose}`)
 const topic = Argument.String("TOPIC").pipe(Argument.withDescription("a topic, such as orders/eu"))
@@ -224,7 +225,10 @@ const doctor = Command.make(
     json,
   },
   lazily(async () => (await import("./store/doctor.ts")).doctor),
-).pipe(Command.withDescription("Examine a store, whether a node runs on it or not; nothing is changed."))
+).pipe(
+  Command.withDescription("Examine a store, whether a node runs on it or not; nothing is changed."),
+  Command.withSubcommands([resolve]),
+)
 
 const stats = Command.make(
   "stats",
@@ -290,6 +294,7 @@ export const root = Command.make("millrace").pipe(
     ...liveCommands,
     health,
     ready,
+    sync,
     stats,
     doctor,
     backup,

@@ -1,5 +1,7 @@
+import * as fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { logName, messageLines, messageObject, payloadLines } from "../../src/cli/io/messageFormat.ts"
+import { logName, messageLines, messageObject, payloadLines, readLogName } from "../../src/cli/io/messageFormat.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
 import { makeHeaders, type Message } from "../../src/domain/Message.ts"
 
 const message = (payload: Uint8Array, changes: Partial<Message> = {}): Message => ({
@@ -40,5 +42,21 @@ describe("messageFormat", () => {
 
   it("keeps a log's name on one line", () => {
     expect(logName({ topic: "a\nb\\", origin: { tenant: "t", line: "l", device: "d/e" } })).toBe("a\\nb\\\\@t/l/d%2Fe")
+  })
+
+  it("reads a log's name as it is printed", () => {
+    const name = fc.string({
+      unit: fc.constantFrom("a", "/", "%", "\\", "n", "\n", "\u001b", "u0041", "@", "ü", "\u009b", "\u2028"),
+      minLength: 1,
+    })
+    const part = fc.string({ unit: fc.constantFrom("a", "/", "%", "\\", "\t", "ü"), minLength: 1 })
+    const origin = fc.record({ tenant: part, line: part, device: part })
+    fc.assert(
+      fc.property(name, origin, (topic, origin) => {
+        const read = readLogName(logName({ topic, origin }))
+        expect(read).toEqual({ topic, origin: NodeId.format(origin) })
+      }),
+    )
+    for (const none of ["orders", "orders@a/b", "@", "a@b/c/d/e"]) expect(readLogName(none)).toBeUndefined()
   })
 })

@@ -6,14 +6,22 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Output from "./Output.ts"
 
 export interface Progress {
   readonly add: (messages: number) => void
+  /** So many are done of so many, where the total is known bit by bit. */
+  readonly show: (done: number, total: number) => void
+  /** Tells the person at the terminal something, on a line of its own. */
+  readonly tell: (sentence: string) => Effect.Effect<void>
 }
 
 const redrawMillis = 100
 
-const silent: Progress = { add: () => {} }
+/** Takes back what is on the line. */
+const wiped = "\r\x1b[K"
+
+const silent: Progress = { add: () => {}, show: () => {}, tell: Output.tell }
 
 /** How the line reads after `done` messages in `millis`; `total` where it is known. */
 export const render = (what: string, done: number, total: number | undefined, millis: number): string => {
@@ -27,29 +35,50 @@ export const render = (what: string, done: number, total: number | undefined, mi
   return `${what} [${"█".repeat(filled)}${"░".repeat(width - filled)}] ${percent}% · ${count} of ${total.toLocaleString("en")} · ${tail}`
 }
 
-const isShown = (): boolean => process.stderr.isTTY && !process.stdout.isTTY
+/** Whether there is a terminal for it. */
+export const hasTerminal = (): boolean => process.stderr.isTTY
 
-/** Shows progress while the scope is open. `total` is the number of messages there will be, where that is known. */
-export const make = (what: string, total?: number): Effect.Effect<Progress, never, Scope.Scope> =>
+export interface ProgressOptions {
+  /** The number of messages there will be, where that is known. */
+  readonly total?: number | undefined
+  /** Nothing is printed while it is shown, so it mixes with nothing on a terminal. */
+  readonly isAlone?: boolean | undefined
+}
+
+/** Shows progress while the scope is open. */
+export const make = (
+  what: string,
+  { isAlone = false, total: known }: ProgressOptions = {},
+): Effect.Effect<Progress, never, Scope.Scope> =>
   Effect.suspend(() => {
-    if (!isShown()) return Effect.succeed(silent)
+    if (!hasTerminal() || (process.stdout.isTTY && !isAlone)) return Effect.succeed(silent)
     const startedAt = performance.now()
     let done = 0
+    let total = known
     let drawnAt = startedAt
     const draw = (now: number) => {
       drawnAt = now
-      process.stderr.write(`\r\x1b[K${render(what, done, total, now - startedAt)}`)
+      process.stderr.write(`${wiped}${render(what, done, total, now - startedAt)}`)
+    }
+    const drawInTime = () => {
+      const now = performance.now()
+      if (now - drawnAt >= redrawMillis) draw(now)
     }
     const progress: Progress = {
       add: (messages) => {
         done += messages
-        const now = performance.now()
-        if (now - drawnAt >= redrawMillis) draw(now)
+        drawInTime()
       },
+      show: (nowDone, nowTotal) => {
+        done = nowDone
+        total = nowTotal
+        drawInTime()
+      },
+      tell: (sentence) => Output.tell(`${wiped}${sentence}`),
     }
     return Effect.acquireRelease(Effect.succeed(progress), () =>
       Effect.sync(() => {
-        process.stderr.write("\r\x1b[K")
+        process.stderr.write(wiped)
       }),
     )
   })

@@ -62,9 +62,32 @@ export const messageLines = (messages: ReadonlyArray<Message>): string => lines(
 
 export const storedLines = (messages: ReadonlyArray<Message>): string => lines(messages.map(storedObject))
 
-/** A name with whatever would break a line of text escaped. */
-export const printable = (name: string): string =>
-  name.replace(/[\p{Cc}\\]/gu, (character) => JSON.stringify(character).slice(1, -1))
+const escaped = (character: string): string => {
+  const short = JSON.stringify(character).slice(1, -1)
+  return short === character ? `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}` : short
+}
+
+/** A name with whatever would break a line of text, or control a terminal, escaped. */
+export const printable = (name: string): string => name.replace(/[\p{Cc}\u2028\u2029\\]/gu, escaped)
 
 /** `topic@tenant/line/device`, fit for a line of text. */
 export const logName = (log: LogId.LogId): string => printable(LogId.format(log))
+
+const written: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", f: "\f", "\\": "\\" }
+
+/** The name that was made printable. */
+const unprintable = (text: string): string =>
+  text.replace(/\\(?:u([0-9a-fA-F]{4})|([nrtbf\\]))/g, (_, code: string | undefined, letter: string) =>
+    code === undefined ? written[letter]! : String.fromCharCode(Number.parseInt(code, 16)),
+  )
+
+/**
+ * Topic and origin of what `logName` has written; undefined where it cannot have. Both may hold an `@`, so there may be
+ * several ways to read one: an origin has three parts, and most have no `@`.
+ */
+export const readLogName = (text: string): { readonly topic: string; readonly origin: string } | undefined => {
+  const name = unprintable(text)
+  const origins = name.split("@").map((_, i, parts) => parts.slice(i).join("@"))
+  const origin = origins.findLast((part, i) => i > 0 && part.split("/").length === 3)
+  return origin === undefined ? undefined : { topic: name.slice(0, -origin.length - 1), origin }
+}

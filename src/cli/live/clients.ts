@@ -7,6 +7,7 @@ import { type ListedClient, listClients } from "../../protocol/busrt/index.ts"
 import * as Rpc from "../../rpc/index.ts"
 import * as Output from "../io/Output.ts"
 import { printable } from "../io/messageFormat.ts"
+import { type Column, left, right, table } from "../io/table.ts"
 import { bytes, count } from "../io/units.ts"
 import * as LiveConnection from "./LiveConnection.ts"
 
@@ -15,21 +16,12 @@ export interface ClientsInput extends LiveConnection.LiveInput {
   readonly json: boolean
 }
 
-interface Column {
-  readonly title: string
-  readonly of: (client: ListedClient) => string
-  readonly isRight: boolean
-}
-
-const left = (title: string, of: Column["of"]): Column => ({ title, of, isRight: false })
-const right = (title: string, of: Column["of"]): Column => ({ title, of, isRight: true })
-
 const placeOf = ({ port, source }: ListedClient): string => {
   if (!source) return "–"
   return port ? `${source}:${port}` : source
 }
 
-const columns: ReadonlyArray<Column> = [
+const columns: ReadonlyArray<Column<ListedClient>> = [
   left("NAME", ({ name }) => printable(name)),
   left("KIND", ({ kind }) => kind),
   left("FROM", placeOf),
@@ -41,17 +33,6 @@ const columns: ReadonlyArray<Column> = [
   right("CONNECTIONS", ({ instances }) => count(instances)),
 ]
 
-/** As wide as what is in it. */
-const table = (clients: ReadonlyArray<ListedClient>): string => {
-  const cells = columns.map(({ isRight, of, title }) => {
-    const texts = [title, ...clients.map(of)]
-    const width = Math.max(...texts.map(({ length }) => length))
-    return texts.map((text) => (isRight ? text.padStart(width) : text.padEnd(width)))
-  })
-  const rows = Array.from({ length: clients.length + 1 }, (_, row) => cells.map((column) => column[row]!).join("  "))
-  return rows.map((row) => `${row.trimEnd()}\n`).join("")
-}
-
 export const clients = Effect.fnUntraced(function* (input: ClientsInput) {
   yield* Effect.scoped(
     Effect.gen(function* () {
@@ -60,7 +41,7 @@ export const clients = Effect.fnUntraced(function* (input: ClientsInput) {
       const others = listed.filter(({ name }) => name !== rpc.name)
       yield* input.json
         ? Output.write(others.map((client) => `${JSON.stringify(client)}\n`).join(""))
-        : Output.write(table(others))
+        : Output.write(table(columns, others))
     }),
   )
 })

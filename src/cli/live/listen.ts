@@ -58,7 +58,7 @@ export const listen = Effect.fnUntraced(function* (input: ListenInput) {
     Effect.gen(function* () {
       const client = yield* LiveConnection.connect(input)
       yield* client.subscribe(...input.topics)
-      const progress = yield* Progress.make("received", limit)
+      const progress = yield* Progress.make("received", { total: limit })
       yield* Output.tell(`connected as ${client.name}`)
       const isWarningAsked = input.topics.some((filter) => LiveTopic.matches(filter, warnTopic))
       const aside = asideOf(isWarningAsked, input.json)

@@ -95,7 +95,7 @@ const show = (source: Source.Source, json: boolean) =>
       Effect.fnUntraced(function* (event: ExaminationEvent) {
         switch (event._tag) {
           case "Progress":
-            progress ??= yield* Progress.make("examined", event.total)
+            progress ??= yield* Progress.make("examined", { total: event.total })
             progress.add(event.done - done)
             done = event.done
             return

@@ -34,7 +34,7 @@ const run = Effect.fnUntraced(function* (
   // What is stored now: without this, `--all` would never end while somebody publishes.
   const head = Option.getOrElse(yield* topics.head(topic, origin), () => 0)
   const last = limit === undefined ? head : Math.min(head, from + limit - 1)
-  const progress = yield* Progress.make("fetched", Math.max(0, last - from + 1))
+  const progress = yield* Progress.make("fetched", { total: Math.max(0, last - from + 1) })
   let next = from
   while (next <= last) {
     const page = yield* topics.fetch(topic, { origin, from: next, limit: Math.min(pageMessagesMax, last - next + 1) })

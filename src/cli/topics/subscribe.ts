@@ -41,7 +41,7 @@ const print = Effect.fnUntraced(function* <E>(
   { json, limit }: Print,
   printed: (messages: Messages) => void,
 ) {
-  const progress = yield* Progress.make("received", limit)
+  const progress = yield* Progress.make("received", { total: limit })
   const format = json ? messageLines : payloadLines
   yield* Stream.runForEachArray(limit === undefined ? messages : Stream.take(messages, limit), (chunk) =>
     Effect.map(Output.write(format(chunk)), () => {

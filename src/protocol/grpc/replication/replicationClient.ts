@@ -9,6 +9,7 @@ import type * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import type { InvalidArgument } from "../../../domain/errors.ts"
 import { SyncControl } from "../../../replication/index.ts"
+import type { Current, TlsDialOptions } from "../../../transport/tls.ts"
 import * as Connection from "../client/connection.ts"
 import * as codec from "../codec/codec.ts"
 import { ReplicationService } from "../gen/millrace/v1/replication_pb.ts"
@@ -20,12 +21,14 @@ export interface GrpcSyncOptions {
   readonly url: string
   /** Shown with every call, so that the node's access rules know who calls. */
   readonly token?: Redacted.Redacted | undefined
+  /** For `grpcs://`; without it those are trusted that Node trusts. */
+  readonly tls?: Current<TlsDialOptions> | undefined
   /** How long an answer may take; by default 30 seconds: to resolve a conflict, a node has to ask its peer. */
   readonly timeout?: Duration.Input | undefined
 }
 
 /** The syncing of the node at a URL. Fails with `InvalidArgument` where the URL is none of ours. */
-export const layerSync = ({ timeout, token, url }: GrpcSyncOptions): Layer.Layer<SyncControl, InvalidArgument> =>
+export const layerSync = ({ timeout, tls, token, url }: GrpcSyncOptions): Layer.Layer<SyncControl, InvalidArgument> =>
   Layer.effect(
     SyncControl,
     Effect.gen(function* () {
@@ -33,6 +36,7 @@ export const layerSync = ({ timeout, token, url }: GrpcSyncOptions): Layer.Layer
       const connection = yield* Connection.make({
         url,
         token,
+        tls,
         receiveBytesMax: 4 * 1024 * 1024,
         timeoutMillis: Duration.toMillis(timeout ?? "30 seconds"),
       })
