@@ -26,24 +26,8 @@ const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Pr
   }
 }
 
-describe("sync status", () => {
-  it("says of a node without peers that it has none", async () => {
-    const cwd = makeDirectory()
-    const { command } = await startNode(cwd)
-    const text = await run(["sync", "status"], { cwd })
-    expect(text).toMatchObject({ code: 0, stderr: "" })
-    expect(text.stdout).toBe(
-      "tenant/default/device has no peers: it gets nothing from other nodes (see millrace serve --peer)\n",
-    )
-    expect(await run(["sync", "status", "--watch", "--json"], { cwd })).toMatchObject({
-      code: 0,
-      stdout: "",
-      stderr: "",
-    })
-    await command.stop()
-  })
-
-  it("says what is wrong with how it was called", async () => {
+describe("sync status and doctor resolve", () => {
+  it("say what is wrong with how they were called", async () => {
     const cwd = makeDirectory()
     const socket = await run(["sync", "status", "--url", "unix:/nowhere"], { cwd })
     expect(socket).toMatchObject({ code: 2, stdout: "" })
@@ -61,101 +45,86 @@ describe("sync status", () => {
       /^millrace: a log is written topic@tenant\/line\/device, as heads prints it, not "orders"\n$/,
     )
   })
-})
 
-describe("two nodes", () => {
-  it("are watched until they are in step, and are told apart where their copies differ, until somebody decides", async () => {
+  it("show how two nodes come in step, and what is to be done where their copies differ", async () => {
     const [here, there] = [makeDirectory(), makeDirectory()]
     const first = await startNode(there, ["--node", "t/l/there"])
     const url = first.report["grpc"]!
-    await publish(there, 2000, "first")
+    await publish(there, 200, "first")
+    const alone = await run(["sync", "status", "--watch"], { cwd: there })
+    expect(alone).toMatchObject({ code: 0, stderr: "" })
+    expect(alone.stdout).toBe("t/l/there has no peers: it gets nothing from other nodes (see millrace serve --peer)\n")
     const node = await startNode(here, ["--node", "t/l/here", "--peer", url, "--sync-interval", "100ms"])
 
     // In step: whoever waited for it can go on.
     const watched = await run(["sync", "status", "--watch"], { cwd: here })
     expect(watched).toMatchObject({ code: 0, stderr: "" })
     expect(watched.stdout).toMatch(new RegExp(`^PEER .*\\n${url} +t/l/there .* in step +0 +0 s ago +1 +0\\n$`))
-    const [peer, log] = objects((await run(["sync", "status", "--json", "--all"], { cwd: here })).stdout)
-    expect(peer).toMatchObject({
-      kind: "peer",
-      peer: url,
-      node: "t/l/there",
-      state: "in step",
-      behind: 0,
-      accepted: 2000,
-    })
-    expect(log).toMatchObject({ kind: "log", topic: "orders", origin: "t/l/there", localHead: 2000, remoteHead: 2000 })
     expect(await readyz(node)).toBe("READY\n")
-    expect((await run(["stats", "--once", "--interval", "100ms"], { cwd: here })).stdout).toMatch(
-      /PEERS 1 [\s\S]* in step\n/,
-    )
 
     // Nobody there: the node is ready all the same, and says it.
     await first.command.stop("SIGKILL")
-    const remarked = await until(
+    const failing = await until(
       () => readyz(node),
       (answer) => answer.includes("failing"),
     )
-    expect(remarked).toMatch(
+    expect(failing).toMatch(
       new RegExp(`^READY\\npeer ${url} has been failing since [\\dTZ:.-]+: no node answers at .*\\n$`),
     )
-    expect((await run(["ready"], { cwd: here })).stdout).toBe("READY t/l/here\n")
-    const gone = await run(["sync", "status"], { cwd: here })
-    expect([gone.code, gone.stderr]).toEqual([1, `millrace: something is wrong with ${url}\n`])
-    expect(gone.stdout).toMatch(/ failing for \d+ s [\s\S]*\n\npeer .* has been failing since .*: no node answers/)
+    const waiting = start(["sync", "status", "--watch"], { cwd: here })
+    await waiting.until(({ stderr }) => stderr.includes(`peer ${url} has been failing since`))
 
-    // Another disk, and other messages under the same offsets: 1,990 of them are here already.
+    // It comes back with another disk, and with other messages under the same offsets.
     rmSync(join(there, "millrace-data"), { recursive: true })
-    const waiting = start(["sync", "status", "--watch", "--json"], { cwd: here })
-    await waiting.until(({ stderr }) => stderr.includes("has been failing since"))
     const port = new URL(url).port
     const second = start(["serve", "--node", "t/l/there", "--grpc", `127.0.0.1:${port}`, "--admin", "off"], {
       cwd: there,
     })
     await second.until(({ stdout }) => stdout.includes("ready"))
-    await publish(there, 10, "second")
-    const differing = await until(
-      () => run(["sync", "status"], { cwd: here }),
-      ({ stdout }) => stdout.includes("quarantined since"),
+    expect((await waiting.ended).stdout).toMatch(/ in step /)
+    await publish(there, 210, "second")
+    const remarked = await until(
+      () => readyz(node),
+      (answer) => answer.includes("quarantined"),
     )
-    expect(differing.code).toBe(1)
+    expect(remarked).toMatch(/^READY\n1 log is quarantined, because they differ here and at the peer .*\n$/)
+    const differing = await run(["sync", "status"], { cwd: here })
+    expect([differing.code, differing.stderr]).toEqual([1, `millrace: something is wrong with ${url}\n`])
     expect(differing.stdout).toMatch(/ in conflict .* 1\n\norders@t\/l\/there of .*; quarantined since .*: .*\n/)
     expect(differing.stdout).toContain("millrace doctor resolve orders@t/l/there --keep local|peer\n")
-    expect(await readyz(node)).toMatch(/^READY\n1 log is quarantined, because they differ here and at the peer .*\n$/)
 
     // What would be lost is said, and not lost by chance.
-    const asked = await run(["doctor", "resolve", "orders@t/l/there", "--keep", "peer"], { cwd: here })
+    const resolve = (...args: ReadonlyArray<string>) =>
+      run(["doctor", "resolve", "orders@t/l/there", ...args], { cwd: here })
+    const asked = await resolve("--keep", "peer")
     expect([asked.code, asked.stderr]).toEqual([
       2,
-      expect.stringMatching(/^millrace: this would throw away .* messages here: say --yes if that is meant\n$/),
+      "millrace: this would throw away up to 200 messages here: say --yes if that is meant\n",
     ])
-    const nobody = await run(
-      ["doctor", "resolve", "orders@t/l/there", "--keep", "peer", "--yes", "--peer", "grpc://x:1"],
-      { cwd: here },
-    )
-    expect([nobody.code, nobody.stderr]).toEqual([2, "millrace: this node has no peer grpc://x:1\n"])
-    expect((await run(["heads"], { cwd: here })).stdout).toBe("orders@t/l/there 2000\n")
+    const nobody = await resolve("--keep", "peer", "--yes", "--peer", "grpc://x:1")
+    expect([nobody.code, nobody.stderr]).toEqual([1, "millrace: this node has no peer grpc://x:1\n"])
 
     // Kept: no alarm any more, and what is here stays.
-    const kept = await run(["doctor", "resolve", "orders@t/l/there", "--keep", "local"], { cwd: here })
+    const kept = await resolve("--keep", "local")
     expect(kept).toMatchObject({ code: 0, stderr: "" })
     expect(kept.stdout).toBe(`orders@t/l/there: kept what is here; what ${url} has is not taken\n`)
-    expect(await run(["sync", "status"], { cwd: here })).toMatchObject({ code: 0 })
     expect(await readyz(node)).toBe("READY\n")
-    const all = await run(["sync", "status", "--all"], { cwd: here })
-    expect(all.stdout).toMatch(/it was decided to keep what is here\n/)
+    const known = await run(["sync", "status", "--json", "--all"], { cwd: here })
+    expect([known.code, known.stderr]).toEqual([0, ""])
+    const [peer, log] = objects(known.stdout)
+    expect(peer).toMatchObject({ kind: "peer", peer: url, node: "t/l/there", state: "in step", accepted: 200 })
+    expect(log).toMatchObject({ kind: "log", topic: "orders", origin: "t/l/there", quarantine: { kept: true } })
 
     // Whoever thinks better of it takes the peer's.
-    const taken = await run(["doctor", "resolve", "orders@t/l/there", "--keep", "peer", "--yes"], { cwd: here })
+    const taken = await resolve("--keep", "peer", "--yes")
     expect(taken).toMatchObject({ code: 0, stderr: "" })
     expect(taken.stdout).toBe(
-      `orders@t/l/there: threw away 2,000 messages, from offset 1 on; took 10 messages of ${url}, up to offset 10\n`,
+      `orders@t/l/there: threw away 200 messages, from offset 1 on; took 210 messages of ${url}, up to offset 210\n`,
     )
     expect((await run(["fetch", "orders", "--origin", "t/l/there", "--all"], { cwd: here })).stdout).toBe(
-      Array.from({ length: 10 }, (_, i) => `second ${i}\n`).join(""),
+      Array.from({ length: 210 }, (_, i) => `second ${i}\n`).join(""),
     )
-    expect(objects((await waiting.ended).stdout)[0]).toMatchObject({ state: "in step" })
-    const again = await run(["doctor", "resolve", "orders@t/l/there", "--keep", "peer", "--yes"], { cwd: here })
+    const again = await resolve("--keep", "peer", "--yes")
     expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/orders@t\/l\/there is not quarantined/)])
     await Promise.all([second.stop(), node.command.stop()])
   })

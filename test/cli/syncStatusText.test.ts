@@ -60,7 +60,7 @@ describe("the lines for logs", () => {
       logState({ log: { topic: "$a b", origin }, failures: 1, lastError: "other content", quarantine }),
     ]).slice(3, -1)
     expect(shown).toEqual([
-      "$a b@t/l/a of grpc://a:1: 10 here, 10 there; quarantined since 1970-01-01T00:16:40.000Z, because it differs from offset 4 on: other content",
+      "$a b@t/l/a of grpc://a:1: 10 here, 10 there; quarantined since 1970-01-01T00:16:40.000Z, because it differs at offset 4: other content",
       "    decide which one is right: millrace doctor resolve '$a b@t/l/a' --keep local|peer",
       "sick@t/l/a of grpc://a:1: 10 here, 10 there; failed 2 times in a row: offset 9 where 8 was due",
       "much@t/l/a of grpc://a:1: 2,000 behind (0 here, 2,000 there)",
@@ -75,7 +75,7 @@ describe("the lines for logs", () => {
       logState({ peer: "grpc://b:1", failures: 1, quarantine }),
     ])
     expect(shown.at(-3)).toMatch(/--keep local\|peer --peer grpc:\/\/b:1$/)
-    expect(shown.at(-2)).toMatch(/differs from offset 4 on, and it was decided to keep what is here$/)
+    expect(shown.at(-2)).toMatch(/differs at offset 4, and it was decided to keep what is here$/)
   })
 
   it("are no more than a screen can take, unless all are asked for", () => {

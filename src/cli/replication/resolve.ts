@@ -51,12 +51,13 @@ const confirmed = (log: LogId, conflicts: ReadonlyArray<SyncState>) =>
     const [conflict] = conflicts
     if (conflict?.quarantine === undefined || conflicts.length > 1) return true
     const { localHead, peer, quarantine } = conflict
-    const lost = messages(Math.max(0, localHead - quarantine.offset + 1))
-    const what = `${lost} of ${logName(log)} here, from offset ${quarantine.offset} on, and take what ${peer} has`
+    // Where it begins is known for sure when the copies are compared; it may be before.
     if (!Confirmation.canAsk()) {
-      return yield* new UsageError({ message: `this would throw away ${lost} here: say --yes if that is meant` })
+      const message = `this would throw away up to ${messages(localHead)} here: say --yes if that is meant`
+      return yield* new UsageError({ message })
     }
-    return yield* Confirmation.ask(`Throw away ${what}?`)
+    const what = `what is here of ${logName(log)} from the first message on that differs (offset ${quarantine.offset}, or before)`
+    return yield* Confirmation.ask(`Throw away ${what}, of ${messages(localHead)}, and take what ${peer} has?`)
   })
 
 const sentence = ({ accepted, differedFrom, discarded, head, keep, log, peers }: Resolution): string => {

@@ -73,13 +73,13 @@ const logLines = (state: SyncState, hasSeveralPeers: boolean): ReadonlyArray<str
   const name = logName(log)
   const first = `${name} of ${peer}: ${progress(state)}`
   if (quarantine?.isKept === true) {
-    return [`${first}; differs from offset ${quarantine.offset} on, and it was decided to keep what is here`]
+    return [`${first}; differs at offset ${quarantine.offset}, and it was decided to keep what is here`]
   }
   if (quarantine !== undefined) {
     const which = hasSeveralPeers ? ` --peer ${shellWord(peer)}` : ""
     const since = new Date(quarantine.since).toISOString()
     return [
-      `${first}; quarantined since ${since}, because it differs from offset ${quarantine.offset} on: ${oneLine(lastError ?? "")}`,
+      `${first}; quarantined since ${since}, because it differs at offset ${quarantine.offset}: ${oneLine(lastError ?? "")}`,
       `    decide which one is right: millrace doctor resolve ${shellWord(name)} --keep local|peer${which}`,
     ]
   }
