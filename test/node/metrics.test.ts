@@ -54,7 +54,9 @@ const failOnce = (url: string) =>
 describe("the metrics of a node", () => {
   it("are those that the documentation lists, and tell what has happened", async () => {
     const cwd = makeDirectory()
-    const { command, report } = await startNode(cwd, ["--durable", "live/#"])
+    // A peer that is not there.
+    const peer = "grpc://127.0.0.1:1"
+    const { command, report } = await startNode(cwd, ["--node", "t/l/d", "--durable", "live/#", "--peer", peer])
     await run(["publish", "orders/eu", "hello"], { cwd })
     await run(["publish", "orders/eu", "--lines"], { cwd, input: "one\ntwo\n" })
     expect((await run(["publish", "a", "x", "--key", "k"], { cwd })).code).toBe(0)
@@ -97,6 +99,10 @@ describe("the metrics of a node", () => {
     expect(value('millrace_grpc_calls_total{method="millrace.v1.QueuesService/Enqueue",code="OK"}')).toBe(2)
     expect(value('millrace_store_file_bytes{file="wal"}')).toBeGreaterThan(0)
     expect(value("millrace_disk_free_bytes")).toBeGreaterThan(0)
+    expect(value(`millrace_sync_failures{peer="${peer}"}`)).toBeGreaterThan(0)
+    expect(value(`millrace_sync_last_success_timestamp_seconds{peer="${peer}"}`)).toBe(0)
+    expect(value(`millrace_sync_lag_messages{peer="${peer}"}`)).toBe(0)
+    expect(value(`millrace_sync_messages_accepted_total{peer="${peer}"}`)).toBe(0)
 
     await taker.stop("SIGINT")
     await subscriber.stop("SIGINT")

@@ -77,6 +77,9 @@ const makeNotice = (name: string) => {
 const problemOf = ({ failed, problem = "unknown" }: PassResult): string | undefined =>
   failed === 0 ? undefined : failed === 1 ? problem : `${failed} of its logs cannot be taken, the first: ${problem}`
 
+/** What there is to do about copies that differ. */
+const decision = " (millrace sync status says which copies differ, and millrace doctor resolve decides which one is right)"
+
 export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<never> => {
   const tell = makeNotice(peer.name)
   let failures = 0
@@ -118,7 +121,8 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
       while (true) {
         const result = yield* sync.pass
         failures = 0
-        yield* tell(problemOf(result))
+        const problem = problemOf(result)
+        yield* tell(problem !== undefined && book.state().logsQuarantined > 0 ? `${problem}${decision}` : problem)
         yield* following(moves, (yield* Clock.currentTimeMillis) + pauseMillis(result))
       }
     })
