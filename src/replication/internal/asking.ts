@@ -78,7 +78,8 @@ const problemOf = ({ failed, problem = "unknown" }: PassResult): string | undefi
   failed === 0 ? undefined : failed === 1 ? problem : `${failed} of its logs cannot be taken, the first: ${problem}`
 
 /** What there is to do about copies that differ. */
-const decision = " (millrace sync status says which copies differ, and millrace doctor resolve decides which one is right)"
+const decision =
+  " (millrace sync status says which copies differ, and millrace doctor resolve decides which one is right)"
 
 export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<never> => {
   const tell = makeNotice(peer.name)
