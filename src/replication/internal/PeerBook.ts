@@ -24,6 +24,8 @@ export class PeerBook {
   readonly #comparedOwn: Set<string> = new Set()
   #isMemoryChanged = false
   readonly #changed: Map<string, LogId.LogId> = new Map()
+  /** Logs that have failed since the node was started, and not succeeded since. */
+  readonly #failed: Set<string> = new Set()
   #lastAttemptAt = 0
   #isTelling = false
   #syncing = 0
@@ -140,6 +142,7 @@ export class PeerBook {
     for (const [key, { log }] of this.#logs) {
       if (kept.has(key)) continue
       this.#logs.delete(key)
+      this.#failed.delete(key)
       this.#comparedOwn.delete(key)
       this.#note(log)
     }
@@ -160,10 +163,17 @@ export class PeerBook {
     return !this.#isPeersOwn(log) || this.#comparedOwn.has(LogId.key(log))
   }
 
-  /** How long ago the last attempt at a log failed, and how often it has; undefined where it did not. */
+  isFailing(log: LogId.LogId): boolean {
+    return (this.log(log)?.failures ?? 0) > 0
+  }
+
+  /**
+   * When the last attempt at a log failed, and how often it has; undefined where it did not, or where that was before the node
+   * was started: then it is tried at once, for that may be what it was started for.
+   */
   failureOf(log: LogId.LogId): { readonly at: number; readonly failures: number } | undefined {
     const state = this.log(log)
-    return state === undefined || state.failures === 0
+    return state === undefined || state.failures === 0 || !this.#failed.has(LogId.key(log))
       ? undefined
       : { at: state.lastAttemptAt, failures: state.failures }
   }
@@ -187,6 +197,7 @@ export class PeerBook {
 
   succeeded(pair: LogPair, syncedHead: number, at: number): void {
     const localHead = Math.max(pair.localHead, syncedHead)
+    this.#failed.delete(LogId.key(pair.log))
     const done = { syncedHead, lastAttemptAt: at, lastSuccessAt: at, failures: 0 }
     this.#set({ ...pair, localHead }, { ...done, lastError: undefined, quarantine: undefined }, true)
     if (this.#isPeersOwn(pair.log)) this.#comparedOwn.add(LogId.key(pair.log))
@@ -195,6 +206,7 @@ export class PeerBook {
   failed(pair: LogPair, message: string, at: number, conflict?: OffsetConflict): void {
     const rest = this.#restOf(this.log(pair.log))
     const { quarantine } = rest
+    this.#failed.add(LogId.key(pair.log))
     this.#set(
       pair,
       {

@@ -153,9 +153,7 @@ export class PeerSync {
   }
 
   #ownLogFails({ listed }: Plan): boolean {
-    return listed.some(
-      ({ log }) => NodeId.equals(log.origin, this.#replica.node) && this.#book.failureOf(log) !== undefined,
-    )
+    return listed.some(({ log }) => NodeId.equals(log.origin, this.#replica.node) && this.#book.isFailing(log))
   }
 
   /** What is only to be compared waits for a whole pass: nothing is missing. */
