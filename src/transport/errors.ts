@@ -110,6 +110,9 @@ const plain: Readonly<Record<string, string>> = {
 export const codeOf = (cause: unknown): string | undefined =>
   Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : undefined
 
+/** Whether a TLS handshake ended because the peer went away: so do those who only look whether a port is open. */
+export const hasJustLeft = (cause: unknown): boolean => codeOf(cause) === "ECONNRESET"
+
 /** What OpenSSL says, among the places in its code where it says so. */
 const saidByOpenSsl = (message: string): string | undefined => /:SSL routines:[^:]*:([^:]+)/.exec(message)?.[1]
 
@@ -118,5 +121,7 @@ export const wordsFor = (cause: unknown): string => {
   const known = plain[codeOf(cause) ?? ""]
   if (known !== undefined) return known
   const message = Predicate.isError(cause) && cause.message !== "" ? cause.message : String(cause)
-  return saidByOpenSsl(message) ?? message
+  const said = saidByOpenSsl(message)
+  // Where the failure is that of a read or a write, its code is none of OpenSSL's.
+  return said === undefined ? message : (plain[`ERR_SSL_${said.toUpperCase().replaceAll(" ", "_")}`] ?? said)
 }

@@ -25,8 +25,9 @@ export interface CertificateOptions {
   readonly extensions?: ReadonlyArray<x509.Extension>
 }
 
-export interface Authority extends Certificate {
-  readonly issue: (options?: CertificateOptions) => Promise<Certificate>
+/** One that signs others, whether it may or not. */
+export interface Issuer extends Certificate {
+  readonly issue: (options?: CertificateOptions) => Promise<Issuer>
 }
 
 export const localhost: ReadonlyArray<x509.JsonGeneralName> = [
@@ -40,12 +41,23 @@ const dayMillis = 86_400_000
 const makeKeys = (): Promise<webcrypto.CryptoKeyPair> =>
   webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"])
 
-const pemOf = async (
-  certificate: x509.X509Certificate,
-  { privateKey }: webcrypto.CryptoKeyPair,
-): Promise<Certificate> => {
+const pemOf = async (certificate: x509.X509Certificate, { privateKey }: webcrypto.CryptoKeyPair): Promise<Issuer> => {
   const key = x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY")
-  return { cert: `${certificate.toString("pem")}\n`, key: `${key}\n` }
+  return {
+    cert: `${certificate.toString("pem")}\n`,
+    key: `${key}\n`,
+    issue: async (options = {}) => {
+      const keys = await makeKeys()
+      const issued = await x509.X509CertificateGenerator.create({
+        ...(await partsOf(options, keys)),
+        subject: `CN=${options.commonName ?? "leaf"}`,
+        issuer: certificate.subject,
+        publicKey: keys.publicKey,
+        signingKey: privateKey,
+      })
+      return pemOf(issued, keys)
+    },
+  }
 }
 
 const usageOids = { server: x509.ExtendedKeyUsage.serverAuth, client: x509.ExtendedKeyUsage.clientAuth } as const
@@ -76,40 +88,18 @@ const partsOf = async (options: CertificateOptions, keys: webcrypto.CryptoKeyPai
   }
 }
 
-/** A certificate that nobody but itself answers for. */
-export const selfSigned = async (options: CertificateOptions = {}): Promise<Certificate> => {
+const signItself = async (name: string, options: CertificateOptions): Promise<Issuer> => {
   const keys = await makeKeys()
-  const name = `CN=${options.commonName ?? "self-signed"}`
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    ...(await partsOf(options, keys)),
-    name,
-    keys,
-  })
-  return pemOf(certificate, keys)
+  const parts = await partsOf(options, keys)
+  return pemOf(await x509.X509CertificateGenerator.createSelfSigned({ ...parts, name: `CN=${name}`, keys }), keys)
 }
 
-export const makeAuthority = async (name = "millrace tests"): Promise<Authority> => {
-  const keys = await makeKeys()
-  const own = await x509.X509CertificateGenerator.createSelfSigned({
-    ...(await partsOf({ isAuthority: true, names: [] }, keys)),
-    name: `CN=${name}`,
-    keys,
-  })
-  return {
-    ...(await pemOf(own, keys)),
-    issue: async (options = {}) => {
-      const leaf = await makeKeys()
-      const certificate = await x509.X509CertificateGenerator.create({
-        ...(await partsOf(options, leaf)),
-        subject: `CN=${options.commonName ?? "leaf"}`,
-        issuer: own.subject,
-        publicKey: leaf.publicKey,
-        signingKey: keys.privateKey,
-      })
-      return pemOf(certificate, leaf)
-    },
-  }
-}
+/** A certificate that nobody but itself answers for. */
+export const selfSigned = (options: CertificateOptions = {}): Promise<Issuer> =>
+  signItself(options.commonName ?? "self-signed", options)
+
+export const makeAuthority = (name = "millrace tests"): Promise<Issuer> =>
+  signItself(name, { isAuthority: true, names: [] })
 
 /** Who signs what the tests trust, and a certificate of it for this machine. */
 export const authority = await makeAuthority()

@@ -9,7 +9,7 @@ import type { Duplex } from "node:stream"
 import * as tls from "node:tls"
 import { WebSocketServer } from "ws"
 import type { Endpoint, WebSocketEndpoint } from "../Endpoint.ts"
-import { wordsFor } from "../errors.ts"
+import { hasJustLeft, wordsFor } from "../errors.ts"
 import { type Current, followSettings, serverSettings, type TlsListenOptions } from "../tls.ts"
 import type { ConnectionCore, CoreOptions } from "./ConnectionCore.ts"
 import { SocketConnection } from "./SocketConnection.ts"
@@ -37,7 +37,11 @@ const tlsServer = ({ core, onConnection, onRefused, tls: certificate }: AcceptOp
   const server = tls.createServer(serverSettings(certificate!), (socket) =>
     onConnection(new SocketConnection("tls", socket, core)),
   )
-  server.on("tlsClientError", (cause, socket) => onRefused("handshake", socket, wordsFor(cause)))
+  server.on("tlsClientError", (cause, socket) => {
+    if (!hasJustLeft(cause)) onRefused("handshake", socket, wordsFor(cause))
+    // Node tells of a handshake that takes too long, and leaves the rest to us.
+    socket.destroy()
+  })
   followSettings(server, certificate!)
   return server
 }
@@ -66,7 +70,9 @@ const webSocketServer = (endpoint: WebSocketEndpoint, options: AcceptOptions): n
     socket.once("close", () => clearTimeout(timer))
   })
   if (server instanceof https.Server) {
-    server.on("tlsClientError", (cause, socket) => onRefused("handshake", socket, wordsFor(cause)))
+    server.on("tlsClientError", (cause, socket) => {
+      if (!hasJustLeft(cause)) onRefused("handshake", socket, wordsFor(cause))
+    })
     followSettings(server, options.tls!)
   }
 

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Metric from "effect/Metric"
 import * as gauges from "../../../domain/gauges.ts"
 import type { Admission } from "./Admission.ts"
-import { wordsFor } from "../../../transport/errors.ts"
+import { hasJustLeft, wordsFor } from "../../../transport/errors.ts"
 import type { TellRefusal } from "../../../transport/refusals.ts"
 
 const connections = Metric.gauge("millrace_grpc_connections", { description: "gRPC connections open now" })
@@ -58,6 +58,7 @@ export const watchRefused = (server: Server, services: Context.Context<never>, t
       })
     })
     http2Server.on("tlsClientError", (cause: Error, socket: net.Socket) => {
+      if (hasJustLeft(cause)) return
       refusals.handshake.updateUnsafe(1, services)
       tellRefusal({
         kind: "handshake",
