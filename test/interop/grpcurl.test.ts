@@ -29,7 +29,9 @@ describe.skipIf(!isThere && process.env["CI"] !== "true")("grpcurl", () => {
       "millrace.v1.CursorsService",
       "millrace.v1.MaintenanceService",
       "millrace.v1.QueuesService",
+      "millrace.v1.ReplicationService",
       "millrace.v1.StatsService",
+      "millrace.v1.SyncService",
       "millrace.v1.TopicsService",
       "msgbus.v1.MsgbusService",
     ])

@@ -8,7 +8,7 @@ import type { TestProject } from "vitest/node"
 import { built, builtDirectory, builtFile, root } from "./program.ts"
 
 /** Libraries that bring files of their own, or compiled code. */
-const external = [/^node:/, "lmdb", "msgpackr", "ws"]
+const external = [/^node:/, "@grpc/reflection", "grpc-health-check", "lmdb", "msgpackr", "ws"]
 
 /** Another test run may be using what is there: a file is replaced as a whole, and only where it changes. */
 const write = (path: string, text: string): void => {
