@@ -50,7 +50,7 @@ export const restore = (
     if (remove.length > 0) yield* Effect.catch(store.write({ put: [], remove }), couldNotBeSaved)
   })
 
-const couldNotBeSaved = ({ message }: WriteFailure): Effect.Effect<void> =>
+const couldNotBeSaved = ({ message }: { readonly message: string }): Effect.Effect<void> =>
   Effect.logWarning(`what is known of peers could not be saved: ${message}`)
 
 const save = (store: RecordStore["Service"], book: PeerBook): Effect.Effect<void, WriteFailure> =>
@@ -79,6 +79,8 @@ export const saving = (
     let isTold = false
     const saveAll = Effect.suspend(() => Effect.forEach(books, (book) => save(store, book), { discard: true })).pipe(
       Effect.andThen(Effect.sync(() => (isTold = false))),
+      // What nobody expected is told too, and what changes later is saved.
+      Effect.catchDefect((defect) => Effect.fail(new Error(`unexpectedly: ${String(defect)}`))),
       Effect.catch((failure) => {
         // What is not saved is compared again after the next start; whoever looks after the store hears of it elsewhere too.
         changed.openUnsafe()
