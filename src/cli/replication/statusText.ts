@@ -44,7 +44,7 @@ const standingText = (now: number, state: PeerStatus): string => {
 const columns = (now: number): ReadonlyArray<Column<PeerStatus>> => [
   left("PEER", ({ peer }) => peer),
   left("NODE", ({ identity }) => (identity === undefined ? "–" : printable(NodeId.format(identity)))),
-  left("TELLS", ({ isTelling }) => (isTelling ? "at once" : "when polled")),
+  left("TELLS", ({ failures, isTelling }) => (isTelling ? "at once" : failures > 0 ? "–" : "when polled")),
   left("STATE", (state) => standingText(now, state)),
   right("BEHIND", ({ behind }) => count(behind)),
   right("LAST SUCCESS", ({ lastSuccessAt }) => ago(now, lastSuccessAt)),
