@@ -57,9 +57,10 @@ export const publishConcurrently = (topics: TopicsService, publishers: number, e
   })
 
 /** One batch after another. */
-export const publishBatches = (topics: TopicsService, count: number) =>
+export const publishBatches = (topics: TopicsService, count: number, topic = "bench") =>
   Effect.gen(function* () {
-    for (let i = 0; i < count; i += batchSize) yield* topics.publishAll(batch)
+    const drafts = topic === "bench" ? batch : batch.map((draft) => ({ ...draft, topic }))
+    for (let i = 0; i < count; i += batchSize) yield* topics.publishAll(drafts)
   })
 
 /** Subscribes from the start and reads so many messages. */

@@ -25,6 +25,7 @@ const suites: Readonly<Record<string, () => Promise<Suite>>> = {
   grpc: () => import("./suites/grpc.ts"),
   storages: () => import("./suites/storages.ts"),
   exchange: () => import("./suites/exchange.ts"),
+  replication: () => import("./suites/replication.ts"),
 }
 
 const number = (value: number): string =>
