@@ -5,9 +5,9 @@
  * Of each packed batch, `bytes` or `payloads.bytes` is to be transferred; the rest is cloned.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import type { Headers, Message } from "../../domain/Message.ts"
+import { type Headers, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
-import type { AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
+import type { AcceptResult, AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
 import {
   headersAt,
   type HeadersColumn,
@@ -238,4 +238,53 @@ export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<Replicated
     payload: payload(),
     deleted: deleted?.[i] ?? false,
   }))
+}
+
+/** What was new of messages that were accepted. Who has sent them has them: here is only what became of them. */
+export interface PackedAccepted {
+  readonly head: number
+  readonly positions: NumberColumn
+  readonly count: number
+  /** Which of them are tombstones, from 0 on; absent where none is. */
+  readonly deleted: ReadonlyArray<number> | undefined
+}
+
+export const packAccepted = ({ accepted, head }: AcceptResult): PackedAccepted => {
+  const deleted: Array<number> = []
+  for (let i = 0; i < accepted.length; i++) if (accepted[i]!.deleted) deleted.push(i)
+  return {
+    head,
+    positions: packNumbers(accepted.map(({ position }) => position)),
+    count: accepted.length,
+    deleted: deleted.length === 0 ? undefined : deleted,
+  }
+}
+
+/** The result of an accept of these messages. */
+export const unpackAccepted = (
+  { origin, topic }: LogId,
+  messages: ReadonlyArray<ReplicatedMessage>,
+  { count, deleted, head, positions }: PackedAccepted,
+): AcceptResult => {
+  const tombstones = new Set(deleted)
+  const first = head - count + 1
+  const accepted: Array<Message> = []
+  for (const { createdAt, headers, id, offset, payload } of messages) {
+    const index = accepted.length
+    // What was there before is skipped, and so is what comes twice.
+    if (offset !== first + index || index === count) continue
+    const isTombstone = tombstones.has(index)
+    accepted.push({
+      topic,
+      origin,
+      offset,
+      position: numberAt(positions, index),
+      id,
+      createdAt,
+      headers: isTombstone ? noHeaders : headers,
+      payload: isTombstone ? noPayload : payload,
+      deleted: isTombstone,
+    })
+  }
+  return { accepted, head }
 }

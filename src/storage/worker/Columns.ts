@@ -50,9 +50,14 @@ export const packPayloads = (payloads: ReadonlyArray<Uint8Array>): PayloadColumn
   // Not from the pool, which could not be transferred, and not filled with zeros first.
   const target = Buffer.allocUnsafeSlow(total)
   let at = 0
-  for (const payload of payloads) {
-    target.set(payload, at)
-    at += payload.byteLength
+  for (let i = 0; i < payloads.length;) {
+    const { buffer, byteLength, byteOffset } = payloads[i++]!
+    // What lies one after the other, as payloads of a page do, is copied in one go.
+    let end = byteOffset + byteLength
+    while (i < payloads.length && payloads[i]!.byteOffset === end && payloads[i]!.buffer === buffer)
+      end += lengths[i++]!
+    target.set(new Uint8Array(buffer, byteOffset, end - byteOffset), at)
+    at += end - byteOffset
   }
   return { bytes: target.buffer, lengths }
 }

@@ -17,7 +17,7 @@ import {
   type WriteFailure,
 } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
-import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
+import type { PackedAccepted, PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
 import type { RecordChange, StoredRecord } from "../RecordStore.ts"
@@ -65,7 +65,7 @@ export type Operation =
 export interface Answers {
   /** Places where the blocks were stored as they came, else what became of each draft. */
   readonly append: { readonly places: PackedPlaces } | { readonly places?: undefined; readonly result: AppendResult }
-  readonly accept: { readonly accepted: PackedMessages; readonly head: number }
+  readonly accept: PackedAccepted
   readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
   readonly discard: DiscardResult
   readonly readLog: PackedMessages

@@ -13,7 +13,15 @@ import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
 import type { Message } from "../../domain/Message.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
-import { packMessages, type PackedMessages, packPlaces, unpackBlocks, unpackDrafts, unpackReplicas } from "./Codec.ts"
+import {
+  packAccepted,
+  packMessages,
+  type PackedMessages,
+  packPlaces,
+  unpackBlocks,
+  unpackDrafts,
+  unpackReplicas,
+} from "./Codec.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import {
   type Answers,
@@ -98,10 +106,9 @@ const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): E
           }))
         : Effect.map(logs.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
     case "accept":
-      return Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => {
-        const accepted = packMessages(result.accepted)
-        return { answer: { accepted, head: result.head }, transfer: [accepted.payloads.bytes] }
-      })
+      return Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => ({
+        answer: packAccepted(result),
+      }))
     case "tombstone":
       return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
