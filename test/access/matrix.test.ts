@@ -20,6 +20,7 @@ const askEverywhere = Effect.gen(function* () {
     yield* ask([world.millrace]),
     yield* ask([world.millraceSecure]),
     yield* ask([world.msgbus]),
+    yield* ask([world.sync]),
     yield* ask([world.admin]),
     yield* ask([world.bus]),
     yield* ask(world.live),

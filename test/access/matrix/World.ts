@@ -36,6 +36,7 @@ import { cursorOf, type DurablePlace, durablePaths, filters } from "./durablePat
 import { type LivePlace, livePaths } from "./livePaths.ts"
 import * as model from "./model.ts"
 import { msgbusPaths } from "./msgbusPaths.ts"
+import * as Sync from "./syncPaths.ts"
 
 /** Stands between a principal and the topics, in this process. */
 export type Guard = (topics: Topics.Topics["Service"], permissions: Permissions) => Topics.Topics["Service"]
@@ -46,6 +47,7 @@ export interface World {
   /** The same, under TLS, as who shows a certificate. */
   readonly millraceSecure: Where<DurablePlace>
   readonly msgbus: Where<MsgbusClient.MsgbusClient>
+  readonly sync: Where<Sync.SyncPlace>
   readonly admin: Where<AdminPlace>
   /** The same topics and queues by calls of `.bus`. */
   readonly bus: Where<DurablePlace>
@@ -181,6 +183,9 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     as: (principal) => MsgbusClient.make(url.slice("grpc://".length), model.tokenOf(principal)),
   }
 
+  const everywhere = model.topics.map((topic) => ({ topic, payload: "moved" }))
+  const sync = Sync.make(url, Effect.orDie(Effect.asVoid(topics.publishAll(everywhere))))
+
   const admin: Where<AdminPlace> = {
     name: "millrace.v1",
     paths: adminPaths,
@@ -265,5 +270,5 @@ export const make: Effect.Effect<World, never, Scope.Scope> = Effect.gen(functio
     return found
   }).pipe(Effect.orDie)
 
-  return { inProcess, millrace, millraceSecure, msgbus, admin, bus, live: [inSameProcess, ...overSockets], marks }
+  return { inProcess, millrace, millraceSecure, msgbus, sync, admin, bus, live: [inSameProcess, ...overSockets], marks }
 }).pipe(Effect.orDie)
