@@ -36,7 +36,7 @@ export const defaultPeerSettings: PeerSettings = {
   logsMax: 100_000,
   intervalMillis: 1000,
   relistMillis: 30_000,
-  retryMillisMax: 1000,
+  retryMillisMax: 500,
   backoffMillisMax: 30_000,
   heals: false,
 }

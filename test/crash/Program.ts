@@ -20,6 +20,8 @@ export interface Ended {
 export interface ProgramOptions {
   readonly cwd?: string | undefined
   readonly env?: Readonly<Record<string, string>> | undefined
+  /** A command that runs it, and is it then: `ip netns exec NAME`. */
+  readonly within?: ReadonlyArray<string> | undefined
   /** Flags for Node itself. */
   readonly nodeFlags?: ReadonlyArray<string> | undefined
   /** Told of each message that the program sends by `process.send`. */
@@ -46,8 +48,10 @@ export class Program {
   readonly #watchers = new Set<() => void>()
 
   constructor(args: ReadonlyArray<string>, options: ProgramOptions) {
-    const { cwd, env = {}, nodeFlags = [], onMessage } = options
-    const child = spawn(process.execPath, [...nodeFlags, ...(args[0] === millrace ? [] : quickly), ...args], {
+    const { cwd, env = {}, nodeFlags = [], onMessage, within = [] } = options
+    const node = [process.execPath, ...nodeFlags, ...(args[0] === millrace ? [] : quickly), ...args]
+    const [command = "", ...rest] = [...within, ...node]
+    const child = spawn(command, rest, {
       ...(cwd === undefined ? {} : { cwd }),
       env: environment(env),
       stdio: onMessage === undefined ? ["pipe", "pipe", "pipe"] : ["pipe", "pipe", "pipe", "ipc"],

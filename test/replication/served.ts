@@ -39,7 +39,7 @@ export const telling = ({ peers }: Replication["Service"]) =>
   until(peers, (states) => states.every(({ isTelling }) => isTelling))
 
 /** The payloads that reach a subscriber of a node, once it is live; the fiber ends with so many. */
-export const subscriber = ({ topics }: TestNode, filter: string, count: number) =>
+export const subscriber = ({ topics }: Pick<TestNode, "topics">, filter: string, count: number) =>
   Effect.gen(function* () {
     const live = yield* Deferred.make<void>()
     const fiber = yield* topics

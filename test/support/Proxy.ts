@@ -14,6 +14,8 @@ export interface Proxy {
   readonly reset: () => void
   /** The connections that there are now lead nowhere any more, and neither side is told. New ones work. */
   readonly vanish: () => void
+  /** The same, and for new connections too, which are made and lead nowhere, until it is over. */
+  readonly swallow: (yes: boolean) => void
   /** From now on the node's answers are lost. */
   readonly mute: () => void
   /** Back to normal, for new connections. */
@@ -36,6 +38,7 @@ export const make = (targetPort: number) =>
     let isMuted = false
     let generation = 0
     let isRefusing = false
+    let isSwallowing = false
     let isClosing = false
     let receivedBytes = 0
     let sentBytes = 0
@@ -44,7 +47,7 @@ export const make = (targetPort: number) =>
       if (isRefusing) return void client.destroy()
       const node = net.connect(targetPort, "127.0.0.1")
       const both = [client, node]
-      const made = generation
+      const made = isSwallowing ? -1 : generation
       const isGone = (): boolean => made < generation
       for (const socket of both) {
         sockets.add(socket)
@@ -88,6 +91,10 @@ export const make = (targetPort: number) =>
         for (const socket of sockets) socket.resetAndDestroy()
       },
       vanish: () => {
+        generation++
+      },
+      swallow: (yes) => {
+        isSwallowing = yes
         generation++
       },
       mute: () => {

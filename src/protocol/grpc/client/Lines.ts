@@ -2,6 +2,7 @@
  * The gRPC channels that a client uses, one at a time.
  */
 import { type ChannelCredentials, Client, type ClientOptions, connectivityState } from "@grpc/grpc-js"
+import { deadlineIn } from "../codec/deadlines.ts"
 
 /** One channel of the gRPC library: it is given up, and another made, as soon as a call on it finds no node. */
 export interface Line {
@@ -67,6 +68,19 @@ export class Lines {
   /** Whether there is a connection now. */
   get isConnected(): boolean {
     return this.#current?.client.getChannel().getConnectivityState(false) === connectivityState.READY
+  }
+
+  /** Connects, and calls back when it is known whether that goes well, or when it was not in time. */
+  connect(millis: number, done: (isKnown: boolean) => void): void {
+    const { client } = this.use()
+    const deadline = deadlineIn(millis)
+    const look = (): void => {
+      const channel = client.getChannel()
+      const state = channel.getConnectivityState(true)
+      if (state !== connectivityState.IDLE && state !== connectivityState.CONNECTING) return done(true)
+      channel.watchConnectivityState(state, deadline, (late) => (late === undefined ? look() : done(false)))
+    }
+    look()
   }
 
   use(): Line {

@@ -120,6 +120,8 @@ export interface ConnectionOptions {
   readonly keepAlive?: Duration.Input | undefined
   readonly windowBytes?: LineOptions["windowBytes"]
   readonly onGivenUp?: LineOptions["onGivenUp"]
+  /** All that is asked is answered at once: where it is not, the connection is given up. By default it may take its time. */
+  readonly isOnlyAsked?: boolean | undefined
 }
 
 /** What becomes of a call's answers. Made anew where the call is made once more. */
@@ -153,6 +155,8 @@ export interface Connection {
   readonly timeoutMillis: number
   /** Whether there is a connection now. */
   readonly isConnected: () => boolean
+  /** Makes one; what goes wrong is told by the first call. Gives whether it came to its end in time, and else lets it be. */
+  readonly connect: (millis: number) => Effect.Effect<boolean>
   /** Lets go of the connection; the next call makes another. */
   readonly giveUp: () => void
   /** A call whose repetition or loss changes nothing. */
@@ -199,6 +203,7 @@ export const make = Effect.fnUntraced(function* ({
   keepAlive = "20 seconds",
   windowBytes,
   onGivenUp,
+  isOnlyAsked = false,
 }: ConnectionOptions): Effect.fn.Return<Connection, InvalidArgument, Scope.Scope> {
   const { address, credentials } = yield* target(url, tls)
   const authorization = token === undefined ? undefined : yield* bearer(token)
@@ -237,7 +242,7 @@ export const make = Effect.fnUntraced(function* ({
             if (value !== undefined) resume(Effect.succeed(value))
             return
           }
-          if (isUnavailable(failure)) lines.giveUp(line)
+          if (isUnavailable(failure) || (isOnlyAsked && failure.code === status.DEADLINE_EXCEEDED)) lines.giveUp(line)
           const word = fromStatus(failure)
           const mayRepeat = word === undefined && isUnavailable(failure) && (isRead || !mayHaveArrived(failure))
           if (isFirst && isProven && mayRepeat) begin(false)
@@ -318,6 +323,13 @@ export const make = Effect.fnUntraced(function* ({
     address,
     timeoutMillis,
     isConnected: () => lines.isConnected,
+    connect: (millis) =>
+      Effect.callback((resume) =>
+        lines.connect(millis, (isKnown) => {
+          if (!isKnown) lines.giveUp()
+          resume(Effect.succeed(isKnown))
+        }),
+      ),
     giveUp: () => lines.giveUp(),
     read: (method, request, { meaning, timeoutMillis: millis } = {}) =>
       unary(method, request, true, (failure) => meaning?.(failure) ?? unavailable(failure), millis),

@@ -9,41 +9,48 @@ import * as net from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-/** How long an attempt is waited for. */
-const waitMillis = 1000
+/** How long an attempt is waited for; with it, who tries again after a second more is there within two. */
+const waitMillis = 600
 /** How long it may go on afterwards. */
 const lateMillis = 5000
 
-/** Gives what tries it: fails with the reason where there is nothing, or no answer. */
-export const make = (address: string): Effect.Effect<Effect.Effect<void, string>, never, Scope.Scope> => {
+/**
+ * Gives what tries it, and tells how long the connection took, in milliseconds. Fails with the reason where there is
+ * nothing, or no answer.
+ */
+export const make = (address: string): Effect.Effect<Effect.Effect<number, string>, never, Scope.Scope> => {
   const [, host = "", port = ""] = /^\[?(.+?)\]?:(\d+)$/.exec(address) ?? []
   const sockets = new Set<net.Socket>()
-  let hasComeLate = false
+  /** How long an attempt took that came to its end too late. */
+  let late: number | undefined
 
-  const attempt = Effect.callback<void, string>((resume) => {
-    if (hasComeLate) {
-      hasComeLate = false
-      return resume(Effect.void)
+  const attempt = Effect.callback<number, string>((resume) => {
+    if (late !== undefined) {
+      resume(Effect.succeed(late))
+      late = undefined
+      return
     }
+    const began = performance.now()
     const socket = net.connect({ host, port: Number(port) })
     sockets.add(socket)
     let isOver = false
-    const finish = (result: Effect.Effect<void, string>): void => {
+    const finish = (result: Effect.Effect<number, string>): void => {
       isOver = true
       clearTimeout(wait)
       resume(result)
     }
     const wait = setTimeout(() => finish(Effect.fail(`no connection within ${waitMillis} ms`)), waitMillis)
-    const late = setTimeout(() => socket.destroy(), waitMillis + lateMillis)
+    const end = setTimeout(() => socket.destroy(), waitMillis + lateMillis)
     socket.on("connect", () => {
-      if (isOver) hasComeLate = true
-      finish(Effect.void)
+      const millis = performance.now() - began
+      if (isOver) late = millis
+      finish(Effect.succeed(millis))
       socket.destroy()
     })
     socket.on("error", (error: NodeJS.ErrnoException) => finish(Effect.fail(error.message || String(error.code))))
     socket.on("close", () => {
       clearTimeout(wait)
-      clearTimeout(late)
+      clearTimeout(end)
       sockets.delete(socket)
     })
     return Effect.sync(() => socket.destroy())

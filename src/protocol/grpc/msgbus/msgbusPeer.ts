@@ -9,7 +9,7 @@ import type { NodeId } from "../../../domain/NodeId.ts"
 import type { PeerMessage } from "../../../replication/index.ts"
 import { msgbusNode } from "../codec/codec.ts"
 import { type MessageEnvelope, MsgbusService, type NodeId as NodeMessage } from "../gen/msgbus/v1/msgbus_pb.ts"
-import { type PeerConnection, unreachable } from "../sync/PeerConnection.ts"
+import { identityMillis, type PeerConnection, unreachable } from "../sync/PeerConnection.ts"
 import type { Spoken } from "../sync/Spoken.ts"
 
 const { method } = MsgbusService
@@ -37,7 +37,9 @@ const messageOf = (envelope: MessageEnvelope): PeerMessage => ({
 export const overMsgbus = ({ asking, connection, lost }: PeerConnection): Spoken => ({
   fetchMax: undefined,
 
-  identity: asking(connection.read(method.health, { $typeName: "msgbus.v1.HealthRequest" })).pipe(
+  identity: asking(
+    connection.read(method.health, { $typeName: "msgbus.v1.HealthRequest" }, { timeoutMillis: identityMillis }),
+  ).pipe(
     Effect.mapError(unreachable),
     Effect.map(({ node }) => nodeOf(node)),
   ),

@@ -1,6 +1,6 @@
 /**
- * The connection to a peer, whatever is spoken over it: it is tried for no longer than a second, and what is asked over
- * it fails as soon as somebody has noticed that it is dead.
+ * The connection to a peer, whatever is spoken over it: an attempt to make it is over in about a second, and what is asked
+ * over it fails as soon as somebody has noticed that it is dead.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -26,6 +26,13 @@ export interface PeerOptions {
   /** For TLS; without it those are trusted that Node trusts. */
   readonly tls?: Current<TlsDialOptions> | undefined
 }
+
+/** How long a connection may take to be ready for calls where TCP takes no time, and how many times as long as that. */
+const readyMillis = 600
+const readyFactor = 6
+
+/** How long a peer may take to say who it is. */
+export const identityMillis = 3000
 
 /** Why there was no answer, to whoever looks after the node. */
 export const unreachable = ({ message }: { readonly message: string }): PeerUnreachable =>
@@ -56,6 +63,7 @@ export const make = Effect.fnUntraced(function* (
     tls,
     token,
     windowBytes,
+    isOnlyAsked: true,
     onGivenUp: () => {
       const before = lost
       lost = Deferred.makeUnsafe()
@@ -63,16 +71,20 @@ export const make = Effect.fnUntraced(function* (
       onLost()
     },
   })
-  const reached = Effect.mapError(yield* Reach.make(connection.address), (reason) =>
-    unreachable({ message: `no node answers at ${url}: ${reason}` }),
-  )
+  const noAnswer = (reason: string) => unreachable({ message: `no node answers at ${url}: ${reason}` })
+  const reach = yield* Reach.make(connection.address)
+  const connected: Effect.Effect<void, PeerUnreachable> = Effect.gen(function* () {
+    const millis = Math.max(readyMillis, readyFactor * (yield* Effect.mapError(reach, noAnswer)))
+    if (yield* connection.connect(millis)) return
+    return yield* noAnswer(`it is not ready for calls after ${Math.round(millis)} ms`)
+  })
 
   return {
     connection,
     asking: (question) =>
       Effect.suspend(() =>
         Effect.andThen(
-          connection.isConnected() ? Effect.void : reached,
+          connection.isConnected() ? Effect.void : connected,
           Effect.raceFirst(question, Deferred.await(dead)),
         ),
       ),

@@ -16,12 +16,12 @@ import { type HeadsResponse, type SyncServiceFetchResponse, SyncService } from "
 import { headsOf } from "./headBatches.ts"
 import { messagesOf } from "./logPages.ts"
 import { Patience } from "./Patience.ts"
-import { type PeerConnection, unreachable } from "./PeerConnection.ts"
+import { identityMillis, type PeerConnection, unreachable } from "./PeerConnection.ts"
 import type { Spoken } from "./Spoken.ts"
 
 const { method } = SyncService
 
-/** Messages of one fetch: half a megabyte of small ones. Where they are large, the peer gives fewer. */
+/** Messages of one fetch: more than a megabyte of small ones. Where they are large, the peer gives fewer. */
 const fetchMax = 4000
 
 /** Bytes after which no more of a fetch is taken; who keeps to the contract gives about 4 MiB. */
@@ -117,7 +117,11 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
     fetchMax,
 
     identity: asking(
-      connection.read(method.identify, { $typeName: "millrace.v1.IdentifyRequest" }, { meaning: notServed }),
+      connection.read(
+        method.identify,
+        { $typeName: "millrace.v1.IdentifyRequest" },
+        { meaning: notServed, timeoutMillis: identityMillis },
+      ),
     ).pipe(
       Effect.mapError((error) => (error._tag === "NotServed" ? error : unreachable(error))),
       Effect.map(({ node }) => codec.plainNode(node)),
