@@ -1,14 +1,90 @@
 /**
- * A peer under TLS that is another node than it should be: whatever its certificate, it is asked who it is, and nothing
- * else.
+ * Peers under TLS: one that is another node than it should be is asked who it is and nothing else, whatever its
+ * certificate, and one whose certificate is wrong is not even asked that.
  */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer } from "effect"
-import * as NodeId from "../../src/domain/NodeId.ts"
-import * as Grpc from "../../src/protocol/grpc/index.ts"
-import { defaultPeerSettings, type PeerLink } from "../../src/replication/index.ts"
-import * as Memory from "../../src/storage/memory/index.ts"
-import * as Topics from "../../src/topics/index.ts"
-import { idOf, makeNode, replicating } from "../replication/nodes.ts"
+import { Effect } from "effect"
+import { makePeer } from "../../src/protocol/grpc/index.ts"
+import type { PeerSettings } from "../../src/replication/index.ts"
+import type { TlsDialOptions } from "../../src/transport/tls.ts"
+import { idOf, makeNode, replicating, type TestNode } from "../replication/nodes.ts"
+import { serve, subscriber, until } from "../replication/served.ts"
 import { authority, certificate, makeAuthority } from "../support/certificates.ts"
 import { secret } from "./Service.ts"
+
+const stranger = await makeAuthority("a stranger")
+const own = await authority.issue({ names: [] })
+
+/** A service that notes which of its operations were asked for. */
+const noting = <Service extends object>(service: Service, asked: Set<string>): Service =>
+  new Proxy(service, {
+    get: (target, name, receiver) => {
+      if (name !== "info") asked.add(String(name))
+      return Reflect.get(target, name, receiver) as unknown
+    },
+  })
+
+const servedUnderTls = (node: TestNode, asked: Set<string>) =>
+  serve(
+    { ...node, topics: noting(node.topics, asked), journal: noting(node.journal, asked) },
+    { tls: { ...certificate, clientCa: authority.cert } },
+  )
+
+const following = (node: TestNode, url: string, tls: TlsDialOptions, settings: Partial<PeerSettings>) =>
+  Effect.flatMap(makePeer({ url, tls }), (peer) =>
+    replicating(node, [
+      { peer, settings: { intervalMillis: 20, retryMillisMax: 20, backoffMillisMax: 20, ...settings } },
+    ]),
+  )
+
+describe("a peer under TLS", () => {
+  it.live("that is another node than it should be gives nothing, whatever its certificate", () =>
+    Effect.gen(function* () {
+      const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+      yield* x.topics.publish("secret", secret)
+      const asked = new Set<string>()
+      const url = yield* servedUnderTls(x, asked)
+      asked.clear()
+      const replication = yield* following(y, url, { ca: authority.cert, ...own }, { identity: idOf("another") })
+      const [state] = yield* until(replication.peers, ([peer]) => peer!.failures >= 3)
+      expect(state).toMatchObject({ accepted: 0, lastSuccessAt: 0 })
+      expect(state!.lastError).toMatch(/t\/l\/x/)
+      expect([...asked]).toEqual([])
+      expect(yield* y.topics.heads).toEqual([])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live.each([
+    ["is signed by somebody else", { ca: stranger.cert, ...own }, /certificate is not signed/],
+    ["is for another name", { ca: authority.cert, domain: "b.example.org", ...own }, /certificate is for other names/],
+    ["wants to see one, and is shown none", { ca: authority.cert }, /lets in only who shows a certificate/],
+  ] as const)("whose certificate %s is not asked anything", ([, tls, why]) =>
+    Effect.gen(function* () {
+      const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+      yield* x.topics.publish("secret", secret)
+      const asked = new Set<string>()
+      const url = yield* servedUnderTls(x, asked)
+      asked.clear()
+      const replication = yield* following(y, url, tls, { identity: idOf("x") })
+      const [state] = yield* until(replication.peers, ([peer]) => peer!.failures >= 3)
+      expect(state).toMatchObject({ accepted: 0, identity: undefined })
+      expect(state!.lastError).toMatch(why)
+      expect([...asked]).toEqual([])
+      expect(yield* y.topics.heads).toEqual([])
+    }).pipe(Effect.scoped),
+  )
+
+  it.live("that is who it should be gives all", () =>
+    Effect.gen(function* () {
+      const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
+      const asked = new Set<string>()
+      const url = yield* servedUnderTls(x, asked)
+      asked.clear()
+      const got = yield* subscriber(y, "secret", 1)
+      yield* following(y, url, { ca: authority.cert, ...own }, { identity: idOf("x") })
+      yield* x.topics.publish("secret", secret)
+      expect(yield* got).toEqual([secret])
+      expect(asked.size).toBeGreaterThan(0)
+    }).pipe(Effect.scoped),
+  )
+})
