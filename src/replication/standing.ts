@@ -56,12 +56,14 @@ export const failures = (peers: ReadonlyArray<PeerState>): ReadonlyArray<string>
         `peer ${peer} has been failing since ${new Date(failingSince).toISOString()}: ${oneLine(lastError)}`,
     )
 
-/** A sentence for the logs that wait for a decision, where there are any. */
+/** A sentence for the logs that wait for a decision, for each peer where there are any. */
 export const conflicts = (peers: ReadonlyArray<PeerState>): ReadonlyArray<string> =>
   peers
     .filter(({ logsQuarantined }) => logsQuarantined > 0)
-    .map(
-      ({ peer, logsQuarantined }) =>
-        `${logsQuarantined === 1 ? "1 log is" : `${logsQuarantined} logs are`} quarantined, because they differ here and at ` +
-        `the peer ${peer}: millrace sync status says which`,
-    )
+    .map(({ logsQuarantined, peer }) => {
+      const which =
+        logsQuarantined === 1
+          ? "1 log is quarantined, because its"
+          : `${logsQuarantined} logs are quarantined, because their`
+      return `${which} copies here and at the peer ${peer} differ: millrace sync status says more`
+    })

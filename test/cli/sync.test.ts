@@ -1,131 +1,178 @@
-/** `sync status` and `doctor resolve` beside real nodes. */
-import { rmSync } from "node:fs"
-import { join } from "node:path"
-import { describe, expect, it } from "vitest"
-import { makeDirectory, type NodeProcess, run, start, startNode } from "./program.ts"
+/**
+ * `sync status` and `doctor resolve`, of a node whose peers are what the test says. With real nodes, the guide to them is run
+ * (`test/house/docs.test.ts`).
+ */
+import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import * as LogId from "../../src/domain/LogId.ts"
+import * as NodeId from "../../src/domain/NodeId.ts"
+import { GrpcServer, layerServer } from "../../src/protocol/grpc/index.ts"
+import {
+  noPeers,
+  NotResolvable,
+  type PeerState,
+  Replication,
+  type Resolution,
+  type SyncState,
+} from "../../src/replication/index.ts"
+import * as Memory from "../../src/storage/memory/index.ts"
+import * as Topics from "../../src/topics/index.ts"
+import { logState, peerState } from "../replication/states.ts"
+import { makeDirectory, run, start } from "./program.ts"
 
-const objects = (text: string): ReadonlyArray<Record<string, unknown>> =>
-  text
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Record<string, unknown>)
+const cwd = makeDirectory()
+const scope = Scope.makeUnsafe()
+let url = ""
 
-const readyz = async ({ report }: NodeProcess): Promise<string> => (await fetch(`${report["admin"]}/readyz`)).text()
+/** What the node says. */
+let peers: ReadonlyArray<PeerState> = []
+let states: ReadonlyArray<SyncState> = []
+const asked: Array<string> = []
+let resolution: Resolution | undefined
 
-const publish = (cwd: string, count: number, word: string) =>
-  run(["publish", "orders", "--lines"], {
-    cwd,
-    input: Array.from({ length: count }, (_, i) => `${word} ${i}\n`).join(""),
-  })
-
-/** Asks again until the answer is as it should be. */
-const until = async <A>(ask: () => Promise<A>, isSo: (answer: A) => boolean): Promise<A> => {
-  while (true) {
-    const answer = await ask()
-    if (isSo(answer)) return answer
-  }
+const replication: Replication["Service"] = {
+  ...noPeers,
+  peers: Effect.sync(() => peers),
+  states: Effect.sync(() => states),
+  resolve: (log, keep, peer) => {
+    asked.push([LogId.format(log), keep, ...(peer === undefined ? [] : [peer])].join(" "))
+    return resolution === undefined
+      ? Effect.fail(new NotResolvable({ reason: "not quarantined", message: "the log is not quarantined" }))
+      : Effect.succeed({ ...resolution, log, keep })
+  },
 }
 
-describe("sync status and doctor resolve", () => {
-  it("say what is wrong with how they were called", async () => {
-    const cwd = makeDirectory()
-    const socket = await run(["sync", "status", "--url", "unix:/nowhere"], { cwd })
-    expect(socket).toMatchObject({ code: 2, stdout: "" })
-    expect(socket.stderr).toBe(
-      "millrace: peers are asked about over gRPC, not over a socket: give --url grpc://HOST:PORT\n",
-    )
-    const nobody = await run(["doctor", "resolve", "a@b/c/d", "--keep", "local", "--url", "grpc://127.0.0.1:1"], {
-      cwd,
-    })
-    expect(nobody).toMatchObject({ code: 1, stdout: "" })
-    expect(nobody.stderr).toMatch(/^millrace: no node answers at grpc:\/\/127\.0\.0\.1:1: .*\n$/)
-    const log = await run(["doctor", "resolve", "orders", "--keep", "local"], { cwd })
-    expect(log).toMatchObject({ code: 2, stdout: "" })
-    expect(log.stderr).toMatch(
-      /^millrace: a log is written topic@tenant\/line\/device, as heads prints it, not "orders"\n$/,
-    )
+beforeAll(async () => {
+  const server = layerServer({ host: "127.0.0.1", port: 0 }).pipe(
+    Layer.provide(Topics.layer),
+    Layer.provide(Memory.layer({ node: { tenant: "t", line: "l", device: "here" } })),
+    Layer.provide(Layer.succeed(Replication, replication)),
+  )
+  const services = await Effect.runPromise(Layer.buildWithScope(server, scope))
+  url = Context.get(services, GrpcServer).url
+})
+afterAll(() => Effect.runPromise(Scope.close(scope, Exit.void)))
+beforeEach(() => {
+  peers = []
+  states = []
+  asked.length = 0
+  resolution = undefined
+})
+
+const millrace = (...args: ReadonlyArray<string>) => run([...args, "--url", url], { cwd })
+
+const orders = { topic: "orders", origin: { tenant: "t", line: "l", device: "there" } }
+const name = LogId.format(orders)
+const quarantined = (peer: string): SyncState =>
+  logState({
+    peer,
+    log: orders,
+    localHead: 200,
+    remoteHead: 210,
+    failures: 1,
+    lastError: "other content",
+    quarantine: { offset: 200, since: 1, isKept: false },
+  })
+const inConflict = peerState({ behind: 10, logsFailing: 1, logsQuarantined: 1 })
+
+describe("sync status", () => {
+  it("ends well where there are no peers, or where all are in step or on the way", async () => {
+    const none = await millrace("sync", "status")
+    expect([none.code, none.stderr]).toEqual([0, ""])
+    expect(none.stdout).toBe("t/l/here has no peers: it gets nothing from other nodes (see millrace serve --peer)\n")
+    peers = [peerState(), peerState({ peer: "grpc://b:1", behind: 7, isSyncing: true })]
+    const some = await millrace("sync", "status")
+    expect([some.code, some.stderr]).toEqual([0, ""])
+    expect(some.stdout).toMatch(/^PEER .*\ngrpc:\/\/a:1 .* in step .*\ngrpc:\/\/b:1 .* syncing +7 .*\n$/)
   })
 
-  it("show how two nodes come in step, and what is to be done where their copies differ", async () => {
-    const [here, there] = [makeDirectory(), makeDirectory()]
-    const first = await startNode(there, ["--node", "t/l/there"])
-    const url = first.report["grpc"]!
-    await publish(there, 200, "first")
-    const alone = await run(["sync", "status", "--watch"], { cwd: there })
-    expect(alone).toMatchObject({ code: 0, stderr: "" })
-    expect(alone.stdout).toBe("t/l/there has no peers: it gets nothing from other nodes (see millrace serve --peer)\n")
-    const node = await startNode(here, ["--node", "t/l/here", "--peer", url, "--sync-interval", "100ms"])
-
-    // In step: whoever waited for it can go on.
-    const watched = await run(["sync", "status", "--watch"], { cwd: here })
-    expect(watched).toMatchObject({ code: 0, stderr: "" })
-    expect(watched.stdout).toMatch(new RegExp(`^PEER .*\\n${url} +t/l/there .* in step +0 +\\d+ s ago +1 +0\\n$`))
-    expect(await readyz(node)).toBe("READY\n")
-
-    // Nobody there: the node is ready all the same, and says it.
-    await first.command.stop("SIGKILL")
-    const failing = await until(
-      () => readyz(node),
-      (answer) => answer.includes("failing"),
-    )
-    expect(failing).toMatch(
-      new RegExp(`^READY\\npeer ${url} has been failing since [\\dTZ:.-]+: no node answers at .*\\n$`),
-    )
-    const waiting = start(["sync", "status", "--watch"], { cwd: here })
-    await waiting.until(({ stderr }) => stderr.includes(`peer ${url} has been failing since`))
-
-    // It comes back with another disk, and with other messages under the same offsets.
-    rmSync(join(there, "millrace-data"), { recursive: true })
-    const port = new URL(url).port
-    const second = start(["serve", "--node", "t/l/there", "--grpc", `127.0.0.1:${port}`, "--admin", "off"], {
-      cwd: there,
-    })
-    await second.until(({ stdout }) => stdout.includes("ready"))
-    expect((await waiting.ended).stdout).toMatch(/ in step /)
-    await publish(there, 210, "second")
-    const remarked = await until(
-      () => readyz(node),
-      (answer) => answer.includes("quarantined"),
-    )
-    expect(remarked).toMatch(/^READY\n1 log is quarantined, because they differ here and at the peer .*\n$/)
-    const differing = await run(["sync", "status"], { cwd: here })
-    expect([differing.code, differing.stderr]).toEqual([1, `millrace: something is wrong with ${url}\n`])
-    expect(differing.stdout).toMatch(/ in conflict .* 1\n\norders@t\/l\/there of .*; quarantined since .*: .*\n/)
-    expect(differing.stdout).toContain("millrace doctor resolve orders@t/l/there --keep local|peer\n")
-
-    // What would be lost is said, and not lost by chance.
-    const resolve = (...args: ReadonlyArray<string>) =>
-      run(["doctor", "resolve", "orders@t/l/there", ...args], { cwd: here })
-    const asked = await resolve("--keep", "peer")
-    expect([asked.code, asked.stderr]).toEqual([
-      2,
-      "millrace: this would throw away up to 200 messages here: say --yes if that is meant\n",
+  it("ends with 1 where somebody has to look after a peer, and prints objects all the same", async () => {
+    peers = [inConflict, peerState({ peer: "grpc://b:1" })]
+    states = [quarantined("grpc://a:1"), logState({ peer: "grpc://b:1" })]
+    const found = await millrace("sync", "status", "--json")
+    expect([found.code, found.stderr]).toEqual([1, "millrace: something is wrong with grpc://a:1\n"])
+    const objects = found.stdout.split("\n").slice(0, -1)
+    expect(objects.map((line): unknown => JSON.parse(line))).toMatchObject([
+      { kind: "peer", peer: "grpc://a:1", state: "in conflict" },
+      { kind: "peer", peer: "grpc://b:1", state: "in step" },
+      {
+        kind: "log",
+        peer: "grpc://a:1",
+        topic: "orders",
+        origin: NodeId.format(orders.origin),
+        quarantine: { offset: 200 },
+      },
     ])
-    const nobody = await resolve("--keep", "peer", "--yes", "--peer", "grpc://x:1")
-    expect([nobody.code, nobody.stderr]).toEqual([1, "millrace: this node has no peer grpc://x:1\n"])
+    const other = await millrace("sync", "status", "--all", "--peer", "grpc://b:1", "--topic", "ord+/#")
+    expect([other.code, other.stderr]).toEqual([2, expect.stringContaining('not as in "ord+"')])
+  })
 
-    // Kept: no alarm any more, and what is here stays.
-    const kept = await resolve("--keep", "local")
-    expect(kept).toMatchObject({ code: 0, stderr: "" })
-    expect(kept.stdout).toBe(`orders@t/l/there: kept what is here; what ${url} has is not taken\n`)
-    expect(await readyz(node)).toBe("READY\n")
-    const known = await run(["sync", "status", "--json", "--all"], { cwd: here })
-    expect([known.code, known.stderr]).toEqual([0, ""])
-    const [peer, log] = objects(known.stdout)
-    expect(peer).toMatchObject({ kind: "peer", peer: url, node: "t/l/there", state: "in step", accepted: 200 })
-    expect(log).toMatchObject({ kind: "log", topic: "orders", origin: "t/l/there", quarantine: { kept: true } })
+  it("waits with --watch until all are in step, and tells what fails meanwhile", async () => {
+    const gone = { failures: 2, failingSince: 1000, lastError: "nobody there" }
+    peers = [peerState({ ...gone, behind: 5 })]
+    const watching = start(["sync", "status", "--watch", "--url", url], { cwd })
+    await watching.until(({ stderr }) => stderr.includes("\n"))
+    expect(watching.stderr).toBe("peer grpc://a:1 has been failing since 1970-01-01T00:00:01.000Z: nobody there\n")
+    expect(watching.stdout).toBe("")
+    peers = [peerState()]
+    const watched = await watching.ended
+    expect([watched.code, watched.stdout]).toEqual([0, expect.stringMatching(/ in step /)])
+  })
 
-    // Whoever thinks better of it takes the peer's.
-    const taken = await resolve("--keep", "peer", "--yes")
-    expect(taken).toMatchObject({ code: 0, stderr: "" })
+  it("says what is wrong with how it was called", async () => {
+    const socket = await run(["sync", "status", "--url", "unix:/nowhere"], { cwd })
+    expect([socket.code, socket.stdout, socket.stderr]).toEqual([
+      2,
+      "",
+      "millrace: peers are asked about over gRPC, not over a socket: give --url grpc://HOST:PORT\n",
+    ])
+    const nobody = await millrace("sync", "status", "--peer", "grpc://x:1")
+    expect([nobody.code, nobody.stderr]).toEqual([2, 'millrace: t/l/here has no peer "grpc://x:1": it has none\n'])
+  })
+})
+
+describe("doctor resolve", () => {
+  it("says what was done", async () => {
+    peers = [inConflict]
+    resolution = {
+      log: orders,
+      keep: "local",
+      peers: ["grpc://a:1"],
+      differedFrom: undefined,
+      discarded: 0,
+      accepted: 0,
+      head: 200,
+    }
+    const kept = await millrace("doctor", "resolve", name, "--keep", "local")
+    expect([kept.code, kept.stderr]).toEqual([0, ""])
+    expect(kept.stdout).toBe("orders@t/l/there: kept what is here; what grpc://a:1 has is not taken\n")
+    resolution = { ...resolution, differedFrom: 150, discarded: 51, accepted: 61, head: 210 }
+    const taken = await millrace("doctor", "resolve", name, "--keep", "peer", "--yes", "--peer", "grpc://a:1")
+    expect([taken.code, taken.stderr]).toEqual([0, ""])
     expect(taken.stdout).toBe(
-      `orders@t/l/there: threw away 200 messages, from offset 1 on; took 210 messages of ${url}, up to offset 210\n`,
+      "orders@t/l/there: threw away 51 messages, from offset 150 on; took 61 messages of grpc://a:1, up to offset 210\n",
     )
-    expect((await run(["fetch", "orders", "--origin", "t/l/there", "--all"], { cwd: here })).stdout).toBe(
-      Array.from({ length: 210 }, (_, i) => `second ${i}\n`).join(""),
-    )
-    const again = await resolve("--keep", "peer", "--yes")
-    expect([again.code, again.stderr]).toEqual([1, expect.stringMatching(/orders@t\/l\/there is not quarantined/)])
-    await Promise.all([second.stop(), node.command.stop()])
+    expect(asked).toEqual([`${name} local`, `${name} peer grpc://a:1`])
+  })
+
+  it("throws nothing away that nobody has said yes to", async () => {
+    peers = [inConflict]
+    states = [quarantined("grpc://a:1")]
+    const { code, stderr } = await millrace("doctor", "resolve", name, "--keep", "peer")
+    const sentence = "millrace: this would throw away up to 200 messages here: say --yes if that is meant\n"
+    expect([code, stderr]).toEqual([2, sentence])
+    expect(asked).toEqual([])
+  })
+
+  it("says what is wrong, in one sentence", async () => {
+    const nothing = await millrace("doctor", "resolve", name, "--keep", "local")
+    expect([nothing.code, nothing.stderr]).toEqual([1, "millrace: the log is not quarantined\n"])
+    const nobody = await run(["doctor", "resolve", name, "--keep", "local", "--url", "grpc://127.0.0.1:1"], { cwd })
+    expect([nobody.code, nobody.stderr]).toEqual([1, expect.stringMatching(/^millrace: no node answers at [^\n]*\n$/)])
+    const log = await millrace("doctor", "resolve", "orders", "--keep", "local")
+    expect([log.code, log.stderr]).toEqual([
+      2,
+      'millrace: a log is written topic@tenant/line/device, as heads prints it, not "orders"\n',
+    ])
   })
 })

@@ -40,7 +40,7 @@ describe("how things stand with a peer", () => {
       "peer grpc://b:1 has been failing since 1970-01-01T00:00:05.000Z: what READY [2J",
     ])
     expect(conflicts([well, gone, differing])).toEqual([
-      "2 logs are quarantined, because they differ here and at the peer grpc://c:1: millrace sync status says which",
+      "2 logs are quarantined, because their copies here and at the peer grpc://c:1 differ: millrace sync status says more",
     ])
   })
 })
