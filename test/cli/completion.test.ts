@@ -29,6 +29,8 @@ describe("completion", () => {
     expect(complete("millrace", "pub")).toEqual(["publish"])
     expect(complete("millrace", "publish", "--key-")).toEqual(["--key-prefix"])
     expect(complete("millrace", "subscribe", "--cur")).toEqual(["--cursor"])
+    expect(complete("millrace", "sync", "")).toEqual(expect.arrayContaining(["status"]))
+    expect(complete("millrace", "doctor", "resolve", "--ke")).toEqual(["--keep"])
     expect(complete("millrace", "cursor", "")).toEqual(expect.arrayContaining(["list", "reset", "delete"]))
     expect(complete("millrace", "completion", "")).toEqual(expect.arrayContaining(["bash", "zsh", "fish"]))
   })

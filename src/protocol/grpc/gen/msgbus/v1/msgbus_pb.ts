@@ -372,6 +372,8 @@ export const ListPeerSyncStatesRequestSchema: GenMessage<ListPeerSyncStatesReque
   messageDesc(file_msgbus_v1_msgbus, 13);
 
 /**
+ * Of a log of a peer. Where the peer fails as a whole, each of its logs says so. One that has never answered has none.
+ *
  * @generated from message msgbus.v1.PeerSyncState
  */
 export type PeerSyncState = Message<"msgbus.v1.PeerSyncState"> & {
