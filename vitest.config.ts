@@ -21,7 +21,7 @@ export default defineConfig({
     passWithNoTests: false,
     maxWorkers: 2,
     // The program that tests start is built of the sources once; what they import of ours loads quickly.
-    globalSetup: "test/support/buildProgram.ts",
+    globalSetup: ["test/support/buildProgram.ts", "test/support/memoryPlace.ts"],
     execArgv: [...quickly],
     // Enough for a test that starts programs on a busy machine; longer ones say so themselves.
     testTimeout: 30_000,

@@ -4,7 +4,7 @@
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { Deferred, Effect, Schema, Scope } from "effect"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import { millrace } from "../support/program.ts"
 import * as Program from "./Program.ts"
 
@@ -75,7 +75,7 @@ export const freePort: Effect.Effect<number> = Effect.suspend(() => {
 export const make = Effect.fnUntraced(function* (
   options: DaemonOptions = {},
 ): Effect.fn.Return<Daemon, never, Scope.Scope> {
-  const directory = yield* temporaryDirectory
+  const directory = yield* diskDirectory
   const scope = yield* Effect.scope
   const port = options.port ?? (yield* freePort)
   const data = join(directory, "data")

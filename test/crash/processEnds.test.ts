@@ -6,7 +6,7 @@ import { createServer } from "node:net"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import * as Daemon from "./Daemon.ts"
 import * as Program from "./Program.ts"
 
@@ -27,7 +27,7 @@ const expectEnd = (said: string, part: string, argument: string) =>
 describe("a process ends by itself when its scope is closed", () => {
   it.live("after topics in SQLite, and where the file cannot be opened", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
+      const directory = yield* diskDirectory
       yield* Effect.all(
         [
           expectEnd("used", "sqlite", join(directory, "bus.sqlite")),
@@ -57,7 +57,7 @@ describe("a process ends by itself when its scope is closed", () => {
 
   it.live("after connections of every kind, and where nobody may listen there", () =>
     Effect.gen(function* () {
-      const directory = yield* temporaryDirectory
+      const directory = yield* diskDirectory
       yield* Effect.all(
         [
           expectEnd("used", "connections", `unix:${join(directory, "a.sock")}`),

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import type { ClockReport } from "./clockApp.ts"
 import { compiler, obstacle } from "./fsyncFault.ts"
 
@@ -17,7 +17,7 @@ describe.skipIf(obstacle !== undefined)("a clock that is set by hours", () => {
     "is a matter of creation times alone",
     () =>
       Effect.gen(function* () {
-        const directory = yield* temporaryDirectory
+        const directory = yield* diskDirectory
         const library = join(directory, "clock.so")
         const control = join(directory, "clock")
         const source = Program.pathTo(import.meta.url, "./shim/clock.c")

@@ -13,7 +13,7 @@ import { check, format, type Outcome, type Write } from "../../src/testing/histo
 import { storedOf } from "../../src/testing/reader.ts"
 import * as Topics from "../../src/topics/index.ts"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import type { Came, FailedFsyncReport } from "./failedFsyncApp.ts"
 import * as FsyncFault from "./fsyncFault.ts"
 
@@ -79,7 +79,7 @@ describe.skipIf(FsyncFault.obstacle !== undefined)("a sync that fails", () => {
       `is reported, stops all writing, and leaves a store of ${backend} that is whole after it was ${end}`,
       () =>
         Effect.gen(function* () {
-          const directory = yield* temporaryDirectory
+          const directory = yield* diskDirectory
           const fault = yield* FsyncFault.make(directory)
           const path = join(directory, "bus")
           const report = yield* runApp(backend, path, fault.env, end)

@@ -17,7 +17,7 @@ import { noHeaders } from "../../src/domain/Message.ts"
 import { defaultNodeId } from "../../src/domain/NodeId.ts"
 import { draft } from "../../src/testing/storage/fixtures.ts"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import * as SmallDisk from "./smallDisk.ts"
 
 // Hundreds of commits that are synced, on a disk that others use.
@@ -65,7 +65,7 @@ const drain = (first: number, items: number) =>
 describe("an LMDB store of bounded size", () => {
   it.live("refuses what is new when it has its size, and takes it again when enough has been taken away", () =>
     Effect.gen(function* () {
-      const path = join(yield* temporaryDirectory, "store")
+      const path = join(yield* diskDirectory, "store")
       const options = { path, fileBytesMax: 24 * mebibyte, reserveBytes: 4 * mebibyte }
       const size = () => statSync(join(path, "data.mdb")).size
       yield* Effect.gen(function* () {
@@ -109,7 +109,7 @@ describe("an LMDB store of bounded size", () => {
 
   it.live("grows by itself where it has no bound, and not under those who read again and again", () =>
     Effect.gen(function* () {
-      const path = join(yield* temporaryDirectory, "store")
+      const path = join(yield* diskDirectory, "store")
       yield* Effect.gen(function* () {
         const logs = yield* LogStore
         const queues = yield* QueueStore
@@ -132,7 +132,7 @@ describe("an LMDB store of bounded size", () => {
 describe("an LMDB store whose reader was killed", () => {
   it.live("uses again what it had read", () =>
     Effect.gen(function* () {
-      const path = join(yield* temporaryDirectory, "store")
+      const path = join(yield* diskDirectory, "store")
       yield* Effect.gen(function* () {
         const queues = yield* QueueStore
         yield* queues.apply([enqueueOne("item", 50_000)])

@@ -20,7 +20,7 @@ import { lmdbSource } from "../../src/storage/lmdb/LmdbSource.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import type { StoreServices } from "../../src/storage/Stores.ts"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory, temporaryDirectory } from "../storage/temporaryDirectory.ts"
 import { compile } from "./fsyncFault.ts"
 import { emptyState, type Line, progressOf, type State, stateAfter, type Step } from "./powerLossModel.ts"
 import { type Chance, Disk, type Entry, type Loss, losses, readTrace } from "./Trace.ts"
@@ -96,7 +96,7 @@ const trace = ({
   steps,
 }: PowerLossOptions): Effect.Effect<ReadonlyArray<Entry>, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const directory = yield* temporaryDirectory
+    const directory = yield* diskDirectory
     const library = join(directory, "trace.so")
     const traced = join(directory, "traced")
     mkdirSync(traced)

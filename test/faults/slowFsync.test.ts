@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import * as FsyncFault from "./fsyncFault.ts"
 import type { SlowFsyncReport } from "./slowFsyncApp.ts"
 
@@ -13,7 +13,7 @@ const loopDelayMillisMax = 10
 
 const measure = (mode: "worker" | "loop") =>
   Effect.gen(function* () {
-    const directory = yield* temporaryDirectory
+    const directory = yield* diskDirectory
     const { env } = yield* FsyncFault.make(directory)
     const app = Program.pathTo(import.meta.url, "./slowFsyncApp.ts")
     const { code, stdout, stderr } = yield* Program.run([app, mode, join(directory, "bus.sqlite")], { env })

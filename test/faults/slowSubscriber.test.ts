@@ -8,7 +8,7 @@ import { Context, Effect, Layer, Queue } from "effect"
 import { layerTopics } from "../../src/protocol/grpc/index.ts"
 import { Topics } from "../../src/topics/Topics.ts"
 import * as Program from "../crash/Program.ts"
-import { temporaryDirectory } from "../storage/temporaryDirectory.ts"
+import { diskDirectory } from "../storage/temporaryDirectory.ts"
 import { type Memory, slowSubscriber, type SlowSubscriberReport, warmUpMessages } from "./slowSubscriber.ts"
 import { smallHeap } from "./smallHeap.ts"
 
@@ -40,7 +40,7 @@ describe("a subscriber that stops reading", () => {
     () =>
       Effect.gen(function* () {
         const messages = 1_000_000
-        const path = join(yield* temporaryDirectory, "bus.sqlite")
+        const path = join(yield* diskDirectory, "bus.sqlite")
         const app = Program.pathTo(import.meta.url, "./slowSubscriberApp.ts")
         const ended = yield* Program.run([app, path, `${messages}`, "with", `${topicsChecked}`], {
           nodeFlags: smallHeap,
@@ -56,7 +56,7 @@ describe("a subscriber that stops reading", () => {
     () =>
       Effect.gen(function* () {
         const messages = 150_000
-        const path = join(yield* temporaryDirectory, "bus.sqlite")
+        const path = join(yield* diskDirectory, "bus.sqlite")
         const said = yield* Queue.unbounded<unknown>()
         const node = yield* Program.start([Program.pathTo(import.meta.url, "./slowSubscriberNode.ts"), path], {
           nodeFlags: smallHeap,

@@ -5,7 +5,14 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
-export const temporaryDirectory: Effect.Effect<string, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.sync(() => mkdtempSync(join(tmpdir(), "millrace-"))),
-  (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true })),
-)
+const directoryIn = (place: () => string): Effect.Effect<string, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() => mkdtempSync(join(place(), "millrace-"))),
+    (directory) => Effect.sync(() => rmSync(directory, { recursive: true, force: true })),
+  )
+
+/** Where the system has such directories; in a test run, in memory (`support/memoryPlace.ts`). */
+export const temporaryDirectory = directoryIn(tmpdir)
+
+/** On a disk, for tests of kills and of faults of disks. */
+export const diskDirectory = directoryIn(() => process.env["TESTS_DISK"] ?? tmpdir())
