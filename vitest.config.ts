@@ -2,6 +2,7 @@
 import { homedir } from "node:os"
 import { join } from "node:path"
 import { defineConfig } from "vitest/config"
+import { LongestFirst } from "./test/support/LongestFirst.ts"
 import { quickly } from "./test/support/program.ts"
 
 // Each file runs in a process of its own, and many start programs: what one has compiled, the others need not. It is where
@@ -23,6 +24,7 @@ export default defineConfig({
     // The program that tests start is built of the sources once; what they import of ours loads quickly.
     globalSetup: ["test/support/buildProgram.ts", "test/support/memoryPlace.ts"],
     execArgv: [...quickly],
+    sequence: { sequencer: LongestFirst },
     // Enough for a test that starts programs on a busy machine; longer ones say so themselves.
     testTimeout: 30_000,
     hookTimeout: 30_000,

@@ -1,13 +1,13 @@
 /**
  * Before the tests run: builds the program that they start, and sees to it that all find it.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { rolldown } from "rolldown"
 import type { TestProject } from "vitest/node"
 import { built, builtDirectory, builtFile, root } from "./program.ts"
 
-/** Libraries that bring files of their own, or compiled code. */
+/** Libraries that bring files of their own, such as compiled code. */
 const external = [/^node:/, "@grpc/reflection", "grpc-health-check", "lmdb", "msgpackr", "ws"]
 
 /** Another test run may be using what is there: a file is replaced as a whole, and only where it changes. */
@@ -29,8 +29,14 @@ const build = async (): Promise<void> => {
   })
   const { output } = await bundle.generate({ format: "esm", entryFileNames: "[name].js", chunkFileNames: "[name].js" })
   await bundle.close()
+  const directory = dirname(builtFile("start"))
   for (const chunk of output) {
-    if (chunk.type === "chunk") write(join(dirname(builtFile("")), chunk.fileName), chunk.code)
+    if (chunk.type === "chunk") write(join(directory, chunk.fileName), chunk.code)
+  }
+  // What an earlier build left.
+  const names = new Set(output.map(({ fileName }) => fileName))
+  for (const name of readdirSync(directory)) {
+    if (name.endsWith(".js") && !names.has(name)) rmSync(join(directory, name))
   }
   for (const path of ["bin/millrace.js", "package.json"]) {
     write(join(builtDirectory, path), readFileSync(join(root, path), "utf8"))
