@@ -119,12 +119,12 @@ const followed = Effect.fnUntraced(function* <A extends object>({ about, first, 
       // A file that stays broken is not told of again at every look.
       if (sentence === told) return
       told = sentence
-      return yield* Effect.logError(`${about} stays as it was, because what is new cannot be used: ${sentence}`)
+      return yield* Effect.logError(`what is new of ${about} cannot be used, and the old is kept: ${sentence}`)
     }
     told = undefined
     if (isSame(loaded.success, current)) return
     current = loaded.success
-    yield* Effect.logInfo(`${about} has been read again: it holds for new connections`)
+    yield* Effect.logInfo(`${about}: read again, for new connections`)
   })
   if (paths.length > 0) yield* FollowedFiles.follow(paths, look)
   return () => current

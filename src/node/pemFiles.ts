@@ -58,6 +58,8 @@ const wordOf = (cause: unknown): string =>
 /** Those who may have signed what others show. */
 export const readAuthorities = (file: PemFile): Read<string> => Result.map(readCertificates(file), ([, text]) => text)
 
+const isProtected = /BEGIN ENCRYPTED PRIVATE KEY|^Proc-Type: 4,ENCRYPTED/m
+
 const secondOf = (date: Date): string => `${date.toISOString().slice(0, 19).replace("T", " ")} UTC`
 
 /** A certificate to be shown, those that lead to its authority behind it, and its key. */
@@ -75,10 +77,10 @@ export const readPair = (cert: PemFile, key: PemFile, nowMillis: number): Read<P
         if (certificate.checkPrivateKey(createPrivateKey(keyText)))
           return Result.succeed({ cert: certText, key: keyText })
         return refuse(key, `the key in ${key.path} does not belong to the certificate in ${cert.path}`)
-      } catch (cause) {
+      } catch {
         return refuse(
           key,
-          Predicate.hasProperty(cause, "code") && cause.code === "ERR_MISSING_PASSPHRASE"
+          isProtected.test(keyText)
             ? `the key in ${key.path} is protected by a passphrase, and there is nobody to ask for it`
             : `${key.path} holds no private key in PEM`,
         )
