@@ -2,8 +2,11 @@
  * `sync status` and `doctor resolve`, of a node whose peers are what the test says. With real nodes, the guide to them is run
  * (`test/house/docs.test.ts`).
  */
+import { spawn, spawnSync } from "node:child_process"
+import { once } from "node:events"
 import { Context, Effect, Exit, Layer, Scope } from "effect"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { shellWord } from "../../src/cli/io/shellWord.ts"
 import * as LogId from "../../src/domain/LogId.ts"
 import * as NodeId from "../../src/domain/NodeId.ts"
 import { GrpcServer, layerServer } from "../../src/protocol/grpc/index.ts"
@@ -18,6 +21,7 @@ import {
 import * as Memory from "../../src/storage/memory/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { logState, peerState } from "../replication/states.ts"
+import { millrace as program } from "../support/program.ts"
 import { makeDirectory, run, start } from "./program.ts"
 
 const cwd = makeDirectory()
@@ -174,5 +178,55 @@ describe("doctor resolve", () => {
       2,
       'millrace: a log is written topic@tenant/line/device, as heads prints it, not "orders"\n',
     ])
+  })
+})
+
+/** What a person at a terminal sees, who answers a question as soon as it is asked. */
+const atTerminal = async (args: ReadonlyArray<string>, onText: (text: string) => string | undefined) => {
+  const words = [process.execPath, program, ...args, "--url", url].map(shellWord)
+  const terminal = spawn("script", ["--quiet", "--return", "--command", words.join(" "), "/dev/null"], { cwd })
+  let text = ""
+  terminal.stdout.on("data", (piece: Buffer) => {
+    text += piece.toString("utf8")
+    const answer = onText(text)
+    if (answer !== undefined) terminal.stdin.write(`${answer}\n`)
+  })
+  const [code] = (await once(terminal, "close")) as [number]
+  return { code, text }
+}
+
+const hasTerminals = process.env["CI"] === "true" || spawnSync("script", ["--version"]).error === undefined
+
+describe.skipIf(!hasTerminals)("at a terminal", () => {
+  it("a large backlog is shown while it is on its way, and then how things stand", async () => {
+    peers = [peerState({ behind: 100_000, isSyncing: true })]
+    const { code, text } = await atTerminal(["sync", "status"], (seen) => {
+      if (seen.includes("fetched"))
+        peers = [peerState({ behind: seen.includes(" 75% ") ? 0 : 25_000, isSyncing: true })]
+      return undefined
+    })
+    expect(code).toBe(0)
+    expect(text).toMatch(/fetched \[█{18}░{6}\] 75% · 75,000 of 100,000 · [\s\S]*PEER .*\r\n.* in step /)
+  })
+
+  it.each([
+    ["n", 1, "nothing was changed"],
+    ["y", 0, "threw away 51 messages"],
+  ])("what would be thrown away is asked about: %s", async (answer, exitCode, said) => {
+    peers = [inConflict]
+    states = [quarantined("grpc://a:1")]
+    const done = { differedFrom: 150, discarded: 51, accepted: 61, head: 210 }
+    resolution = { ...done, log: orders, keep: "peer", peers: ["grpc://a:1"] }
+    let isAnswered = false
+    const { code, text } = await atTerminal(["doctor", "resolve", name, "--keep", "peer"], (seen) => {
+      if (isAnswered || !seen.includes("[y/N]")) return undefined
+      isAnswered = true
+      return answer
+    })
+    expect(text).toContain(
+      `Throw away up to 200 messages of ${name} here, from the first one on that differs (at offset 200`,
+    )
+    expect([code, asked]).toEqual([exitCode, exitCode === 0 ? [`${name} peer`] : []])
+    expect(text).toContain(said)
   })
 })

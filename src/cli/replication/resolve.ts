@@ -56,8 +56,8 @@ const confirmed = (log: LogId, conflicts: ReadonlyArray<SyncState>) =>
       const message = `this would throw away up to ${messages(localHead)} here: say --yes if that is meant`
       return yield* new UsageError({ message })
     }
-    const what = `what is here of ${logName(log)} from the first message on that differs (offset ${quarantine.offset}, or before)`
-    return yield* Confirmation.ask(`Throw away ${what}, of ${messages(localHead)}, and take what ${peer} has?`)
+    const which = `${logName(log)} here, from the first one on that differs (at offset ${quarantine.offset}, or before)`
+    return yield* Confirmation.ask(`Throw away up to ${messages(localHead)} of ${which}, and take what ${peer} has?`)
   })
 
 const sentence = ({ accepted, differedFrom, discarded, head, keep, log, peers }: Resolution): string => {
