@@ -28,7 +28,7 @@ export const other = "other.example.org"
 export const rules: AccessRules = {
   principals: {
     device: { certificates: [device], send: "any", subscribe: "any" },
-    other: { certificates: [other], send: "any" },
+    other: { certificates: [other], send: "any", subscribe: "any" },
   },
 }
 
