@@ -99,12 +99,16 @@ export interface AppendConflict {
   readonly offset: number
 }
 
-/** Drafts without keys for one log, encoded (`Block`). */
-export interface DraftBlock {
-  readonly topic: string
-  /** How many drafts it holds. */
+/** Messages of one log, encoded (`Block`). */
+export interface EncodedBlock {
+  /** How many it holds. */
   readonly messages: number
   readonly content: Uint8Array
+}
+
+/** Drafts without keys for one log. */
+export interface DraftBlock extends EncodedBlock {
+  readonly topic: string
 }
 
 /** Where the first message of a block was stored; the others follow it. */
@@ -219,6 +223,17 @@ export class LogStore extends Context.Service<
       log: LogId,
       messages: ReadonlyArray<ReplicatedMessage>,
     ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure>
+
+    /**
+     * What `accept` does, for messages that are encoded already, none of them a tombstone, whose first one has this offset.
+     * Gives nothing, and has done nothing, where they are not just the next ones of their log: then `accept` has to look at
+     * each. Backends that store blocks as they are have it.
+     */
+    readonly acceptBlocks?: (
+      log: LogId,
+      first: number,
+      blocks: ReadonlyArray<EncodedBlock>,
+    ) => Effect.Effect<Option.Option<BlockPlace>, WriteFailure>
 
     /** Deletes a range: payloads and headers are dropped, places remain, heads do not move. One durable commit. */
     readonly tombstone: (request: TombstoneRequest) => Effect.Effect<TombstoneResult, WriteFailure>

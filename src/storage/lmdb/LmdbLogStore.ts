@@ -24,6 +24,7 @@ import type {
   Draft,
   DraftBlock,
   Durability,
+  EncodedBlock,
   KeyWindow,
   LogStore,
   ReplicatedMessage,
@@ -85,6 +86,13 @@ export const make = (options: LogStoreOptions): LogStore["Service"] => {
         purpose: "adds",
         bytes: messages.reduce((sum, { payload }) => sum + payload.byteLength, 0),
         body: () => writer.accept(log, messages),
+      }),
+    acceptBlocks: (log, first, blocks) =>
+      commits.write({
+        operation: "accept",
+        purpose: "adds",
+        bytes: blocks.reduce((sum, { content }) => sum + content.byteLength, 0),
+        body: () => writer.acceptBlocks(log, first, blocks),
       }),
     tombstone: (request) =>
       commits.write({
@@ -222,6 +230,21 @@ class LogWriter {
     }
     writeJournal(tables, write)
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
+  }
+
+  acceptBlocks(log: LogId, first: number, blocks: ReadonlyArray<EncodedBlock>): Written<Option.Option<BlockPlace>> {
+    const { journal, tables } = this.options
+    const row = journal.logs.find(log)
+    const last = blocks.reduce((end, { messages }) => end + messages, first - 1)
+    const isNext = first === (row?.head ?? 0) + 1
+    if (!isNext || (row !== undefined && Deleted.between(tables, row.number, { first, last }).length > 0)) {
+      return { value: Option.none(), committed: () => undefined }
+    }
+    const write = new JournalBlocks(journal)
+    const touched = write.log(log)
+    const places = blocks.map(({ content, messages }) => write.addBlock(touched, messages, content))
+    writeJournal(tables, write)
+    return { value: Option.fromNullishOr(places[0]), committed: () => write.committed() }
   }
 
   tombstone({ from, log, marker, to }: TombstoneRequest): Written<TombstoneResult> {

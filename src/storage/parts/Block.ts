@@ -136,10 +136,16 @@ export class BlockWriter {
         at += text.byteLength
       }
     }
-    for (let i = 0; i < count; i++) {
-      const { payload } = contents[i]!
-      data.set(payload, at)
-      at += payload.byteLength
+    for (let i = 0; i < count;) {
+      const { payload } = contents[i++]!
+      let end = payload.byteOffset + payload.byteLength
+      // What lies one after the other, as what a peer has sent does, is copied in one go.
+      while (i < count && contents[i]!.payload.byteOffset === end && contents[i]!.payload.buffer === payload.buffer) {
+        end += contents[i++]!.payload.byteLength
+      }
+      const length = end - payload.byteOffset
+      data.set(length === payload.byteLength ? payload : new Uint8Array(payload.buffer, payload.byteOffset, length), at)
+      at += length
     }
     view.setUint32(0, crc32(data.subarray(checkedFrom)), true)
   }

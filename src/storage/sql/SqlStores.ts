@@ -15,7 +15,7 @@ import { defaultKeyWindow, type Durability, type KeyWindow, type LogStore } from
 import { damaged, type Identity } from "../parts/Identity.ts"
 import type { Stores } from "../Stores.ts"
 import { sortHeads } from "../parts/LogSelection.ts"
-import { accept } from "./Accept.ts"
+import { accept, acceptBlocks as acceptEncoded } from "./Accept.ts"
 import { type AppendContext, planBlocks, planDrafts } from "./Append.ts"
 import type { Dialect } from "./Dialect.ts"
 import { discard } from "./Discard.ts"
@@ -166,8 +166,10 @@ export const over = (
   // What comes encoded comes from another thread, which stores that wait for a network have no use for.
   const appendBlocks: LogStore["Service"]["appendBlocks"] = (blocks) =>
     transaction.writeAll({ operation: "append", purpose: "adds", plan: () => planBlocks(context, blocks) })
+  const acceptBlocks: LogStore["Service"]["acceptBlocks"] = (log, first, blocks) =>
+    transaction.writeLocked("accept", (session) => acceptEncoded(session, journal, log, first, blocks), "adds")
   return {
-    logs: sharing === undefined ? { ...logStore, appendBlocks } : logStore,
+    logs: sharing === undefined ? { ...logStore, appendBlocks, acceptBlocks } : logStore,
     queues: SqlQueueStore.make(transaction, queues),
     cursors: SqlCursorStore.make(transaction),
     records: SqlRecordStore.make(transaction),

@@ -7,7 +7,15 @@
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import { type Headers, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
-import type { AcceptResult, AppendResult, BlockPlace, Draft, DraftBlock, ReplicatedMessage } from "../LogStore.ts"
+import type {
+  AcceptResult,
+  AppendResult,
+  BlockPlace,
+  Draft,
+  DraftBlock,
+  EncodedBlock,
+  ReplicatedMessage,
+} from "../LogStore.ts"
 import {
   headersAt,
   type HeadersColumn,
@@ -26,7 +34,7 @@ import {
   textReader,
 } from "./Columns.ts"
 
-/** What stored messages and those of other nodes have in common. */
+/** What stored messages have beside their places. */
 export interface PackedContent {
   readonly count: number
   readonly ids: TextColumn
@@ -98,15 +106,8 @@ export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): Packe
 }
 
 /** The blocks as they are: what a store takes that knows blocks, where no draft has a key. */
-export const unpackBlocks = ({ blocks, bytes, lengths, messages, topics }: PackedDrafts): ReadonlyArray<DraftBlock> => {
-  let at = 0
-  return Array.from({ length: blocks }, (_, i) => {
-    const length = numberAt(lengths, i)
-    const content = new Uint8Array(bytes, at, length)
-    at += length
-    return { topic: namedAt(topics, i), messages: numberAt(messages, i), content }
-  })
-}
+export const unpackBlocks = (packed: PackedDrafts): ReadonlyArray<DraftBlock> =>
+  blocksOf(packed).map((block, i) => ({ topic: namedAt(packed.topics, i), ...block }))
 
 export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<Draft>> => {
   const { keyedAt, keys, sizes } = packed
@@ -214,71 +215,111 @@ export const unpackMessages = (packed: PackedMessages): ReadonlyArray<Message> =
   return messages
 }
 
-/** Messages of another node. */
-export interface PackedReplicas extends PackedContent {
+/** Messages of another node: blocks, one after another in a buffer that can be transferred. */
+export interface PackedReplicas {
   readonly offsets: NumberColumn
-  readonly deleted: ReadonlyArray<boolean> | undefined
+  /** The offset of the first one, where they follow one another and none is a tombstone: then their blocks can be stored. */
+  readonly first: number | undefined
+  readonly blocks: number
+  /** Of each block: how many messages it holds, and its length in bytes. */
+  readonly messages: NumberColumn
+  readonly lengths: NumberColumn
+  readonly bytes: ArrayBuffer
 }
 
-export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => ({
-  ...packContent(messages),
-  offsets: packNumbers(messages.map((message) => message.offset)),
-  deleted: packDeleted(messages),
-})
+export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => {
+  const writers: Array<BlockWriter> = []
+  const first = messages[0]?.offset
+  let writer: BlockWriter | undefined
+  let isPlain = first !== undefined
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i]!
+    if (message.deleted || message.offset !== first! + i) isPlain = false
+    if (writer === undefined || !writer.add(message)) {
+      writer = new BlockWriter()
+      writer.add(message)
+      writers.push(writer)
+    }
+  }
+  const { bytes, lengths } = encodeBlocks(writers)
+  return {
+    offsets: packNumbers(messages.map(({ offset }) => offset)),
+    first: isPlain ? first : undefined,
+    blocks: writers.length,
+    messages: packNumbers(writers.map((writer) => writer.count)),
+    lengths: packNumbers(lengths),
+    bytes: bytes.buffer,
+  }
+}
+
+/** The blocks as they are. */
+export const blocksOf = ({
+  blocks,
+  bytes,
+  lengths,
+  messages,
+}: Pick<PackedReplicas, "blocks" | "bytes" | "lengths" | "messages">): ReadonlyArray<EncodedBlock> => {
+  let at = 0
+  return Array.from({ length: blocks }, (_, i) => {
+    const length = numberAt(lengths, i)
+    const content = new Uint8Array(bytes, at, length)
+    at += length
+    return { messages: numberAt(messages, i), content }
+  })
+}
 
 export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<ReplicatedMessage> => {
-  const { count, createdAt, deleted, headers, offsets } = packed
-  const id = textReader(packed.ids)
-  const payload = payloadReader(packed.payloads)
-  return Array.from({ length: count }, (_, i) => ({
-    offset: numberAt(offsets, i),
-    id: id(),
-    createdAt: numberAt(createdAt, i),
-    headers: headersAt(headers, i),
-    payload: payload(),
-    deleted: deleted?.[i] ?? false,
-  }))
+  const replicas: Array<ReplicatedMessage> = []
+  for (const { content, messages } of blocksOf(packed)) {
+    const block = new Block(content, messages)
+    for (let i = 0; i < messages; i++) {
+      const offset = numberAt(packed.offsets, replicas.length)
+      replicas.push({ offset, ...block.content(i) })
+    }
+  }
+  return replicas
 }
 
 /** What was new of messages that were accepted. Who has sent them has them: here is only what became of them. */
 export interface PackedAccepted {
   readonly head: number
-  readonly positions: NumberColumn
   readonly count: number
+  /** Position of the first one; the others follow it. */
+  readonly position: number
   /** Which of them are tombstones, from 0 on; absent where none is. */
   readonly deleted: ReadonlyArray<number> | undefined
 }
 
 export const packAccepted = ({ accepted, head }: AcceptResult): PackedAccepted => {
   const deleted: Array<number> = []
-  for (let i = 0; i < accepted.length; i++) if (accepted[i]!.deleted) deleted.push(i)
-  return {
-    head,
-    positions: packNumbers(accepted.map(({ position }) => position)),
-    count: accepted.length,
-    deleted: deleted.length === 0 ? undefined : deleted,
+  const position = accepted[0]?.position ?? 0
+  for (let i = 0; i < accepted.length; i++) {
+    if (accepted[i]!.deleted) deleted.push(i)
+    if (accepted[i]!.position !== position + i) throw new Error("what one commit has stored is not in one place")
   }
+  return { head, count: accepted.length, position, deleted: deleted.length === 0 ? undefined : deleted }
 }
 
 /** The result of an accept of these messages. */
 export const unpackAccepted = (
   { origin, topic }: LogId,
   messages: ReadonlyArray<ReplicatedMessage>,
-  { count, deleted, head, positions }: PackedAccepted,
+  { count, deleted, head, position }: PackedAccepted,
 ): AcceptResult => {
-  const tombstones = new Set(deleted)
+  const tombstones = deleted === undefined ? undefined : new Set(deleted)
   const first = head - count + 1
   const accepted: Array<Message> = []
   for (const { createdAt, headers, id, offset, payload } of messages) {
     const index = accepted.length
+    if (index === count) break
     // What was there before is skipped, and so is what comes twice.
-    if (offset !== first + index || index === count) continue
-    const isTombstone = tombstones.has(index)
+    if (offset !== first + index) continue
+    const isTombstone = tombstones?.has(index) === true
     accepted.push({
       topic,
       origin,
       offset,
-      position: numberAt(positions, index),
+      position: position + index,
       id,
       createdAt,
       headers: isTombstone ? noHeaders : headers,

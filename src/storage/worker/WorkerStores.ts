@@ -75,7 +75,7 @@ export const make = ({
         Effect.suspend(() => {
           const packed = packReplicas(messages)
           return Effect.map(
-            writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed.payloads.bytes]),
+            writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed.bytes]),
             (packed) => unpackAccepted(log, messages, packed),
           )
         }),

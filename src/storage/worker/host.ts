@@ -11,12 +11,15 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
+import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
 import {
+  blocksOf,
   packAccepted,
   packMessages,
   type PackedMessages,
+  type PackedReplicas,
   packPlaces,
   unpackBlocks,
   unpackDrafts,
@@ -97,6 +100,22 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
+/** Accepts messages in their blocks where that is possible, else one by one. */
+const accept = (logs: Stores["logs"], log: LogId, packed: PackedReplicas) => {
+  const { first } = packed
+  const oneByOne = Effect.suspend(() => Effect.map(logs.accept(log, unpackReplicas(packed)), packAccepted))
+  if (logs.acceptBlocks === undefined || first === undefined) return oneByOne
+  const blocks = blocksOf(packed)
+  const count = blocks.reduce((sum, { messages }) => sum + messages, 0)
+  return Effect.flatMap(
+    logs.acceptBlocks(log, first, blocks),
+    Option.match({
+      onNone: () => oneByOne,
+      onSome: ({ position }) => Effect.succeed({ head: first + count - 1, count, position, deleted: undefined }),
+    }),
+  )
+}
+
 const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
@@ -106,9 +125,7 @@ const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): E
           }))
         : Effect.map(logs.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
     case "accept":
-      return Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => ({
-        answer: packAccepted(result),
-      }))
+      return Effect.map(accept(logs, call.log, call.messages), (answer) => ({ answer }))
     case "tombstone":
       return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
