@@ -24,7 +24,7 @@ const suite = "replication"
 const unasked = { intervalMillis: 3_600_000, relistMillis: 3_600_000 }
 
 export const run = async ({ full, report, times }: SuiteOptions): Promise<void> => {
-  const count = full ? 1_000_000 : 100_000
+  const count = full ? 1_000_000 : times > 1 ? 100_000 : 20_000
   const [directory, remove] = makeDirectory()
   const local = new Bus(Sqlite.layer({ path: join(directory, "local.sqlite") }))
   await local.run((topics) => publishBatches(topics, count))
