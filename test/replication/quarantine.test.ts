@@ -91,6 +91,24 @@ describe("a log whose copies differ", () => {
     ),
   )
 
+  it.effect("is noticed where a peer comes back on an old copy of its store between two answers", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [x, again, y] = yield* Effect.all([makeNode("x"), makeNode("x"), makeNode("y")])
+        for (let i = 1; i <= 6; i++) yield* x.topics.publish("orders", `${i}`)
+        for (let i = 1; i <= 6; i++) yield* again.topics.publish("orders", `other ${i}`)
+        let fetches = 0
+        const peer: Peer = {
+          ...asPeer(x),
+          fetch: (log, from, limit) => asPeer(fetches++ === 0 ? x : again).fetch(log, from, limit),
+        }
+        expect((yield* passOver(y, peer, { batch: 2 }).pass).problem).toMatch(/offset 2 .*other content/)
+        const [log] = yield* contentsOf(y)
+        expect(log?.messages.map(({ payload }) => payload)).toEqual(["1", "2"])
+      }),
+    ),
+  )
+
   it.effect("is noticed where a peer's copy was shorter for a while", () =>
     Effect.scoped(
       Effect.gen(function* () {

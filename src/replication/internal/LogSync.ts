@@ -65,7 +65,9 @@ export class LogSync {
           onProgress(head, stored)
           return accepted + stored
         }
-        asked = this.#ask(log, last + 1, remoteHead, 0)
+        // With the last one again, but where it came alone: by then the peer may be another life of itself.
+        const again = last > known ? 1 : 0
+        asked = this.#ask(log, last + 1 - again, remoteHead, again)
         const [stored, next] = yield* Effect.all(
           [this.#store(log, known, messages), Effect.result(this.#fetch(asked))],
           { concurrency: 2 },
