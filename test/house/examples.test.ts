@@ -48,6 +48,7 @@ const printed: Readonly<Record<string, ReadonlyArray<string>>> = {
     "invoice 3 for order 3",
   ],
   "access-rules.ts": ["stored at offset 1", 'AccessDenied: access rules do not let sensor publish to "orders/eu"'],
+  "syncing.ts": ["from home: buy milk", "from home: water the roses", "in touch with home, on this node laptop"],
   "backup.ts": ["0 findings in the backup"],
   "work-queue.ts": [
     "attempt 1: ada@example.org",
