@@ -8,7 +8,9 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
 import * as Result from "effect/Result"
+import * as gauges from "../domain/gauges.ts"
 import type { TlsDialOptions, TlsListenOptions } from "../transport/tls.ts"
 import { ConfigInvalid } from "./ConfigInvalid.ts"
 import * as FollowedFiles from "./FollowedFiles.ts"
@@ -26,18 +28,29 @@ export class TlsFiles extends Context.Service<
   }
 >()("millrace/node/TlsFiles") {}
 
+/** What files say, with the end of the certificate among them. */
+interface Loaded {
+  readonly untilMillis?: number
+}
+
 type FileSetting = "tls-cert" | "tls-key" | "tls-client-ca" | "peer-tls-ca" | "peer-tls-cert" | "peer-tls-key"
 
+const expiry = Metric.gauge("millrace_tls_certificate_expires_timestamp_seconds", {
+  description: "Until when the certificate holds that is shown to clients or peers, in seconds since 1970",
+})
+
 /** Files that are used together. */
-interface Group<A> {
+interface Group<A extends Loaded> {
   /** What they are, in the log. */
   readonly about: string
+  /** To whom the certificate is shown. */
+  readonly shownTo: "clients" | "peers"
   readonly paths: ReadonlyArray<string>
   readonly load: (nowMillis: number) => Result.Result<A, PemProblem>
 }
 
 /** A group as it was read. */
-interface Held<A extends object> extends Group<A> {
+interface Held<A extends Loaded> extends Group<A> {
   readonly first: A
 }
 
@@ -51,11 +64,12 @@ const authorities = (file: PemFile | undefined): Result.Result<string | undefine
 const pathsOf = (...files: ReadonlyArray<PemFile | undefined>): ReadonlyArray<string> =>
   files.flatMap((file) => (file === undefined ? [] : [file.path]))
 
-const listenGroup = (config: NodeConfig): Group<TlsListenOptions> | undefined => {
+const listenGroup = (config: NodeConfig): Group<TlsListenOptions & Loaded> | undefined => {
   const [cert, key, clientCa] = (["tls-cert", "tls-key", "tls-client-ca"] as const).map((name) => fileOf(config, name))
   if (cert === undefined || key === undefined) return undefined
   return {
     about: "the certificate of this node",
+    shownTo: "clients",
     paths: pathsOf(cert, key, clientCa),
     load: (now) =>
       Result.flatMap(readPair(cert, key, now), (pair) =>
@@ -64,13 +78,14 @@ const listenGroup = (config: NodeConfig): Group<TlsListenOptions> | undefined =>
   }
 }
 
-const dialGroup = (config: NodeConfig): Group<TlsDialOptions> => {
+const dialGroup = (config: NodeConfig): Group<TlsDialOptions & Loaded> => {
   const [ca, cert, key] = (["peer-tls-ca", "peer-tls-cert", "peer-tls-key"] as const).map((name) =>
     fileOf(config, name),
   )
   const domain = config["peer-tls-domain"] === "off" ? undefined : config["peer-tls-domain"]
   return {
     about: "the certificates for peers",
+    shownTo: "peers",
     paths: pathsOf(ca, cert, key),
     load: (now) =>
       Result.flatMap(authorities(ca), (ca) =>
@@ -83,7 +98,7 @@ const dialGroup = (config: NodeConfig): Group<TlsDialOptions> => {
   }
 }
 
-const readGroup = <A extends object>(group: Group<A>): Effect.Effect<Held<A>, ConfigInvalid> =>
+const readGroup = <A extends Loaded>(group: Group<A>): Effect.Effect<Held<A>, ConfigInvalid> =>
   Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.mapBoth(Effect.fromResult(group.load(now)), {
       onSuccess: (first) => ({ ...group, first }),
@@ -93,8 +108,8 @@ const readGroup = <A extends object>(group: Group<A>): Effect.Effect<Held<A>, Co
 
 /** What was read before anything is made. */
 export interface ReadTls {
-  readonly listen: Held<TlsListenOptions> | undefined
-  readonly dial: Held<TlsDialOptions>
+  readonly listen: Held<TlsListenOptions & Loaded> | undefined
+  readonly dial: Held<TlsDialOptions & Loaded>
 }
 
 /** The certificates that the settings name, or why they cannot be used. */
@@ -109,7 +124,7 @@ export const readAll = (config: NodeConfig): Effect.Effect<ReadTls, ConfigInvali
 const isSame = (a: object, b: object): boolean => JSON.stringify(a) === JSON.stringify(b)
 
 /** Gives what the files of a group say, as long as the scope is open; at last what they said then. */
-const followed = Effect.fnUntraced(function* <A extends object>({ about, first, load, paths }: Held<A>) {
+const followed = Effect.fnUntraced(function* <A extends Loaded>({ about, first, load, paths, shownTo }: Held<A>) {
   let current = first
   let told: string | undefined
   const look = Effect.gen(function* () {
@@ -127,6 +142,11 @@ const followed = Effect.fnUntraced(function* <A extends object>({ about, first, 
     yield* Effect.logInfo(`${about}: read again, for new connections`)
   })
   if (paths.length > 0) yield* FollowedFiles.follow(paths, look)
+  if (first.untilMillis !== undefined) {
+    const services = yield* Effect.context<never>()
+    const shown = Metric.withAttributes(expiry, { to: shownTo })
+    yield* gauges.watch(shown, services, () => (current.untilMillis ?? 0) / 1000)
+  }
   return () => current
 })
 

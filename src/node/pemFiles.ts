@@ -25,6 +25,8 @@ export interface PemFile {
 export interface PemPair {
   readonly cert: string
   readonly key: string
+  /** Until when it holds, in milliseconds since 1970. */
+  readonly untilMillis: number
 }
 
 type Read<A> = Result.Result<A, PemProblem>
@@ -75,7 +77,7 @@ export const readPair = (cert: PemFile, key: PemFile, nowMillis: number): Read<P
     return Result.flatMap(readText(key), (keyText) => {
       try {
         if (certificate.checkPrivateKey(createPrivateKey(keyText)))
-          return Result.succeed({ cert: certText, key: keyText })
+          return Result.succeed({ cert: certText, key: keyText, untilMillis: until.getTime() })
         return refuse(key, `the key in ${key.path} does not belong to the certificate in ${cert.path}`)
       } catch {
         return refuse(

@@ -1,13 +1,15 @@
 /**
  * The metrics of a real node are those that the documentation lists, and say what has happened to it.
  */
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
+import { X509Certificate } from "node:crypto"
 import { join } from "node:path"
 import { Effect } from "effect"
 import { describe, expect, it } from "vitest"
 import { layerTopics } from "../../src/protocol/grpc/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { makeDirectory, run, start, startNode } from "../cli/program.ts"
+import { certificate } from "../support/certificates.ts"
 import { root } from "../house/project.ts"
 import * as Exposition from "./Exposition.ts"
 import { obstacle, promtool } from "./promtool.ts"
@@ -54,9 +56,12 @@ const failOnce = (url: string) =>
 describe("the metrics of a node", () => {
   it("are those that the documentation lists, and tell what has happened", async () => {
     const cwd = makeDirectory()
-    // A peer that is not there.
-    const peer = "grpc://127.0.0.1:1"
-    const { command, report } = await startNode(cwd, ["--node", "t/l/d", "--durable", "live/#", "--peer", peer])
+    // A peer that is not there, and a certificate for it.
+    writeFileSync(join(cwd, "own.pem"), certificate.cert)
+    writeFileSync(join(cwd, "own.key"), certificate.key)
+    const peer = "grpcs://127.0.0.1:1"
+    const tls = ["--peer-tls-cert", "own.pem", "--peer-tls-key", "own.key"]
+    const { command, report } = await startNode(cwd, ["--node", "t/l/d", "--durable", "live/#", "--peer", peer, ...tls])
     await run(["publish", "orders/eu", "hello"], { cwd })
     await run(["publish", "orders/eu", "--lines"], { cwd, input: "one\ntwo\n" })
     expect((await run(["publish", "a", "x", "--key", "k"], { cwd })).code).toBe(0)
@@ -99,6 +104,8 @@ describe("the metrics of a node", () => {
     expect(value('millrace_grpc_calls_total{method="millrace.v1.QueuesService/Enqueue",code="OK"}')).toBe(2)
     expect(value('millrace_store_file_bytes{file="wal"}')).toBeGreaterThan(0)
     expect(value("millrace_disk_free_bytes")).toBeGreaterThan(0)
+    const until = Date.parse(new X509Certificate(certificate.cert).validTo) / 1000
+    expect(value('millrace_tls_certificate_expires_timestamp_seconds{to="peers"}')).toBe(until)
     expect(value(`millrace_sync_failures{peer="${peer}"}`)).toBeGreaterThan(0)
     expect(value(`millrace_sync_last_success_timestamp_seconds{peer="${peer}"}`)).toBe(0)
     expect(value(`millrace_sync_lag_messages{peer="${peer}"}`)).toBe(0)
