@@ -99,9 +99,9 @@ export interface AppendConflict {
   readonly offset: number
 }
 
-/** Messages of one log, encoded (`Block`). */
+/** Messages that follow one another in a log, encoded (`Block`). */
 export interface EncodedBlock {
-  /** How many it holds. */
+  /** How many messages it holds. */
   readonly messages: number
   readonly content: Uint8Array
 }
@@ -123,6 +123,18 @@ export interface AcceptResult {
   readonly accepted: ReadonlyArray<Message>
   /** The log's head now. */
   readonly head: number
+}
+
+/** What became of messages of another node, for whoever has them. */
+export interface AcceptedRun {
+  /** The log's head now. */
+  readonly head: number
+  /** How many messages were new: those up to the head. They have positions one after another. */
+  readonly count: number
+  /** The position of the first of them; 0 where there is none. */
+  readonly position: number
+  /** Offsets of those that are stored as tombstones, but for those that came as such. */
+  readonly deleted: ReadonlyArray<number>
 }
 
 export interface TombstoneRequest {
@@ -225,15 +237,14 @@ export class LogStore extends Context.Service<
     ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure>
 
     /**
-     * What `accept` does, for messages that are encoded already, none of them a tombstone, whose first one has this offset.
-     * Gives nothing, and has done nothing, where they are not just the next ones of their log: then `accept` has to look at
-     * each. Backends that store blocks as they are have it.
+     * What `accept` does, for messages that are encoded already, and whose offsets follow one another from one on. Backends
+     * that store blocks as they are have it: see `appendBlocks`. Those of deleted messages hold no content.
      */
     readonly acceptBlocks?: (
       log: LogId,
-      first: number,
+      from: number,
       blocks: ReadonlyArray<EncodedBlock>,
-    ) => Effect.Effect<Option.Option<BlockPlace>, WriteFailure>
+    ) => Effect.Effect<AcceptedRun, OffsetConflict | OffsetGap | WriteFailure>
 
     /** Deletes a range: payloads and headers are dropped, places remain, heads do not move. One durable commit. */
     readonly tombstone: (request: TombstoneRequest) => Effect.Effect<TombstoneResult, WriteFailure>

@@ -17,6 +17,8 @@ import { LogPlaces } from "../parts/LogPlaces.ts"
 import { sortHeads } from "../parts/LogSelection.ts"
 import { LogSelector } from "../parts/LogSelector.ts"
 import type {
+  AcceptedRun,
+  EncodedBlock,
   AcceptResult,
   AppendResult,
   BlockPlace,
@@ -24,7 +26,6 @@ import type {
   Draft,
   DraftBlock,
   Durability,
-  EncodedBlock,
   KeyWindow,
   LogStore,
   ReplicatedMessage,
@@ -32,6 +33,7 @@ import type {
   TombstoneResult,
 } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
+import { messagesIn, replicasIn, runOf } from "../parts/ReplicaBlocks.ts"
 import type { Commits, Refused, Written } from "./Commits.ts"
 import * as Deleted from "./Deleted.ts"
 import type { Tables } from "./Environment.ts"
@@ -87,12 +89,12 @@ export const make = (options: LogStoreOptions): LogStore["Service"] => {
         bytes: messages.reduce((sum, { payload }) => sum + payload.byteLength, 0),
         body: () => writer.accept(log, messages),
       }),
-    acceptBlocks: (log, first, blocks) =>
-      commits.write({
+    acceptBlocks: (log, from, blocks) =>
+      commits.write<AcceptedRun, OffsetConflict | OffsetGap>({
         operation: "accept",
         purpose: "adds",
         bytes: blocks.reduce((sum, { content }) => sum + content.byteLength, 0),
-        body: () => writer.acceptBlocks(log, first, blocks),
+        body: () => writer.acceptBlocks(log, from, blocks),
       }),
     tombstone: (request) =>
       commits.write({
@@ -232,19 +234,32 @@ class LogWriter {
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
   }
 
-  acceptBlocks(log: LogId, first: number, blocks: ReadonlyArray<EncodedBlock>): Written<Option.Option<BlockPlace>> {
+  acceptBlocks(
+    log: LogId,
+    from: number,
+    blocks: ReadonlyArray<EncodedBlock>,
+  ): Written<AcceptedRun> | Refused<OffsetConflict | OffsetGap> {
     const { journal, tables } = this.options
     const row = journal.logs.find(log)
-    const last = blocks.reduce((end, { messages }) => end + messages, first - 1)
-    const isNext = first === (row?.head ?? 0) + 1
-    if (!isNext || (row !== undefined && Deleted.between(tables, row.number, { first, last }).length > 0)) {
-      return { value: Option.none(), committed: () => undefined }
+    const count = messagesIn(blocks)
+    const head = from + count - 1
+    const isNext = count > 0 && from === (row?.head ?? 0) + 1
+    const ranges = row === undefined || !isNext ? [] : Deleted.between(tables, row.number, { first: from, last: head })
+    if (!isNext || ranges.length > 0) {
+      const result = this.accept(
+        log,
+        replicasIn(blocks, (index) => from + index),
+      )
+      return "refused" in result ? result : { ...result, value: runOf(result.value) }
     }
     const write = new JournalBlocks(journal)
     const touched = write.log(log)
     const places = blocks.map(({ content, messages }) => write.addBlock(touched, messages, content))
     writeJournal(tables, write)
-    return { value: Option.fromNullishOr(places[0]), committed: () => write.committed() }
+    return {
+      value: { head, count, position: places[0]!.position, deleted: [] },
+      committed: () => write.committed(),
+    }
   }
 
   tombstone({ from, log, marker, to }: TombstoneRequest): Written<TombstoneResult> {

@@ -2,13 +2,13 @@
  * Storing what another node published, as it numbered it.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import type { SqlError } from "effect/sql/SqlError"
 import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { planAccept, type StoredContent } from "../parts/AcceptPlan.ts"
-import type { AcceptResult, BlockPlace, EncodedBlock, ReplicatedMessage } from "../LogStore.ts"
+import { messagesIn, replicasIn, runOf } from "../parts/ReplicaBlocks.ts"
+import type { AcceptedRun, AcceptResult, EncodedBlock, ReplicatedMessage } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
 import { contentsAt } from "./Blocks.ts"
 import { erase } from "./Erase.ts"
@@ -61,25 +61,38 @@ export const accept = (
     return { value: { accepted, head: head + accepted.length }, committed: () => write.committed() }
   })
 
-/** See `LogStore.acceptBlocks`. */
+/** The same for messages that are encoded: they are stored as they are where nothing has to be looked at. */
 export const acceptBlocks = (
   session: Session,
   journal: JournalState,
   log: LogId,
-  first: number,
+  from: number,
   blocks: ReadonlyArray<EncodedBlock>,
-): Effect.Effect<Written<Option.Option<BlockPlace>>, SqlError> =>
+): Effect.Effect<Written<AcceptedRun>, OffsetConflict | OffsetGap | SqlError> =>
   Effect.gen(function* () {
     const row = journal.logs.find(log)
-    const last = blocks.reduce((end, { messages }) => end + messages, first - 1)
-    const isNext = first === (row?.head ?? 0) + 1
-    const ranges = row === undefined || !isNext ? [] : yield* readRanges(session, row.number, { first, last })
-    if (!isNext || ranges.length > 0) return { value: Option.none(), committed: () => undefined }
+    const count = messagesIn(blocks)
+    const head = from + count - 1
+    const isNext = count > 0 && from === (row?.head ?? 0) + 1
+    const ranges =
+      row === undefined || !isNext ? [] : yield* readRanges(session, row.number, { first: from, last: head })
+    if (!isNext || ranges.length > 0) {
+      const { committed, value } = yield* accept(
+        session,
+        journal,
+        log,
+        replicasIn(blocks, (index) => from + index),
+      )
+      return { value: runOf(value), committed }
+    }
     const write = new JournalWrite(journal)
     const touched = write.log(log)
     const places = blocks.map(({ content, messages }) => write.addBlock(touched, messages, content))
     yield* write.flush(session)
-    return { value: Option.fromNullishOr(places[0]), committed: () => write.committed() }
+    return {
+      value: { head, count, position: places[0]!.position, deleted: [] },
+      committed: () => write.committed(),
+    }
   })
 
 /** The stored messages at the offsets of a batch, by offset. */

@@ -166,8 +166,8 @@ export const over = (
   // What comes encoded comes from another thread, which stores that wait for a network have no use for.
   const appendBlocks: LogStore["Service"]["appendBlocks"] = (blocks) =>
     transaction.writeAll({ operation: "append", purpose: "adds", plan: () => planBlocks(context, blocks) })
-  const acceptBlocks: LogStore["Service"]["acceptBlocks"] = (log, first, blocks) =>
-    transaction.writeLocked("accept", (session) => acceptEncoded(session, journal, log, first, blocks), "adds")
+  const acceptBlocks: LogStore["Service"]["acceptBlocks"] = (log, from, blocks) =>
+    transaction.write("accept", (session) => acceptEncoded(session, journal, log, from, blocks), "adds")
   return {
     logs: sharing === undefined ? { ...logStore, appendBlocks, acceptBlocks } : logStore,
     queues: SqlQueueStore.make(transaction, queues),

@@ -1,14 +1,15 @@
 /**
- * Batches and pages for the way between threads: drafts as blocks, which a store may keep as they are, messages as
- * columns. What comes out equals what went in.
+ * Batches and pages for the way between threads: what is to be stored as blocks, which a store may keep as they are, what
+ * was read as columns. What comes out equals what went in.
  *
  * Of each packed batch, `bytes` or `payloads.bytes` is to be transferred; the rest is cloned.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import { type Headers, type Message, noHeaders, noPayload } from "../../domain/Message.ts"
+import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
+import { replicasIn } from "../parts/ReplicaBlocks.ts"
 import type {
-  AcceptResult,
+  AcceptedRun,
   AppendResult,
   BlockPlace,
   Draft,
@@ -34,40 +35,42 @@ import {
   textReader,
 } from "./Columns.ts"
 
-/** What stored messages have beside their places. */
-export interface PackedContent {
-  readonly count: number
-  readonly ids: TextColumn
-  readonly createdAt: NumberColumn
-  readonly headers: HeadersColumn
-  readonly payloads: PayloadColumn
-}
-
-interface Content {
-  readonly id: string
-  readonly createdAt: number
-  readonly headers: Headers
-  readonly payload: Uint8Array
-}
-
-export const packContent = (records: ReadonlyArray<Content>): PackedContent => ({
-  count: records.length,
-  ids: packText(records.map((record) => record.id)),
-  createdAt: packNumbers(records.map((record) => record.createdAt)),
-  headers: packHeaders(records.map((record) => record.headers)),
-  payloads: packPayloads(records.map((record) => record.payload)),
-})
-
-/** Requests to append: blocks, one after another in a buffer that can be transferred. */
-export interface PackedDrafts {
-  /** How many drafts each request has; absent where each has one. */
-  readonly sizes: Uint32Array | undefined
+/** Blocks, one after another in a buffer that can be transferred. */
+interface PackedBlocks {
   readonly blocks: number
-  /** Of each block: its topic, how many drafts it holds, and its length in bytes. */
-  readonly topics: NamedColumn<string>
+  /** Of each block: how many messages it holds, and its length in bytes. */
   readonly messages: NumberColumn
   readonly lengths: NumberColumn
   readonly bytes: ArrayBuffer
+}
+
+const packBlocks = (writers: ReadonlyArray<BlockWriter>): PackedBlocks => {
+  const { bytes, lengths } = encodeBlocks(writers)
+  return {
+    blocks: writers.length,
+    messages: packNumbers(writers.map((writer) => writer.count)),
+    lengths: packNumbers(lengths),
+    bytes: bytes.buffer,
+  }
+}
+
+/** The blocks as they are: what a store takes that knows blocks. */
+export const encodedBlocks = ({ blocks, bytes, lengths, messages }: PackedBlocks): ReadonlyArray<EncodedBlock> => {
+  let at = 0
+  return Array.from({ length: blocks }, (_, i) => {
+    const length = numberAt(lengths, i)
+    const content = new Uint8Array(bytes, at, length)
+    at += length
+    return { messages: numberAt(messages, i), content }
+  })
+}
+
+/** Requests to append. */
+export interface PackedDrafts extends PackedBlocks {
+  /** How many drafts each request has; absent where each has one. */
+  readonly sizes: Uint32Array | undefined
+  /** Of each block. */
+  readonly topics: NamedColumn<string>
   /** Absent where no draft has one. */
   readonly keys: ReadonlyArray<string | undefined> | undefined
   /** When they are used; absent with them. */
@@ -92,22 +95,18 @@ export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): Packe
       }
     }
   }
-  const { bytes, lengths } = encodeBlocks(writers)
   return {
+    ...packBlocks(writers),
     sizes: areSingle ? undefined : Uint32Array.from(requests, (request) => request.length),
-    blocks: writers.length,
     topics: packNamed(topics, (topic) => topic),
-    messages: packNumbers(writers.map((writer) => writer.count)),
-    lengths: packNumbers(lengths),
-    bytes: bytes.buffer,
     keys: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.key)) : undefined,
     keyedAt: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.keyedAt)) : undefined,
   }
 }
 
-/** The blocks as they are: what a store takes that knows blocks, where no draft has a key. */
+/** The blocks with their topics: what is to be appended where no draft has a key. */
 export const unpackBlocks = (packed: PackedDrafts): ReadonlyArray<DraftBlock> =>
-  blocksOf(packed).map((block, i) => ({ topic: namedAt(packed.topics, i), ...block }))
+  encodedBlocks(packed).map((block, i) => ({ ...block, topic: namedAt(packed.topics, i) }))
 
 export const unpackDrafts = (packed: PackedDrafts): ReadonlyArray<ReadonlyArray<Draft>> => {
   const { keyedAt, keys, sizes } = packed
@@ -163,19 +162,28 @@ export const resultOfPlaces = (
 }
 
 /** Stored messages, of any logs. */
-export interface PackedMessages extends PackedContent {
+export interface PackedMessages {
+  readonly count: number
   readonly logs: NamedColumn<LogId>
   readonly offsets: NumberColumn
   readonly positions: NumberColumn
+  readonly ids: TextColumn
+  readonly createdAt: NumberColumn
+  readonly headers: HeadersColumn
+  readonly payloads: PayloadColumn
   /** Absent where none is. */
   readonly deleted: ReadonlyArray<boolean> | undefined
 }
 
 export const packMessages = (messages: ReadonlyArray<Message>): PackedMessages => ({
-  ...packContent(messages),
+  count: messages.length,
   logs: packLogs(messages),
   offsets: packNumbers(messages.map((message) => message.offset)),
   positions: packNumbers(messages.map((message) => message.position)),
+  ids: packText(messages.map((message) => message.id)),
+  createdAt: packNumbers(messages.map((message) => message.createdAt)),
+  headers: packHeaders(messages.map((message) => message.headers)),
+  payloads: packPayloads(messages.map((message) => message.payload)),
   deleted: packDeleted(messages),
 })
 
@@ -216,116 +224,65 @@ export const unpackMessages = (packed: PackedMessages): ReadonlyArray<Message> =
 }
 
 /** Messages of another node: blocks, one after another in a buffer that can be transferred. */
-export interface PackedReplicas {
-  readonly offsets: NumberColumn
-  /** The offset of the first one, where they follow one another and none is a tombstone: then their blocks can be stored. */
+export interface PackedReplicas extends PackedBlocks {
+  /** The first one's offset, where those of the others follow it one by one. */
   readonly first: number | undefined
-  readonly blocks: number
-  /** Of each block: how many messages it holds, and its length in bytes. */
-  readonly messages: NumberColumn
-  readonly lengths: NumberColumn
-  readonly bytes: ArrayBuffer
+  /** Absent where that says it all. */
+  readonly offsets: NumberColumn | undefined
 }
 
 export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => {
   const writers: Array<BlockWriter> = []
-  const first = messages[0]?.offset
-  let writer: BlockWriter | undefined
-  let isPlain = first !== undefined
+  const first = messages[0]?.offset ?? 1
+  let isRun = true
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!
-    if (message.deleted || message.offset !== first! + i) isPlain = false
-    if (writer === undefined || !writer.add(message)) {
-      writer = new BlockWriter()
-      writer.add(message)
+    if (message.offset !== first + i) isRun = false
+    const content = message.deleted ? { ...message, headers: noHeaders, payload: noPayload } : message
+    if (writers.at(-1)?.add(content) !== true) {
+      const writer = new BlockWriter()
+      writer.add(content)
       writers.push(writer)
     }
   }
-  const { bytes, lengths } = encodeBlocks(writers)
   return {
-    offsets: packNumbers(messages.map(({ offset }) => offset)),
-    first: isPlain ? first : undefined,
-    blocks: writers.length,
-    messages: packNumbers(writers.map((writer) => writer.count)),
-    lengths: packNumbers(lengths),
-    bytes: bytes.buffer,
+    ...packBlocks(writers),
+    first: isRun ? first : undefined,
+    offsets: isRun ? undefined : packNumbers(messages.map((message) => message.offset)),
   }
-}
-
-/** The blocks as they are. */
-export const blocksOf = ({
-  blocks,
-  bytes,
-  lengths,
-  messages,
-}: Pick<PackedReplicas, "blocks" | "bytes" | "lengths" | "messages">): ReadonlyArray<EncodedBlock> => {
-  let at = 0
-  return Array.from({ length: blocks }, (_, i) => {
-    const length = numberAt(lengths, i)
-    const content = new Uint8Array(bytes, at, length)
-    at += length
-    return { messages: numberAt(messages, i), content }
-  })
 }
 
 export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<ReplicatedMessage> => {
-  const replicas: Array<ReplicatedMessage> = []
-  for (const { content, messages } of blocksOf(packed)) {
-    const block = new Block(content, messages)
-    for (let i = 0; i < messages; i++) {
-      const offset = numberAt(packed.offsets, replicas.length)
-      replicas.push({ offset, ...block.content(i) })
-    }
-  }
-  return replicas
+  const { first = 0, offsets } = packed
+  return replicasIn(encodedBlocks(packed), (index) =>
+    offsets === undefined ? first + index : numberAt(offsets, index),
+  )
 }
 
-/** What was new of messages that were accepted. Who has sent them has them: here is only what became of them. */
-export interface PackedAccepted {
-  readonly head: number
-  readonly count: number
-  /** Position of the first one; the others follow it. */
-  readonly position: number
-  /** Which of them are tombstones, from 0 on; absent where none is. */
-  readonly deleted: ReadonlyArray<number> | undefined
-}
-
-export const packAccepted = ({ accepted, head }: AcceptResult): PackedAccepted => {
-  const deleted: Array<number> = []
-  const position = accepted[0]?.position ?? 0
-  for (let i = 0; i < accepted.length; i++) {
-    if (accepted[i]!.deleted) deleted.push(i)
-    if (accepted[i]!.position !== position + i) throw new Error("what one commit has stored is not in one place")
-  }
-  return { head, count: accepted.length, position, deleted: deleted.length === 0 ? undefined : deleted }
-}
-
-/** The result of an accept of these messages. */
-export const unpackAccepted = (
+/** The messages of a batch that were accepted, as they are stored. */
+export const acceptedOf = (
   { origin, topic }: LogId,
   messages: ReadonlyArray<ReplicatedMessage>,
-  { count, deleted, head, position }: PackedAccepted,
-): AcceptResult => {
-  const tombstones = deleted === undefined ? undefined : new Set(deleted)
-  const first = head - count + 1
+  { count, deleted, head, position }: AcceptedRun,
+): ReadonlyArray<Message> => {
   const accepted: Array<Message> = []
-  for (const { createdAt, headers, id, offset, payload } of messages) {
-    const index = accepted.length
-    if (index === count) break
-    // What was there before is skipped, and so is what comes twice.
-    if (offset !== first + index) continue
-    const isTombstone = tombstones?.has(index) === true
+  const gone = new Set(deleted)
+  const first = head - count + 1
+  for (const { createdAt, deleted: cameDeleted, headers, id, offset, payload } of messages) {
+    // What is there twice was stored once.
+    if (offset !== first + accepted.length || accepted.length === count) continue
+    const isGone = cameDeleted || gone.has(offset)
     accepted.push({
       topic,
       origin,
       offset,
-      position: position + index,
+      position: position + accepted.length,
       id,
       createdAt,
-      headers: isTombstone ? noHeaders : headers,
-      payload: isTombstone ? noPayload : payload,
-      deleted: isTombstone,
+      headers: isGone ? noHeaders : headers,
+      payload: isGone ? noPayload : payload,
+      deleted: isGone,
     })
   }
-  return { accepted, head }
+  return accepted
 }

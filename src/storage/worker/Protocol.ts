@@ -17,12 +17,12 @@ import {
   type WriteFailure,
 } from "../../domain/errors.ts"
 import type { LogHead, LogId } from "../../domain/LogId.ts"
-import type { PackedAccepted, PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
+import type { PackedDrafts, PackedMessages, PackedPlaces, PackedReplicas } from "./Codec.ts"
 import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../CursorStore.ts"
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
 import type { RecordChange, StoredRecord } from "../RecordStore.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
-import type { AppendResult, DiscardResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
+import type { AcceptedRun, AppendResult, DiscardResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
 
 /** What a thread is to load and open. */
 export interface OpenRequest {
@@ -65,7 +65,7 @@ export type Operation =
 export interface Answers {
   /** Places where the blocks were stored as they came, else what became of each draft. */
   readonly append: { readonly places: PackedPlaces } | { readonly places?: undefined; readonly result: AppendResult }
-  readonly accept: PackedAccepted
+  readonly accept: AcceptedRun
   readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
   readonly discard: DiscardResult
   readonly readLog: PackedMessages

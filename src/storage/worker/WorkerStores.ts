@@ -12,7 +12,7 @@ import type { CursorStore } from "../CursorStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
 import type { RecordStore } from "../RecordStore.ts"
 import type { Stores } from "../Stores.ts"
-import { packDrafts, packReplicas, resultOfPlaces, unpackAccepted, unpackMessages } from "./Codec.ts"
+import { acceptedOf, packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import type { Operation, ReadOperation } from "./Protocol.ts"
 import { StorageThread } from "./StorageThread.ts"
@@ -76,7 +76,7 @@ export const make = ({
           const packed = packReplicas(messages)
           return Effect.map(
             writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed.bytes]),
-            (packed) => unpackAccepted(log, messages, packed),
+            (run) => ({ accepted: acceptedOf(log, messages, run), head: run.head }),
           )
         }),
       tombstone: (request) =>

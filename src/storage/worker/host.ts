@@ -11,20 +11,18 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
-import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
 import {
-  blocksOf,
-  packAccepted,
+  encodedBlocks,
   packMessages,
   type PackedMessages,
-  type PackedReplicas,
   packPlaces,
   unpackBlocks,
   unpackDrafts,
   unpackReplicas,
 } from "./Codec.ts"
+import { runOf } from "../parts/ReplicaBlocks.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import {
   type Answers,
@@ -100,22 +98,6 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
-/** Accepts messages in their blocks where that is possible, else one by one. */
-const accept = (logs: Stores["logs"], log: LogId, packed: PackedReplicas) => {
-  const { first } = packed
-  const oneByOne = Effect.suspend(() => Effect.map(logs.accept(log, unpackReplicas(packed)), packAccepted))
-  if (logs.acceptBlocks === undefined || first === undefined) return oneByOne
-  const blocks = blocksOf(packed)
-  const count = blocks.reduce((sum, { messages }) => sum + messages, 0)
-  return Effect.flatMap(
-    logs.acceptBlocks(log, first, blocks),
-    Option.match({
-      onNone: () => oneByOne,
-      onSome: ({ position }) => Effect.succeed({ head: first + count - 1, count, position, deleted: undefined }),
-    }),
-  )
-}
-
 const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
@@ -125,7 +107,11 @@ const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): E
           }))
         : Effect.map(logs.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
     case "accept":
-      return Effect.map(accept(logs, call.log, call.messages), (answer) => ({ answer }))
+      return call.messages.first !== undefined && logs.acceptBlocks !== undefined
+        ? Effect.map(logs.acceptBlocks(call.log, call.messages.first, encodedBlocks(call.messages)), (answer) => ({
+            answer,
+          }))
+        : Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => ({ answer: runOf(result) }))
     case "tombstone":
       return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },

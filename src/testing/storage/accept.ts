@@ -149,13 +149,38 @@ export const acceptTests = (options: StorageSuiteOptions): void => {
           const markers = { topic: "$msgbus.delete", origin: ownNode }
           yield* store.accept(markers, [replica(1, "a marker")])
           yield* store.tombstone({ log: own, from: 2, to: 3, marker: undefined })
-          yield* store.accept(own, [replica(1, "one"), replica(2, "two"), replica(3, "three"), replica(4, "four")])
+          const { accepted } = yield* store.accept(
+            own,
+            ["one", "two", "three", "four"].map((text, i) => replica(i + 1, text)),
+          )
           const stored = yield* store.readLog(own, 1, unlimited)
           expect(stored.map(({ deleted }) => deleted)).toEqual([false, true, true, false])
+          expect(accepted.map(observe)).toEqual(stored.map(observe))
           const marker = { id: "m", createdAt: 7 }
           const deleted = yield* store.tombstone({ log: own, from: 4, to: 9, marker })
           expect(deleted).toMatchObject({ deleted: 1, marker: { topic: "$msgbus.delete", offset: 2 } })
           expect((yield* store.append([[draft("t", "five")]])).offsets).toEqual([5])
+        }),
+      ),
+    )
+
+    it.live("takes effect before what is asked for after it, also where each message has to be looked at", () =>
+      withStore(options, (store) =>
+        Effect.gen(function* () {
+          yield* store.accept(log, [replica(1, "one"), replica(2, "two")])
+          yield* store.append([Array.from({ length: 1200 }, (_, i) => draft(i % 2 === 0 ? "u" : "v", "x"))])
+          const busy = { log: { topic: "u", origin: ownNode }, from: 1, to: 600, marker: { id: "m", createdAt: 7 } }
+          const [, { accepted }, { positions }, { head }] = yield* Effect.all(
+            [
+              // Takes so long that the others wait for it.
+              store.tombstone(busy),
+              store.accept(log, [replica(2, "two"), replica(3, "three")]),
+              store.append([[draft("t", "own")]]),
+              store.accept(log, [replica(4, "four")]),
+            ],
+            { concurrency: "unbounded" },
+          )
+          expect([accepted.map(({ position }) => position), positions, head]).toEqual([[1204], [1205], 4])
         }),
       ),
     )

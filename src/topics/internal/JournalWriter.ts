@@ -238,7 +238,9 @@ const make = Effect.fnUntraced(function* () {
     deposit: (draft, depositor) => enqueue(new DepositEntry(draft, depositor)),
     accept: (log, messages) =>
       call("accept", store.accept(log, messages), ({ accepted }) => {
-        if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)
+        if (accepted.length === 0) return
+        const stored = feed.wants(accepted) ? commit.detach(accepted) : accepted
+        feed.offer(stored, accepted[accepted.length - 1]!.position)
       }),
     // The feed has nothing to give: that messages are gone is seen by who reads on.
     discard: (log, from) => call("discard", store.discard(log, from), () => undefined),
