@@ -17,6 +17,9 @@
  * | `undone`     | a message that was deleted is there again                                          |
  * | `stuck`      | a reader that was given all the time it needs did not get everything               |
  *
+ * A replica is a node that has got the logs from others, and has to have the same in the end: what it has not is `stuck`,
+ * what is another message, or deleted on one side only, is `divergent` or `undone`.
+ *
  * What these mean for queues is in `queueHistory`.
  */
 import * as LogId from "../domain/LogId.ts"
@@ -43,6 +46,8 @@ export interface Seen extends LogId.LogId {
   readonly id: string
   readonly content: string
   readonly deleted: boolean
+  /** Absent where nobody asks for it. */
+  readonly createdAt?: number | undefined
 }
 
 /** What a reader saw, in order. */
@@ -59,6 +64,12 @@ export interface Read {
   >
 }
 
+/** All logs of another node, each from its beginning, when everything was over. */
+export interface ReplicaContents {
+  readonly node: string
+  readonly seen: ReadonlyArray<Seen>
+}
+
 /** A range that was deleted; `to` is not above what the head was then. */
 export interface Deletion extends LogId.LogId {
   readonly from: number
@@ -72,6 +83,7 @@ export interface History {
   /** All logs, read from their beginnings when everything was over. */
   readonly final: ReadonlyArray<Seen>
   readonly reads: ReadonlyArray<Read>
+  readonly replicas?: ReadonlyArray<ReplicaContents> | undefined
   readonly queues?: ReadonlyArray<QueueHistory> | undefined
 }
 
@@ -108,6 +120,7 @@ export const check = (history: History): Verdict => {
   checkWrites(history, truth, report)
   checkDeletions(history, truth, report)
   for (const read of history.reads) checkRead(read, truth, report)
+  for (const replica of history.replicas ?? []) checkReplica(replica, truth, report)
   for (const queue of history.queues ?? []) checkQueue(queue, report)
 
   return { counts, findings, isClean: faults.every((fault) => counts[fault] === 0) }
@@ -202,6 +215,36 @@ const checkRead = (read: Read, truth: Truth, report: Report): void => {
         `${read.reader}: ${key.replaceAll("\0", " ")} reached ${reached ?? "nothing"} of ${expected.last}`,
       )
     }
+  }
+}
+
+/** One replica: all logs, whole, each message the same, and deleted where it is deleted elsewhere. */
+const checkReplica = ({ node, seen }: ReplicaContents, truth: Truth, report: Report): void => {
+  const heads = new Map<string, number>()
+  for (const message of seen) {
+    const key = LogId.key(message)
+    const place = `${node}: ${LogId.format(message)} ${message.offset}`
+    const head = heads.get(key) ?? 0
+    if (message.offset !== head + 1) {
+      report(message.offset <= head ? "duplicate" : "gap", `${place} is stored after offset ${head}`)
+    }
+    heads.set(key, Math.max(head, message.offset))
+    const stored = truth.get(key)?.get(message.offset)
+    if (stored === undefined) report("phantom", `${place} is nowhere else`)
+    else if (stored.id !== message.id || stored.createdAt !== message.createdAt) {
+      report("divergent", `${place} is the message ${message.id}, and elsewhere ${stored.id}`)
+    } else if (stored.deleted !== message.deleted) {
+      report(
+        message.deleted ? "divergent" : "undone",
+        `${place} is ${message.deleted ? "" : "not "}deleted, unlike elsewhere`,
+      )
+    } else if (stored.content !== message.content) {
+      report("divergent", `${place} is ${quote(message.content)}, and elsewhere ${quote(stored.content)}`)
+    }
+  }
+  for (const [key, log] of truth) {
+    const head = heads.get(key) ?? 0
+    if (head < log.size) report("stuck", `${node}: ${key.replaceAll("\0", " ")} reached ${head} of ${log.size}`)
   }
 }
 

@@ -11,7 +11,7 @@ import * as Memory from "../../src/storage/memory/index.ts"
 import * as Postgres from "../../src/storage/postgres/index.ts"
 import * as QueueLaws from "../../src/testing/queueLaws.ts"
 import { sharedServer, skipsPostgres } from "../support/postgresServer.ts"
-import { makeRandom } from "../topics/jitter.ts"
+import { makeRandom } from "../support/random.ts"
 import { nodeNamed, threeNodes } from "../topics/sharedMemory.ts"
 import { build, compete, inOrder, queuesOver, type Stores } from "./competing.ts"
 

@@ -13,6 +13,7 @@ const soaks: Readonly<Record<string, () => Promise<Soak>>> = {
   large: () => import("./large.ts"),
   "power-loss": () => import("./powerLoss.ts"),
   replication: () => import("./replication.ts"),
+  simulation: () => import("./simulation.ts"),
   "slow-client": () => import("./slowClient.ts"),
   "slow-subscriber": () => import("./slowSubscriber.ts"),
 }

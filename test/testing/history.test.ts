@@ -41,6 +41,12 @@ const reading = (...messages: ReadonlyArray<Seen>): History => ({
   reads: [{ ...clean.reads[0]!, seen: messages }],
 })
 
+const gone = (offset: number): Seen => seen(offset, { deleted: true, content: "" })
+const replica = (...messages: ReadonlyArray<Seen>): History => ({
+  ...clean,
+  replicas: [{ node: "another", seen: messages }],
+})
+
 const enqueue = (sequence: number, outcome: "ok" | "failed" | "unknown" = "ok"): QueueEvent => ({
   type: "enqueue",
   content: `item ${sequence}`,
@@ -76,6 +82,18 @@ const broken: ReadonlyArray<readonly [Fault, string, History]> = [
     { ...clean, final: [seen(1), seen(2), seen(3, { content: "content 1" })] },
   ],
   ["duplicate", "an offset that came twice", reading(seen(1), seen(2), seen(2), seen(3))],
+  ["stuck", "a replica that has not got everything", replica(seen(1), seen(2))],
+  ["gap", "a replica that lacks a message", replica(seen(1), seen(3))],
+  ["duplicate", "a replica that has an offset twice", replica(seen(1), seen(2), seen(2), seen(3))],
+  ["phantom", "a replica that has more than there is", replica(seen(1), seen(2), seen(3), seen(4))],
+  ["divergent", "a replica that has another message", replica(seen(1), seen(2, { id: "other" }), seen(3))],
+  ["divergent", "a replica that has another content", replica(seen(1), seen(2, { content: "other" }), seen(3))],
+  ["divergent", "a replica that has a tombstone where nothing is deleted", replica(seen(1), gone(2), seen(3))],
+  [
+    "undone",
+    "a replica that has what is deleted elsewhere",
+    { ...replica(seen(1), seen(2), seen(3)), final: [seen(1), gone(2), seen(3)] },
+  ],
   ["gap", "an offset that is not stored", { ...clean, final: [seen(1), seen(3)] }],
   ["gap", "an offset that did not come", reading(seen(1), seen(3))],
   ["gap", "a start after the start", reading(seen(2), seen(3))],

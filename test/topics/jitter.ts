@@ -4,17 +4,7 @@
  */
 import { Effect, Layer } from "effect"
 import { LogStore } from "../../src/storage/LogStore.ts"
-
-/** A small generator of pseudo-random numbers (mulberry32): 0 ≤ n < 1. */
-export const makeRandom = (seed: number): (() => number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
+import { makeRandom } from "../support/random.ts"
 
 export const jittered = <A, E, R>(
   store: Layer.Layer<A | LogStore, E, R>,

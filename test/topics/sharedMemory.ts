@@ -2,7 +2,8 @@
  * Several nodes on one store in memory, whose hints come late, in another order, or not at all; how, is decided by a seed.
  */
 import * as Memory from "../../src/storage/memory/index.ts"
-import { jittered, makeRandom } from "./jitter.ts"
+import { makeRandom } from "../support/random.ts"
+import { jittered } from "./jitter.ts"
 
 /** How often nodes look for themselves, in milliseconds: what a hint does not tell is seen soon. */
 const pollMillis = 4
