@@ -43,6 +43,26 @@ describe("moves", () => {
     }).pipe(Effect.scoped),
   )
 
+  it.effect("of logs on one topic are told of each, also where they come together", () =>
+    Effect.gen(function* () {
+      let follower: Topics.Follower | undefined
+      const journal: Pick<Topics.Journal["Service"], "follow"> = {
+        follow: (given) => Effect.sync(() => ((follower = given), { changed: () => undefined, position: () => 0 })),
+      }
+      const watcher = yield* Effect.flatMap(HeadMoves.make(journal), ({ watch }) => watch(everything))
+      const message = { topic: "a", id: "1", createdAt: 1, headers: {}, payload: new Uint8Array(), deleted: false }
+      const journaled = [
+        ["one", 7],
+        ["two", 3],
+        ["two", 4],
+        ["one", 8],
+      ] as const
+      const origins = { one: nodeNamed("one"), two: nodeNamed("two") }
+      follower!.take(journaled.map(([by, offset], i) => ({ ...message, origin: origins[by], offset, position: i })))
+      expect(yield* next(watcher)).toEqual(["a@one 8", "a@two 4"])
+    }).pipe(Effect.scoped),
+  )
+
   it.effect("are told of what is meant, and from when somebody watches", () =>
     Effect.gen(function* () {
       const { moves, topics } = yield* open("one")

@@ -39,7 +39,7 @@ export interface HeadMoves {
 }
 
 export const make = Effect.fnUntraced(function* (
-  journal: Journal["Service"],
+  journal: Pick<Journal["Service"], "follow">,
 ): Effect.fn.Return<HeadMoves, never, Scope.Scope> {
   const watchers = new Set<Watching>()
 
