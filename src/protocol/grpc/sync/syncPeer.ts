@@ -21,8 +21,8 @@ import type { Spoken } from "./Spoken.ts"
 
 const { method } = SyncService
 
-/** Messages of one fetch: more than a megabyte of small ones. Where they are large, the peer gives fewer. */
-const fetchMax = 4000
+/** Messages of one fetch, which are stored in one commit: a megabyte of small ones. Where they are large, the peer gives fewer. */
+const fetchMax = 8000
 
 /** Bytes after which no more of a fetch is taken; who keeps to the contract gives about 4 MiB. */
 const fetchBytesMax = 32 * 1024 * 1024
