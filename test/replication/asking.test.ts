@@ -1,6 +1,6 @@
 /** When a peer is asked: at once where it tells what is new, at intervals where not, soon again after it was gone. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Queue, Stream } from "effect"
+import { Effect, Option, Queue, Stream } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import type { LogHead } from "../../src/domain/LogId.ts"
 import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
@@ -48,6 +48,40 @@ describe("a peer", () => {
         yield* Queue.offer(told, [{ topic: "never", origin: idOf("z"), offset: 9 }])
         yield* TestClock.adjust("1 millis")
         expect((yield* y.topics.heads).length).toBe(1)
+      }),
+    ),
+  )
+
+  it.effect("that is listened to has one log that differs: nothing of the others waits for it", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, told, x, y } = yield* telling
+        for (const topic of ["bad", "good"]) yield* x.topics.publish(topic, "1")
+        let isLying = false
+        const liar: Peer = {
+          ...peer,
+          fetch: (log, from, limit) =>
+            Effect.map(peer.fetch(log, from, limit), (messages) =>
+              messages.map((message) => (isLying && message.topic === "bad" ? { ...message, id: "another" } : message)),
+            ),
+        }
+        const { peers } = yield* replicating(y, [{ peer: liar }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        isLying = true
+        for (let i = 2; i <= 100; i++) {
+          for (const topic of ["bad", "good"]) {
+            yield* x.topics.publish(topic, `${i}`)
+            yield* Queue.offer(told, [{ topic, origin: x.id, offset: i }])
+          }
+          yield* TestClock.adjust("10 millis")
+          // Turns of the loop, and no more time.
+          const head = Effect.andThen(Effect.yieldNow, y.topics.head("good", x.id))
+          const reached = Effect.repeat(head, { times: 1000, until: (at) => Option.contains(at, i) })
+          expect(yield* reached).toMatchObject({ value: i })
+        }
+        expect(yield* y.topics.head("bad", x.id)).toMatchObject({ value: 1 })
+        expect((yield* peers)[0]).toMatchObject({ logsQuarantined: 1, failures: 0 })
       }),
     ),
   )

@@ -105,7 +105,7 @@ describe("a log whose copies differ", () => {
         const leaving: Peer = {
           ...peer,
           fetch: (of, from, limit) =>
-            isThere || from < 5 ? peer.fetch(of, from, limit) : new PeerUnreachable({ message: "gone" }),
+            isThere || from < 4 ? peer.fetch(of, from, limit) : new PeerUnreachable({ message: "gone" }),
         }
         const { resolve } = yield* replicating(other, [{ peer: leaving, settings: { batch: 2 } }])
         yield* TestClock.adjust("3 seconds")

@@ -92,14 +92,15 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
   /** Does what the peer tells of, until it is time for a whole pass. */
   const following = (moves: Moves, until: number): Effect.Effect<void, PassFailure> =>
     Effect.gen(function* () {
+      let end = until
       while (true) {
-        const left = until - (yield* Clock.currentTimeMillis)
+        const left = end - (yield* Clock.currentTimeMillis)
         if (left <= 0) return
         const heads = yield* Effect.timeoutOption(moves.take, left)
         if (heads._tag === "None" || heads.value === undefined) return
         const { failed } = yield* sync.part(heads.value)
-        // It is told by a whole pass what is wrong, and that comes soon.
-        if (failed > 0) return yield* Effect.sleep(Math.min(settings.intervalMillis, left))
+        // It is told by a whole pass what is wrong, and that comes soon; until then all other logs go on.
+        if (failed > 0) end = Math.min(end, (yield* Clock.currentTimeMillis) + settings.intervalMillis)
       }
     })
 

@@ -5,7 +5,8 @@
  * 2. This node's own logs are got from nobody, unless it has lost them; one that is longer elsewhere is an alarm.
  * 3. What is as long here as there is compared. So are own logs, as far as the peer has them: what it has was published by
  *    this node, or by another one under its name.
- * 4. Of what a peer may pass on, only the origins that were agreed on are looked at.
+ * 4. Logs that little is missing of come first: they need not wait for those that much is missing of.
+ * 5. Of what a peer may pass on, only the origins that were agreed on are looked at.
  */
 import * as LogId from "../../domain/LogId.ts"
 import * as NodeId from "../../domain/NodeId.ts"
@@ -64,6 +65,8 @@ const ownAhead = ({ localHead, log, remoteHead }: LogPair): PeerMisbehaved =>
       "the store here is an old copy, or another node has this identity",
   })
 
+const missing = ({ localHead, remoteHead }: LogPair): number => remoteHead - localHead
+
 export const plan = ({ heals, local, origins, remote, self }: PlanInput): Plan => {
   const heads = new Map(local.map((head) => [LogId.key(head), head.offset]))
   const seen = new Set<string>()
@@ -90,5 +93,6 @@ export const plan = ({ heals, local, origins, remote, self }: PlanInput): Plan =
       else alarms.push({ ...pair, error: ownAhead(pair) })
     } else if (isOwn || pair.remoteHead === pair.localHead) compared.push(pair)
   }
+  wanted.sort((a, b) => missing(a) - missing(b))
   return { listed, wanted: [...own, ...wanted], compared, alarms }
 }
