@@ -79,16 +79,15 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
     kinds: ["ordinary"],
     file: "topics/internal/JournalWriter.ts",
     edit: [
-      `      call("accept", store.accept(log, messages), ({ accepted }) => {
-        if (accepted.length > 0) feed.offer(accepted, accepted[accepted.length - 1]!.position)
-      }),`,
-      `      Effect.flatMap(store.heads, (heads) => {
+      `call("accept", store.accept(log, messages), ({ accepted }) => {`,
+      `call("accept", Effect.flatMap(store.heads, (heads) => {
         const head = heads.find(({ origin, topic }) => topic === log.topic && origin.device === log.origin.device)
         const fresh = messages.filter(({ offset }) => offset > (head?.offset ?? 0))
-        const stored = fresh.map((message, i) => ({ ...message, ...log, position: feed.position() + 1 + i }))
-        if (stored.length > 0) feed.offer(stored, stored[stored.length - 1]!.position)
-        return call("accept", store.accept(log, messages), () => {})
-      }),`,
+        const early = fresh.map((message, i) => ({ ...message, ...log, position: feed.position() + 1 + i }))
+        if (early.length > 0) feed.offer(early, early[early.length - 1]!.position)
+        return store.accept(log, messages)
+      }), ({ accepted: late }) => {
+        const accepted = late.slice(late.length)`,
     ],
   },
   "that what a peer tells of is taken for all there is": {
