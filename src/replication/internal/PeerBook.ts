@@ -27,6 +27,7 @@ export class PeerBook {
   /** Logs that have failed since the node was started, and not succeeded since. */
   readonly #failed: Set<string> = new Set()
   #lastAttemptAt = 0
+  #isIdentified = false
   #isTelling = false
   #syncing = 0
   #accepted = 0
@@ -109,6 +110,7 @@ export class PeerBook {
   }
 
   identified(identity: NodeId.NodeId): void {
+    this.#isIdentified = true
     const known = this.#memory.identity
     if (known === undefined || !NodeId.equals(known, identity)) {
       this.#remember({ identity }, true)
@@ -153,7 +155,13 @@ export class PeerBook {
    * other messages up to where it was: its own logs are compared anew.
    */
   connected(): void {
+    this.#isIdentified = false
     this.#comparedOwn.clear()
+  }
+
+  /** Whether the peer has said who it is since the connection was made. */
+  get isIdentified(): boolean {
+    return this.#isIdentified
   }
 
   /** Whether a log has been compared up to the head that the peer has now, and nothing was wrong. */

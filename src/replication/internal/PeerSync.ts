@@ -4,6 +4,7 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Latch from "effect/Latch"
 import * as Semaphore from "effect/Semaphore"
 import type { OffsetConflict } from "../../domain/errors.ts"
@@ -16,6 +17,7 @@ import type { PeerSettings } from "../PeerSettings.ts"
 import { backoffMillis } from "./backoff.ts"
 import { type LocalFailure, type LogProblem, LogSync } from "./LogSync.ts"
 import type { PeerBook } from "./PeerBook.ts"
+import { Stumbles } from "./Stumbles.ts"
 import { logProblem, type LogPair, type Plan, plan } from "./plan.ts"
 
 /** Why a pass was broken off. */
@@ -40,6 +42,7 @@ export class PeerSync {
   readonly #settings: PeerSettings
   readonly #book: PeerBook
   readonly #logs: LogSync
+  readonly #stumbles = new Stumbles()
   /** One thing at a time is done with a peer. */
   readonly #lock = Semaphore.makeUnsafe(1)
   /** This node's own logs are filled from the peer until it is open. */
@@ -165,8 +168,10 @@ export class PeerSync {
         if (this.#isDue(pair, now)) this.#book.failed(pair, error.message, now)
       }
       let accepted = 0
-      for (const pair of wanted) accepted += yield* this.#take(pair, true)
-      if (isWhole) for (const pair of compared) if (!this.#book.isSettled(pair)) yield* this.#take(pair, false)
+      for (const pair of this.#stumbles.inOrder(wanted)) accepted += yield* this.#take(pair, true)
+      if (isWhole)
+        for (const pair of this.#stumbles.inOrder(compared))
+          if (!this.#book.isSettled(pair)) yield* this.#take(pair, false)
       const failing = [...alarms, ...wanted, ...(isWhole ? compared : [])]
         .map(({ log }) => this.#book.log(log))
         .filter((state) => state !== undefined && state.failures > 0 && state.quarantine?.isKept !== true)
@@ -178,7 +183,30 @@ export class PeerSync {
   #take(pair: LogPair, isWanted: boolean): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
     return Effect.gen({ self: this }, function* () {
       if (!this.#isDue(pair, yield* Clock.currentTimeMillis)) return 0
-      const got = yield* Effect.result(this.#reconsidered(pair, isWanted ? this.#got(pair) : this.#compared(pair)))
+      let hasMoved = false
+      const onMoved = () => void (hasMoved = true)
+      return yield* Effect.onExit(
+        this.#taking(pair, isWanted ? this.#got(pair, onMoved) : this.#compared(pair)),
+        (exit) =>
+          Exit.isSuccess(exit) || hasMoved ? Effect.sync(() => this.#stumbles.clear(pair.log)) : this.#stumbled(pair),
+      )
+    })
+  }
+
+  /** The connection broke, and nothing of a log had come. */
+  #stumbled(pair: LogPair): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      if (this.#stumbles.add(pair.log) < 2) return
+      this.#book.failed(pair, "the connection to the peer was lost each time that this log was asked for", now)
+    })
+  }
+
+  #taking(
+    pair: LogPair,
+    attempt: Effect.Effect<number, LogProblem | PeerUnreachable | LocalFailure>,
+  ): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
+    return Effect.gen({ self: this }, function* () {
+      const got = yield* Effect.result(this.#reconsidered(pair, attempt))
       const at = yield* Clock.currentTimeMillis
       if (got._tag === "Success") {
         this.#book.succeeded(pair, pair.remoteHead, at)
@@ -204,8 +232,11 @@ export class PeerSync {
     })
   }
 
-  #got(pair: LogPair) {
-    return this.#logs.get(pair, (localHead, accepted) => this.#book.progressed(pair, localHead, accepted))
+  #got(pair: LogPair, onMoved: () => void) {
+    return this.#logs.get(pair, (localHead, accepted) => {
+      onMoved()
+      this.#book.progressed(pair, localHead, accepted)
+    })
   }
 
   #compared({ localHead, log, remoteHead }: LogPair) {

@@ -54,6 +54,9 @@ class Moves {
   )
 }
 
+/** After so many watches in a row that ended before they had told anything, a peer is only asked for a while. */
+const vainWatchesMax = 3
+
 export interface Asking {
   readonly peer: Peer
   readonly sync: PeerSync
@@ -84,6 +87,7 @@ const decision =
 export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<never> => {
   const tell = makeNotice(peer.name)
   let failures = 0
+  let vainWatches = 0
 
   /** Until the peer is to be looked at as a whole again. */
   const pauseMillis = ({ failed }: PassResult): number =>
@@ -110,12 +114,19 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
         Effect.sync(() => {
           const isFirst = !book.isTelling
           book.telling(true)
+          vainWatches = 0
           // What moved between the last look and now is not told.
           if (isFirst) moves.wantWhole()
           else moves.add(heads)
         }),
       ),
       Effect.never,
+    ).pipe(
+      Effect.tapError(() =>
+        Effect.sync(() => {
+          if (book.isIdentified && !book.isTelling) vainWatches++
+        }),
+      ),
     )
 
   const working = (moves: Moves): Effect.Effect<never, PassFailure> =>
@@ -133,7 +144,12 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
   const session: Effect.Effect<never, PassFailure> = Effect.suspend(() => {
     const moves = new Moves(settings.logsMax)
     book.connected()
-    return Effect.raceFirst(working(moves), listening(moves))
+    if (vainWatches < vainWatchesMax) return Effect.raceFirst(working(moves), listening(moves))
+    vainWatches = 0
+    return Effect.timeoutOrElse(working(moves), {
+      duration: settings.relistMillis,
+      orElse: () => Effect.suspend(() => session),
+    })
   }).pipe(Effect.ensuring(Effect.sync(() => book.telling(false))))
 
   return Effect.gen(function* () {

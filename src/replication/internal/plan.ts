@@ -47,11 +47,13 @@ export interface PlanInput {
   readonly heals: boolean
 }
 
+const isHead = (offset: number): boolean => Number.isSafeInteger(offset) && offset >= 1
+
 /** What is wrong with a log that a peer lists, as a sentence without a full stop, or `undefined`. */
 export const logProblem = ({ topic, origin, offset }: LogId.LogHead): string | undefined => {
   const problem = Topic.problem(topic) ?? NodeId.problem(origin)
   if (problem !== undefined) return problem
-  return Number.isSafeInteger(offset) && offset >= 1 ? undefined : `a head is a whole number from 1 on, not ${offset}`
+  return isHead(offset) ? undefined : `a head is a whole number from 1 on, not ${offset}`
 }
 
 const malformed = (problem: string): PeerMisbehaved =>
@@ -83,9 +85,10 @@ export const plan = ({ heals, local, origins, remote, self }: PlanInput): Plan =
     seen.add(key)
     const isOwn = NodeId.equals(log.origin, self)
     if (origins !== undefined && !isOwn && !origins.some((origin) => NodeId.equals(origin, log.origin))) continue
-    const pair = { log, localHead: heads.get(key) ?? 0, remoteHead: head.offset }
-    listed.push(pair)
     const problem = logProblem(head)
+    // A number that cannot be goes nowhere: others could not be told of it, and it could not be saved.
+    const pair = { log, localHead: heads.get(key) ?? 0, remoteHead: isHead(head.offset) ? head.offset : 0 }
+    listed.push(pair)
     if (problem !== undefined) alarms.push({ ...pair, error: malformed(problem) })
     else if (pair.remoteHead > pair.localHead) {
       if (!isOwn) wanted.push(pair)
