@@ -33,7 +33,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
   "that copies of one length are not compared": {
     kinds: ["clone"],
     file: "replication/internal/PeerSync.ts",
-    edit: ["if (isWhole) for (const pair of compared)", "for (const pair of [] as typeof compared)"],
+    edit: ["yield* this.#take(pair, false)", "continue"],
   },
   "that it is forgotten what was deleted before it came": {
     kinds: ["ordinary"],
@@ -59,8 +59,8 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
     kinds: ["ordinary"],
     file: "replication/internal/PeerSync.ts",
     edit: [
-      "for (const pair of wanted) accepted += yield* this.#take(pair, true)",
-      `for (const pair of wanted) {
+      "accepted += yield* this.#take(pair, true)",
+      `{
         const state = this.#book.log(pair.log)
         if (state?.syncedHead === pair.remoteHead && state.failures === 0) continue
         this.#book.succeeded(pair, pair.remoteHead, now)
