@@ -106,6 +106,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
   },
   "that one log whose copies differ holds up the others": {
     kinds: ["clone"],
+    from: 3703,
     file: "replication/internal/PeerSync.ts",
     edit: [
       "this.#book.failed(pair, this.#sentence(pair, failure), at, failure)\n          return 0",
