@@ -10,6 +10,8 @@ import { root } from "./program.ts"
 /** Short files that take more than half a minute. */
 const long = [
   "test/crash/kills.test.ts",
+  "test/crash/replication.test.ts",
+  "test/replication/wire.test.ts",
   "test/faults/slowSubscriber.test.ts",
   "test/topics/laws.test.ts",
   "test/storage/lmdbWorker.test.ts",
