@@ -16,6 +16,7 @@ import type { Peer, PeerMessage, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
 import { applyDeletions } from "./deletions.ts"
 import type { LogPair } from "./plan.ts"
+import { ReadAhead } from "./ReadAhead.ts"
 import { vet } from "./vetting.ts"
 
 /** What is wrong with a peer's copy of a log. */
@@ -38,46 +39,44 @@ export class LogSync {
     this.#settings = settings
   }
 
-  /** Gets a log up to the head that the peer has listed. While a batch is being stored, the next one is on its way. */
+  /** Gets a log up to the head that the peer has listed. While one batch is being stored, the next ones are on their way. */
   get(
     { localHead, log, remoteHead }: LogPair,
     onProgress: OnProgress,
   ): Effect.Effect<number, LogProblem | PeerUnreachable | LocalFailure> {
-    return Effect.gen({ self: this }, function* () {
-      let accepted = 0
-      let head = localHead
-      // The last one that is here comes again, and is compared.
-      let asked = this.#ask(log, Math.max(head, 1), remoteHead, head > 0 ? 1 : 0)
-      let messages = yield* this.#fetch(asked)
-      while (true) {
-        const problem = vet(asked, messages)
-        if (problem !== undefined) return yield* problem
-        if (messages.length === 0) {
-          const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing from ${asked.from} on`
-          return yield* new PeerMisbehaved({ reason: "missing messages", message })
-        }
-        const last = messages[messages.length - 1]!.offset
-        const known = head
-        // Only what is here already may have come, where more would be too many bytes for one answer.
-        head = Math.max(head, last)
-        if (last >= remoteHead) {
+    return Effect.scoped(
+      Effect.gen({ self: this }, function* () {
+        // The last one that is here comes again, and is compared.
+        const ahead = new ReadAhead({
+          ask: (from, more) => this.#ask(log, from, remoteHead, more),
+          fetch: (asked) => this.#fetch(asked),
+          to: remoteHead,
+        })
+        yield* ahead.goOn(Math.max(localHead, 1), localHead > 0 ? 1 : 0)
+        let accepted = 0
+        let head = localHead
+        while (true) {
+          const { asked, messages } = yield* ahead.next
+          const problem = vet(asked, messages)
+          if (problem !== undefined) return yield* problem
+          if (messages.length === 0) {
+            const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing from ${asked.from} on`
+            return yield* new PeerMisbehaved({ reason: "missing messages", message })
+          }
+          const last = messages[messages.length - 1]!.offset
+          const known = head
+          // Only what is here already may have come, where more would be too many bytes for one answer.
+          head = Math.max(head, last)
+          // With the last one again, but where it came alone: by then the peer may be another life of itself.
+          const again = last > known ? 1 : 0
+          if (last < remoteHead) yield* ahead.goOn(last + 1 - again, again)
           const stored = yield* this.#store(log, known, messages)
+          accepted += stored
           onProgress(head, stored)
-          return accepted + stored
+          if (last >= remoteHead) return accepted
         }
-        // With the last one again, but where it came alone: by then the peer may be another life of itself.
-        const again = last > known ? 1 : 0
-        asked = this.#ask(log, last + 1 - again, remoteHead, again)
-        const [stored, next] = yield* Effect.all(
-          [this.#store(log, known, messages), Effect.result(this.#fetch(asked))],
-          { concurrency: 2 },
-        )
-        accepted += stored
-        onProgress(head, stored)
-        if (next._tag === "Failure") return yield* next.failure
-        messages = next.success
-      }
-    })
+      }),
+    )
   }
 
   /** Fails where a message is another one here than at the peer. */
