@@ -25,10 +25,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
   "that a log is gone on with where it ends, without looking at its last message": {
     kinds: ["clone"],
     file: "replication/internal/LogSync.ts",
-    edit: [
-      "this.#ask(log, Math.max(head, 1), remoteHead, head > 0 ? 1 : 0)",
-      "this.#ask(log, head + 1, remoteHead, 0)",
-    ],
+    edit: ["yield* ahead.goOn(Math.max(localHead, 1), localHead > 0 ? 1 : 0)", "yield* ahead.goOn(localHead + 1, 0)"],
   },
   "that copies of one length are not compared": {
     kinds: ["clone"],
