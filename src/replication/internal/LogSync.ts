@@ -28,6 +28,20 @@ export type LocalFailure = WriteFailure | Unavailable | ReadError
 /** Told after each batch: up to which offset the log is here now, and how many messages were new. */
 export type OnProgress = (localHead: number, accepted: number) => void
 
+/**
+ * A batch without its first message, where that is the last one of the batch before, which is stored; undefined where it is
+ * another one. What is all new is stored at less cost. One that was deleted meanwhile stays in the batch.
+ */
+const withoutRepeated = (
+  before: PeerMessage,
+  messages: ReadonlyArray<PeerMessage>,
+): ReadonlyArray<PeerMessage> | undefined => {
+  const first = messages[0]!
+  if (first.offset !== before.offset) return messages
+  if (!isSame(before, first)) return undefined
+  return first.deleted && !before.deleted ? messages : messages.slice(1)
+}
+
 export class LogSync {
   readonly #peer: Peer
   readonly #replica: Replica["Service"]
@@ -55,6 +69,7 @@ export class LogSync {
         yield* ahead.goOn(Math.max(localHead, 1), localHead > 0 ? 1 : 0)
         let accepted = 0
         let head = localHead
+        let before: PeerMessage | undefined
         while (true) {
           const { asked, messages } = yield* ahead.next
           const problem = vet(asked, messages)
@@ -70,7 +85,10 @@ export class LogSync {
           // With the last one again, but where it came alone: by then the peer may be another life of itself.
           const again = last > known ? 1 : 0
           if (last < remoteHead) yield* ahead.goOn(last + 1 - again, again)
-          const stored = yield* this.#store(log, known, messages)
+          const fresh = before === undefined ? messages : withoutRepeated(before, messages)
+          if (fresh === undefined) return yield* conflict(log, before!.offset)
+          before = messages[messages.length - 1]!
+          const stored = yield* this.#store(log, known, fresh)
           accepted += stored
           onProgress(head, stored)
           if (last >= remoteHead) return accepted
