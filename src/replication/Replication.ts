@@ -6,14 +6,17 @@
  * Each peer is asked on its own: one that does not answer delays no other.
  */
 import * as Context from "effect/Context"
-import * as Duration from "effect/Duration"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { StorageFailed } from "../domain/errors.ts"
 import type { LogId } from "../domain/LogId.ts"
 import { RecordStore } from "../storage/RecordStore.ts"
 import { Replica } from "../topics/index.ts"
 import { type Asking, asking } from "./internal/asking.ts"
+import { passDeletedEnds } from "./internal/deletedEnds.ts"
 import { PeerBook } from "./internal/PeerBook.ts"
 import { PeerSync } from "./internal/PeerSync.ts"
 import { resolve, type ResolveFailure } from "./internal/resolving.ts"
@@ -74,10 +77,7 @@ export class Replication extends Context.Service<
           return { peer, settings, book, sync: new PeerSync(peer, replica, settings, book) }
         })
         for (const one of asked) yield* Effect.forkScoped(asking(one))
-        const all = Effect.forEach(asked, ({ sync }) => sync.healed, { concurrency: "unbounded", discard: true })
-        const recovered = yield* Effect.cached(
-          Effect.asVoid(Effect.timeoutOption(all, options.healWait ?? "2 seconds")),
-        )
+        const recovered = yield* recovering(asked, replica, options.healWait ?? "2 seconds")
         return Replication.of({
           peers: Effect.sync(() => asked.map(({ book }) => book.state())),
           states: Effect.sync(() => asked.flatMap(({ book }) => book.logs())),
@@ -87,3 +87,26 @@ export class Replication extends Context.Service<
       }),
     )
 }
+
+/** Waits for this node's own logs, where there are peers that may have more of them; gives who waits for that. */
+const recovering = (
+  asked: ReadonlyArray<Asking>,
+  replica: Replica["Service"],
+  atMost: Duration.Input,
+): Effect.Effect<Effect.Effect<void>, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    if (asked.every(({ sync }) => sync.isHealed)) return Effect.void
+    const recovered = yield* Deferred.make<void>()
+    const all = Effect.forEach(asked, ({ sync }) => sync.healed, { concurrency: "unbounded", discard: true })
+    const ended = passDeletedEnds(replica).pipe(
+      Effect.catch(({ message }) =>
+        Effect.logError(`this node's own logs could not be made to end behind what is deleted of them: ${message}`),
+      ),
+    )
+    yield* Effect.timeoutOption(all, atMost).pipe(
+      Effect.andThen(ended),
+      Effect.andThen(Deferred.succeed(recovered, undefined)),
+      Effect.forkScoped,
+    )
+    return Deferred.await(recovered)
+  })

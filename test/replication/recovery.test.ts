@@ -28,6 +28,34 @@ describe("a lost disk", () => {
     ),
   )
 
+  it.effect("goes on behind what is known to be deleted, also where nobody has the messages", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const [before, peer, after] = yield* Effect.all([makeNode("x"), makeNode("y"), makeNode("x")])
+        for (let i = 1; i <= 9; i++) yield* before.topics.publish("orders", `${i}`)
+        yield* before.topics.deleteRange("orders", 7, 8)
+        // The peer has heard of the deletion, and of the log only as far as here.
+        const markersAlone: Peer = {
+          ...asPeer(before),
+          heads: Effect.map(asPeer(before).heads, (heads) =>
+            heads.map((head) => (head.topic === "orders" ? { ...head, offset: 5 } : head)),
+          ),
+        }
+        yield* passOver(peer, markersAlone).pass
+        const { recovered } = yield* replicating(after, [{ peer: asPeer(peer), settings: { identity: peer.id } }])
+        yield* TestClock.adjust("1 second")
+        yield* recovered
+        // The sixth is lost; what is published now is deleted nowhere.
+        const next = yield* after.topics.publish("orders", "next")
+        expect(next.offset).toBe(9)
+        yield* passOver(peer, asPeer(after)).pass
+        expect(yield* contentsOf(peer)).toEqual(yield* contentsOf(after))
+        const [message] = yield* peer.topics.fetch("orders", { origin: after.id, from: 9 })
+        expect(message?.deleted).toBe(false)
+      }),
+    ),
+  )
+
   it.effect("is not filled from a peer that may be anybody", () =>
     Effect.scoped(
       Effect.gen(function* () {

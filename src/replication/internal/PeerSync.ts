@@ -63,6 +63,11 @@ export class PeerSync {
     return this.#healed.await
   }
 
+  /** Whether `healed` has succeeded. */
+  get isHealed(): boolean {
+    return this.#healed.isOpen()
+  }
+
   /** This node's own logs are filled from the peer once more. */
   healAgain(): void {
     this.#healed.closeUnsafe()
@@ -133,7 +138,7 @@ export class PeerSync {
   }
 
   get #heals(): boolean {
-    return !this.#healed.isOpen()
+    return !this.isHealed
   }
 
   #alone<A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> {

@@ -5,13 +5,14 @@ import { DeleteMarker } from "../../domain/DeleteMarker.ts"
 import type { Unavailable, WriteFailure } from "../../domain/errors.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import type { Replica } from "../../topics/index.ts"
+import type { Message } from "../../domain/Message.ts"
 import type { PeerMessage } from "../Peer.ts"
 
 const readMarker = Schema.decodeUnknownOption(DeleteMarker)
 const decoder = new TextDecoder()
 
 /** The range that a marker deletes, where it is one of its own node's. */
-const deletionOf = ({ payload, origin, deleted }: PeerMessage) => {
+export const deletionOf = ({ payload, origin, deleted }: Pick<Message, "payload" | "origin" | "deleted">) => {
   if (deleted) return undefined
   const marker = readMarker(decoder.decode(payload))
   if (marker._tag === "None") return undefined

@@ -7,6 +7,7 @@ import type { Replica } from "../../topics/index.ts"
 import { NotResolvable, type PeerRefused } from "../errors.ts"
 import type { PeerUnreachable } from "../Peer.ts"
 import type { Keep, Resolution } from "../Resolution.ts"
+import { passDeletedEnds } from "./deletedEnds.ts"
 import type { LocalFailure, LogProblem } from "./LogSync.ts"
 import type { PeerBook } from "./PeerBook.ts"
 import type { PeerSync } from "./PeerSync.ts"
@@ -69,7 +70,8 @@ const keepPeer = (
         const pair = { log, localHead: kept, remoteHead }
         const accepted = remoteHead > kept ? yield* logs.get(pair, (head, n) => book.progressed(pair, head, n)) : 0
         book.succeeded(pair, remoteHead, yield* Clock.currentTimeMillis)
-        const head = Math.max(kept, remoteHead)
+        if (NodeId.equals(log.origin, replica.node)) yield* passDeletedEnds(replica)
+        const head = yield* replica.head(log)
         const discarded = localHead - kept
         return { log, peers: [book.peer], keep: "peer", differedFrom, discarded, accepted, head } satisfies Resolution
       }),
