@@ -52,13 +52,13 @@ describe("daemons that sync with each other", () => {
     240_000,
   )
 
+  const rounds = 10
   const killed = "come to the same, and lose nothing that any of them acknowledged, whoever is killed (I1, I2, I4, I5)"
 
   it.live(
     `${killed}: SQLite`,
     () =>
       Effect.gen(function* () {
-        const rounds = 10
         isFlawless(yield* replicationKills({ storages: ["sqlite", "sqlite", "sqlite"], rounds, seed }), rounds)
       }),
     300_000,
@@ -68,7 +68,6 @@ describe("daemons that sync with each other", () => {
     `${killed}: SQLite, LMDB and PostgreSQL`,
     () =>
       Effect.gen(function* () {
-        const rounds = 3
         const server = yield* makeServer()
         const url = server.url("member")
         const report = yield* replicationKills({

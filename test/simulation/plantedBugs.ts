@@ -34,7 +34,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
   },
   "that it is forgotten what was deleted before it came": {
     kinds: ["ordinary"],
-    from: 2990,
+    from: 1464,
     file: "storage/parts/AcceptPlan.ts",
     edit: ["message.deleted || state.tombstoned(message.offset) ?", "message.deleted ?"],
   },
