@@ -137,9 +137,10 @@ class World {
     }
   }
 
-  /** Whether all machines are up and have the same, as far as a glance shows, and as far as they can agree. */
+  /** Whether all machines are up, with their own logs, and have the same, as far as a glance shows, and as far as they can agree. */
   #agree(): boolean {
-    if (this.#busy > 0 || this.#machines.some(({ session }) => session === undefined)) return false
+    const isReady = ({ session }: Machine) => session !== undefined && Deferred.isDoneUnsafe(session.isReady)
+    if (this.#busy > 0 || !this.#machines.every(isReady)) return false
     const abused = mayConflict(this.#scenario) ? this.#machines[victim]!.node : undefined
     const [first, ...others] = this.#machines.map(({ disk }) => glanceAt(disk, abused))
     return others.every((other) => other === first)
