@@ -109,7 +109,7 @@ class World {
     this.#heal(this.#machines.filter((machine) => !(kind === "lost disk" && machine.number === victim)))
     let next = this.timeline.elapsed
     while (!this.#agree() && next < healAt + patienceMillis) this.timeline.run((next += 100))
-    this.timeline.run(this.timeline.elapsed + (mayConflict(this.#scenario) ? conflictMillis : quietMillis))
+    this.#rest(mayConflict(this.#scenario) ? conflictMillis : quietMillis, healAt + 2 * patienceMillis)
     for (const machine of this.#machines) {
       const final = storedOn(machine.disk)
       for (const reader of machine.readers) machine.fork(reader.finish(final))
@@ -125,6 +125,16 @@ class World {
     for (const machine of this.#machines) machine.close()
     this.timeline.run(this.timeline.elapsed + readersMillis)
     return verdict
+  }
+
+  /** Until nothing new has been stored anywhere for a while: what came last is looked at by others after that. */
+  #rest(millis: number, atMost: number): void {
+    const stored = () => this.#machines.reduce((sum, { disk }) => sum + disk.journal.length, 0)
+    let before = -1
+    while (stored() > before && this.timeline.elapsed < atMost) {
+      before = stored()
+      this.timeline.run(this.timeline.elapsed + millis)
+    }
   }
 
   #heal(machines: ReadonlyArray<Machine>): void {
