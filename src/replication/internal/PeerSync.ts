@@ -85,6 +85,7 @@ export class PeerSync {
     }
     const planned = this.#plan(yield* this.#replica.heads, remote)
     this.#book.keep(planned.listed)
+    this.#stumbles.keep(planned.listed)
     const result = yield* this.#carryOut(planned, true)
     if (!this.#ownLogFails(planned)) {
       this.#book.inStep(this.#replica.incarnation)

@@ -18,6 +18,13 @@ export class Stumbles {
     this.#counts.delete(LogId.key(log))
   }
 
+  /** Forgets logs that the peer does not list any more: it could list others for ever. */
+  keep(listed: ReadonlyArray<{ readonly log: LogId.LogId }>): void {
+    if (this.#counts.size === 0) return
+    const kept = new Set(listed.map(({ log }) => LogId.key(log)))
+    for (const key of this.#counts.keys()) if (!kept.has(key)) this.#counts.delete(key)
+  }
+
   /** The same, those that it happened with at the end. */
   inOrder<A extends { readonly log: LogId.LogId }>(pairs: ReadonlyArray<A>): ReadonlyArray<A> {
     if (this.#counts.size === 0) return pairs
