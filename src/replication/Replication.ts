@@ -99,13 +99,14 @@ const recovering = (
     const recovered = yield* Deferred.make<void>()
     const all = Effect.forEach(asked, ({ sync }) => sync.healed, { concurrency: "unbounded", discard: true })
     const ended = passDeletedEnds(replica).pipe(
-      Effect.catch(({ message }) =>
-        Effect.logError(`this node's own logs could not be made to end behind what is deleted of them: ${message}`),
+      Effect.catchCause((cause) =>
+        Effect.logError("this node's own logs could not be made to end behind what is deleted of them", cause),
       ),
     )
     yield* Effect.timeoutOption(all, atMost).pipe(
       Effect.andThen(ended),
-      Effect.andThen(Deferred.succeed(recovered, undefined)),
+      // Whatever became of it: nobody is to wait for ever.
+      Effect.ensuring(Deferred.succeed(recovered, undefined)),
       Effect.forkScoped,
     )
     return Deferred.await(recovered)

@@ -56,6 +56,18 @@ describe("a lost disk", () => {
     ),
   )
 
+  it.effect("holds up nobody for ever where its end cannot be found, in a way that nobody expected", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { after, peer } = yield* lost
+        const broken = { ...after, replica: { ...after.replica, read: () => Effect.die("a bug") } }
+        const { recovered } = yield* replicating(broken, [{ peer: asPeer(peer), settings: { identity: peer.id } }])
+        yield* TestClock.adjust("2 seconds")
+        yield* recovered
+      }),
+    ),
+  )
+
   it.effect("is not filled from a peer that may be anybody", () =>
     Effect.scoped(
       Effect.gen(function* () {
