@@ -170,11 +170,10 @@ export interface Connection {
     method: DescMethodUnary<I, O>,
     request: MessageShape<I>,
   ) => Effect.Effect<MessageShape<O>, BusError>
-  /** All answers of a call that ends by itself, or that is ended after so many. */
+  /** All answers of a call that ends by itself. */
   readonly readAll: <I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageShape<I>,
-    answersMax?: number,
   ) => Effect.Effect<ReadonlyArray<MessageShape<O>>, BusError>
   /** The answers of a call that ends by itself, or when no more are wanted, as they come. */
   readonly collect: <I extends DescMessage, O extends DescMessage, A>(
@@ -342,10 +341,10 @@ export const make = Effect.fnUntraced(function* ({
             })
           : unavailable(failure),
       ),
-    readAll: (method, request, answersMax = Number.POSITIVE_INFINITY) =>
+    readAll: (method, request) =>
       collect(method, request, () => {
         const answers: Array<MessageShape<(typeof method)["output"]>> = []
-        return { take: (answer) => answers.push(answer) < answersMax, value: () => answers }
+        return { take: (answer) => answers.push(answer) > 0, value: () => answers }
       }),
     collect,
     openStream: (method, request) =>
