@@ -42,6 +42,14 @@ const start = (
 const topicsOf = ({ url }: Place) =>
   Effect.map(Layer.build(layerTopics({ url })), (services) => Context.get(services, Topics))
 
+/** Daemons that are each other's peers, and the first run of one of them. */
+const twoDaemons = Effect.gen(function* () {
+  const [a, b] = [yield* place("a"), yield* place("b")]
+  const first = yield* start(a, b, ["--heal-wait", "100ms"])
+  yield* start(b, a)
+  return { a, b, first, atA: yield* topicsOf(a), atB: yield* topicsOf(b) }
+})
+
 type TopicsService = Topics["Service"]
 
 const publish = (topics: TopicsService, from: number, to: number) =>
@@ -74,10 +82,7 @@ describe("a daemon that syncs", () => {
   it.live("has its own messages again after its disk was lost, and goes on behind them", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        const [a, b] = [yield* place("a"), yield* place("b")]
-        const first = yield* start(a, b, ["--heal-wait", "100ms"])
-        yield* start(b, a)
-        const [atA, atB] = [yield* topicsOf(a), yield* topicsOf(b)]
+        const { a, atA, atB, b, first } = yield* twoDaemons
         yield* publish(atA, 1, 300)
         yield* atA.deleteRange("orders", 10, 20)
         yield* reaches(atB, "a", 300)
@@ -98,10 +103,7 @@ describe("a daemon that syncs", () => {
   it.live("takes its own messages from a peer for an old copy of its store only where it is told to", () =>
     Effect.scoped(
       Effect.gen(function* () {
-        const [a, b] = [yield* place("a"), yield* place("b")]
-        const first = yield* start(a, b, ["--heal-wait", "100ms"])
-        yield* start(b, a)
-        const [atA, atB] = [yield* topicsOf(a), yield* topicsOf(b)]
+        const { a, atA, atB, b, first } = yield* twoDaemons
         yield* publish(atA, 1, 50)
         yield* publish(atB, 1, 1)
         yield* reaches(atB, "a", 50)
