@@ -167,6 +167,7 @@ const idle = async (logs: number, times: number, report: SuiteOptions["report"])
       const counting: Topics.Replica["Service"] = {
         ...replica,
         accept: (...messages) => (counts.writes++, replica.accept(...messages)),
+        acceptBlocks: (...run) => (counts.writes++, replica.acceptBlocks(...run)),
         deleteRange: (...range) => (counts.writes++, replica.deleteRange(...range)),
       }
       const sync = new PeerSync(counted, counting, { ...defaultPeerSettings, ...unasked }, book)

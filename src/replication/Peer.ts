@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import type * as Stream from "effect/Stream"
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import type { ReplicatedMessage } from "../storage/LogStore.ts"
+import type { EncodedBlock, ReplicatedMessage } from "../storage/LogStore.ts"
 import type { PeerMisbehaved } from "./errors.ts"
 
 /** There is no answer from a peer, or none that could be understood. */
@@ -19,6 +19,15 @@ export class PeerUnreachable extends Schema.TaggedError<PeerUnreachable>("millra
 
 /** A message as a peer gives it: where it claims to belong, and what it is. */
 export interface PeerMessage extends LogId, ReplicatedMessage {}
+
+/** Messages of the log that was asked for, encoded, whose offsets follow one another from the first one on. */
+export interface PeerRun {
+  readonly first: number
+  readonly blocks: ReadonlyArray<EncodedBlock>
+}
+
+/** What a peer gives of a log, in one of two ways: as its protocol has it. */
+export type PeerAnswer = ReadonlyArray<PeerMessage> | PeerRun
 
 export interface Peer {
   /** What people call it: the URL that it was configured with. */
@@ -36,7 +45,7 @@ export interface Peer {
     log: LogId,
     from: number,
     limit: number,
-  ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable | PeerMisbehaved>
+  ) => Effect.Effect<PeerAnswer, PeerUnreachable | PeerMisbehaved>
   /** How many messages one fetch should ask for; absent, or undefined: what its settings say. */
   readonly fetchMax?: (() => number | undefined) | undefined
   /**

@@ -266,6 +266,17 @@ export class LogStore extends Context.Service<
     ) => Effect.Effect<ReadonlyArray<Message>, StorageFailed>
 
     /**
+     * What `readLog` gives, encoded: messages from just that offset on, one after another, none where there is none. Backends
+     * that store blocks have it, so that a log which goes elsewhere need not be taken apart. Each content has
+     * memory of its own, which is the caller's.
+     */
+    readonly readBlocks?: (
+      log: LogId,
+      from: number,
+      limit: PageLimit,
+    ) => Effect.Effect<ReadonlyArray<EncodedBlock>, StorageFailed>
+
+    /**
      * The journal's messages after a position, in order: those that match a filter, or any one of several. Bounded also in
      * what is looked at: a page can be empty and not the last.
      */

@@ -21,6 +21,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { OutcomeUnknown, StorageFailed, StoreUnusable } from "../domain/errors.ts"
 import { alone } from "./Holders.ts"
+import { acceptBlocks, readBlocks } from "./parts/ReplicaBlocks.ts"
 import * as NodeId from "../domain/NodeId.ts"
 import { fromContext, type Stores, type StoreServices, toContext } from "./Stores.ts"
 
@@ -199,6 +200,14 @@ const make = Effect.fnUntraced(function* (
             return result
           },
         ),
+      acceptBlocks: (log, from, blocks) =>
+        Effect.map(
+          write("accept", ({ logs }) => acceptBlocks(logs, log, from, blocks)),
+          (result) => {
+            reached(result.count === 0 ? undefined : result.position + result.count - 1)
+            return result
+          },
+        ),
       tombstone: (request) =>
         Effect.map(
           write("tombstone", ({ logs }) => logs.tombstone(request)),
@@ -209,6 +218,7 @@ const make = Effect.fnUntraced(function* (
         ),
       discard: (log, from) => write("discard", ({ logs }) => logs.discard(log, from)),
       readLog: (log, from, limit) => read("readLog", ({ logs }) => logs.readLog(log, from, limit)),
+      readBlocks: (log, from, limit) => read("readLog", ({ logs }) => readBlocks(logs, log, from, limit)),
       readJournal: (after, filter, limit) => read("readJournal", ({ logs }) => logs.readJournal(after, filter, limit)),
       head: (log) => read("head", ({ logs }) => logs.head(log)),
       heads: read("heads", ({ logs }) => logs.heads),

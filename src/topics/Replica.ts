@@ -8,7 +8,7 @@ import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../do
 import type { LogHead, LogId } from "../domain/LogId.ts"
 import type { Message } from "../domain/Message.ts"
 import type { NodeId } from "../domain/NodeId.ts"
-import type { AcceptResult, ReplicatedMessage } from "../storage/LogStore.ts"
+import type { AcceptedRun, AcceptResult, EncodedBlock, ReplicatedMessage } from "../storage/LogStore.ts"
 import type { ReadError } from "./Topics.ts"
 
 export class Replica extends Context.Service<
@@ -24,11 +24,23 @@ export class Replica extends Context.Service<
     readonly head: (log: LogId) => Effect.Effect<number, ReadError>
     /** Messages of a log from an offset on: so many at most, and fewer where they are large. */
     readonly read: (log: LogId, from: number, limit: number) => Effect.Effect<ReadonlyArray<Message>, ReadError>
+    /** The same, encoded, from just that offset on: see `LogStore.readBlocks`. */
+    readonly readBlocks: (
+      log: LogId,
+      from: number,
+      limit: number,
+    ) => Effect.Effect<ReadonlyArray<EncodedBlock>, ReadError>
     /** See `LogStore.accept`: all or nothing, and the same again changes nothing. */
     readonly accept: (
       log: LogId,
       messages: ReadonlyArray<ReplicatedMessage>,
     ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
+    /** The same for messages that are encoded, and whose offsets follow one another from one on. */
+    readonly acceptBlocks: (
+      log: LogId,
+      from: number,
+      blocks: ReadonlyArray<EncodedBlock>,
+    ) => Effect.Effect<AcceptedRun, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
     /** Deletes a range of another node's log, as that node has; messages of it that are still to come are tombstones. */
     readonly deleteRange: (log: LogId, from: number, to: number) => Effect.Effect<void, WriteFailure | Unavailable>
     /**

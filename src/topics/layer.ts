@@ -14,6 +14,7 @@ import * as Topic from "../domain/Topic.ts"
 import { CursorStore } from "../storage/CursorStore.ts"
 import type { Holders } from "../storage/Holders.ts"
 import { LogStore } from "../storage/LogStore.ts"
+import { readBlocks } from "../storage/parts/ReplicaBlocks.ts"
 import { type DraftError, isDraftError, makeDrafter, type PendingDraft } from "./draft.ts"
 import { consumers } from "./consuming.ts"
 import { Journal } from "./Journal.ts"
@@ -186,7 +187,9 @@ const make = Effect.gen(function* () {
         Option.getOrElse(() => 0),
       ),
     read: (log, from, rows) => store.readLog(log, from, { rows, bytes: fetchBytesMax }),
+    readBlocks: (log, from, rows) => readBlocks(store, log, from, { rows, bytes: fetchBytesMax }),
     accept: (log, messages) => writer.accept(log, messages),
+    acceptBlocks: (log, from, blocks) => writer.acceptBlocks(log, from, blocks),
     deleteRange: (log, from, to) => Effect.asVoid(writer.tombstone({ log, from, to }, false)),
     discard: (log, from) => Effect.asVoid(writer.discard(log, from)),
   })

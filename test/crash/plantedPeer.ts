@@ -11,6 +11,7 @@ import * as NodeId from "../../src/domain/NodeId.ts"
 import { GrpcServer, layerServer, makePeer } from "../../src/protocol/grpc/index.ts"
 import { Replication } from "../../src/replication/index.ts"
 import type { LogStore } from "../../src/storage/LogStore.ts"
+import { messagesIn } from "../../src/storage/parts/ReplicaBlocks.ts"
 import * as Sqlite from "../../src/storage/sqlite/index.ts"
 import * as Topics from "../../src/topics/index.ts"
 import { plantInStore } from "../topics/plantedBugs.ts"
@@ -76,10 +77,10 @@ const countsFirst = Layer.effect(
         heads.map((head) => ({ ...head, offset: Math.max(head.offset, counted[LogId.key(head)] ?? 0) })),
       ),
       head: (log) => Effect.map(right.head(log), (head) => Math.max(head, counted[LogId.key(log)] ?? 0)),
-      accept: (log, messages) => {
-        counted[LogId.key(log)] = messages[messages.length - 1]!.offset
+      acceptBlocks: (log, from, blocks) => {
+        counted[LogId.key(log)] = from + messagesIn(blocks) - 1
         writeFileSync(path, JSON.stringify(counted))
-        return Effect.delay(right.accept(log, messages), laterMillis)
+        return Effect.delay(right.acceptBlocks(log, from, blocks), laterMillis)
       },
     })
   }),

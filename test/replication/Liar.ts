@@ -7,6 +7,8 @@ import type { AddressInfo, Socket } from "node:net"
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf"
 import { Effect, type Scope } from "effect"
 import * as NodeId from "../../src/domain/NodeId.ts"
+import { makeHeaders } from "../../src/domain/Message.ts"
+import { type BlockContent, encodeBlock } from "../../src/storage/parts/Block.ts"
 import * as Sync from "../../src/protocol/grpc/gen/millrace/v1/sync_pb.ts"
 import * as Msgbus from "../../src/protocol/grpc/gen/msgbus/v1/msgbus_pb.ts"
 
@@ -34,17 +36,11 @@ export interface Head {
   readonly headId: bigint
 }
 
-/** Messages as they go over `millrace.v1`, column by column. */
-export interface Page {
-  readonly first?: bigint
-  readonly count?: number
-  readonly ids?: string
-  readonly idLengths?: Array<number>
-  readonly createdAtMs?: Array<number>
-  readonly payloads?: Uint8Array
-  readonly payloadLengths?: Array<number>
-  readonly headers?: Array<{ readonly index: number; readonly headers: Record<string, string> }>
-  readonly deleted?: Array<number>
+/** Messages as they go over `millrace.v1`. */
+export interface Block {
+  readonly first: bigint
+  readonly count: number
+  readonly content: Uint8Array
 }
 
 export const bytesOf = <D extends DescMessage>(schema: D, message: MessageInitShape<D>): Uint8Array =>
@@ -254,16 +250,22 @@ const syncHeads = (liar: Liar): Uint8Array =>
     },
   })
 
-/** A page of true messages. */
-export const pageOf = (messages: ReadonlyArray<Envelope>): Page => ({
-  first: messages[0]?.headId ?? 0n,
+/** A message as it stands in a block. */
+export const contentOf = ({ createdAtMs, headers, id, payload }: Envelope): BlockContent => ({
+  id,
+  createdAt: Number(createdAtMs),
+  headers: makeHeaders(headers),
+  payload,
+})
+
+/** A block of true messages, of which there is at least one, or what is made of them. */
+export const blockOf = (
+  messages: ReadonlyArray<Envelope>,
+  change: (content: BlockContent) => BlockContent = (content) => content,
+): Block => ({
+  first: messages[0]!.headId,
   count: messages.length,
-  ids: messages.map(({ id }) => id).join(""),
-  idLengths: messages.map(({ id }) => id.length),
-  createdAtMs: messages.map(({ createdAtMs }) => Number(createdAtMs)),
-  payloads: Buffer.concat(messages.map(({ payload }) => payload)),
-  payloadLengths: messages.map(({ payload }) => payload.byteLength),
-  headers: messages.map(({ headers }, index) => ({ index, headers })),
+  content: encodeBlock(messages.map((message) => change(contentOf(message)))),
 })
 
 const truths: Readonly<Record<keyof Lies, Handler>> = {
@@ -297,7 +299,8 @@ const truths: Readonly<Record<keyof Lies, Handler>> = {
     tell()
   },
   SyncFetch: (liar, answer, asked) => {
-    answer.send(bytesOf(Sync.SyncServiceFetchResponseSchema, { page: pageOf(liar.messages(asked)) }))
+    const messages = liar.messages(asked)
+    if (messages.length > 0) answer.send(bytesOf(Sync.SyncServiceFetchResponseSchema, { block: blockOf(messages) }))
     answer.end()
   },
 }

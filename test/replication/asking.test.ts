@@ -4,7 +4,7 @@ import { Effect, Option, Queue, Stream } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import type { LogHead } from "../../src/domain/LogId.ts"
 import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
-import { asPeer, idOf, makeNode, replicating } from "./nodes.ts"
+import { asPeer, idOf, makeNode, replicating, type PlainPeer } from "./nodes.ts"
 
 const gone = new PeerUnreachable({ message: "gone" })
 
@@ -13,7 +13,7 @@ const telling = Effect.gen(function* () {
   const [x, y] = yield* Effect.all([makeNode("x"), makeNode("y")])
   const told = yield* Queue.unbounded<ReadonlyArray<LogHead> | "gone">()
   const state = { isThere: true, passes: 0, attempts: [] as Array<number> }
-  const peer: Peer = {
+  const peer: PlainPeer = {
     ...asPeer(x),
     identity: Effect.gen(function* () {
       state.attempts.push(yield* Effect.clockWith(({ currentTimeMillis }) => currentTimeMillis))

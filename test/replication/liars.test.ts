@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from "@effect/vitest"
 import { type DescMessage, type DescMethodServerStreaming, type MessageShape, toBinary } from "@bufbuild/protobuf"
 import * as grpc from "@grpc/grpc-js"
 import { Effect, Stream } from "effect"
-import { type LogPage, SyncService } from "../../src/protocol/grpc/gen/millrace/v1/sync_pb.ts"
+import { type LogBlock, SyncService } from "../../src/protocol/grpc/gen/millrace/v1/sync_pb.ts"
 import { makePeer } from "../../src/protocol/grpc/index.ts"
 import { headsMax } from "../../src/protocol/grpc/sync/syncPeer.ts"
 import { idOf } from "./nodes.ts"
@@ -15,21 +15,42 @@ const { method } = SyncService
 
 type Streaming = typeof method.heads | typeof method.watchHeads | typeof method.fetch
 
-/** Answers a call with the same bytes again and again, as long as they are taken, or so often. */
+/** Answers a call as long as it is listened to, and there are answers; where there is none at all it says nothing. */
 interface Lie {
   readonly of: Streaming
-  readonly bytes: Buffer
-  readonly times: number
+  readonly answers: () => Iterator<Buffer>
 }
 
+const encoded = <O extends DescMessage>(output: O, answer: MessageShape<O>): Buffer =>
+  Buffer.from(toBinary(output, answer))
+
+/** The same answer again and again. */
 const lie = <I extends DescMessage, O extends DescMessage>(
   of: DescMethodServerStreaming<I, O> & Streaming,
   answer: MessageShape<O>,
-  times = Number.POSITIVE_INFINITY,
-): Lie => ({ of, bytes: Buffer.from(toBinary(of.output as DescMessage as O, answer)), times })
+): Lie => {
+  const bytes = encoded(of.output as DescMessage as O, answer)
+  return {
+    of,
+    *answers() {
+      while (true) yield bytes
+    },
+  }
+}
+
+const fetchLies = (blocks: ReadonlyArray<LogBlock>): Lie => ({
+  of: method.fetch,
+  *answers() {
+    for (const block of blocks) {
+      yield encoded(method.fetch.output, { $typeName: "millrace.v1.SyncServiceFetchResponse", block })
+    }
+  },
+})
+
+const silence: Lie = { of: method.watchHeads, *answers() {} }
 
 /** A peer that says who it is, and then lies. */
-const liar = ({ bytes, of, times }: Lie) =>
+const liar = ({ answers, of }: Lie) =>
   Effect.gen(function* () {
     const server = new grpc.Server()
     const asIs = (raw: Buffer): Buffer => raw
@@ -42,15 +63,16 @@ const liar = ({ bytes, of, times }: Lie) =>
     const identify: grpc.handleUnaryCall<Buffer, Buffer> = (_, answer) => answer(null, Buffer.from(identity))
     server.register(pathOf("Identify"), identify, asIs, asIs, "unary")
     const stream: grpc.handleServerStreamingCall<Buffer, Buffer> = (call) => {
-      let left = times
-      const more = (): void => {
-        if (call.cancelled || times === 0) return
-        if (left-- <= 0) return void call.end()
+      const given = answers()
+      const more = (isFirst: boolean): void => {
+        if (call.cancelled) return
+        const { done, value } = given.next()
+        if (done === true) return void (isFirst || call.end())
         // It has to hear that nobody wants any more.
-        if (call.write(bytes)) setImmediate(more)
-        else call.once("drain", more)
+        if (call.write(value)) setImmediate(more, false)
+        else call.once("drain", () => more(false))
       }
-      more()
+      more(true)
     }
     server.register(pathOf(of.name), stream, asIs, asIs, "serverStream")
     const port = yield* Effect.acquireRelease(
@@ -66,17 +88,11 @@ const liar = ({ bytes, of, times }: Lie) =>
 
 const log = { topic: "orders", origin: idOf("liar") }
 
-const page = (count: number, first = 1n): LogPage => ({
-  $typeName: "millrace.v1.LogPage",
-  first,
+const block = (count: number, first = 1): LogBlock => ({
+  $typeName: "millrace.v1.LogBlock",
+  first: BigInt(first),
   count,
-  ids: "i".repeat(count),
-  idLengths: [1],
-  createdAtMs: [1],
-  payloads: new Uint8Array(),
-  payloadLengths: [0],
-  headers: [],
-  deleted: [],
+  content: new Uint8Array(100),
 })
 
 const heads = (count: number, origin = 0) => ({
@@ -110,22 +126,30 @@ describe("a peer that lies", () => {
     }).pipe(Effect.scoped),
   )
 
-  it.live("with messages without end gives one more than was asked for, which shows what it is", () =>
+  it.live("with messages without end gives so many that it can be seen, and no more", () =>
     Effect.gen(function* () {
-      const answer = { $typeName: "millrace.v1.SyncServiceFetchResponse" as const, page: page(100) }
-      const peer = yield* liar(lie(method.fetch, answer))
-      expect(yield* peer.fetch(log, 1, 250)).toHaveLength(251)
+      const peer = yield* liar(fetchLies(Array.from({ length: 50 }, (_, i) => block(100, 1 + 100 * i))))
+      const answer = yield* peer.fetch(log, 1, 250)
+      expect(answer).toMatchObject({ first: 1, blocks: Array.from({ length: 3 }, () => ({ messages: 100 })) })
     }).pipe(Effect.scoped),
   )
 
-  it.live.each<readonly [string, LogPage]>([
-    ["pages without messages", page(0)],
-    ["a billion messages that are not there", { ...page(1), count: 1_000_000_000 }],
-    ["columns that do not fit together", { ...page(3), payloadLengths: [1, 2] }],
+  it.live("with bytes without end is not listened to for ever", () =>
+    Effect.gen(function* () {
+      const content = new Uint8Array(3 * 1024 * 1024)
+      const peer = yield* liar(fetchLies(Array.from({ length: 50 }, (_, i) => ({ ...block(1, 1 + i), content }))))
+      const answer = yield* peer.fetch(log, 1, 250)
+      expect("blocks" in answer && answer.blocks.length).toBe(11)
+    }).pipe(Effect.scoped),
+  )
+
+  it.live.each<readonly [string, ReadonlyArray<LogBlock>]>([
+    ["blocks without messages", [block(0)]],
+    ["blocks that leave something out", [block(2), block(2, 4)]],
+    ["the same block again and again", [block(2), block(2)]],
   ])("with %s has misbehaved", ([, wrong]) =>
     Effect.gen(function* () {
-      const answer = { $typeName: "millrace.v1.SyncServiceFetchResponse" as const, page: wrong }
-      const peer = yield* liar(lie(method.fetch, answer))
+      const peer = yield* liar(fetchLies(wrong))
       const error = yield* Effect.flip(peer.fetch(log, 1, 10))
       expect(error).toMatchObject({ _tag: "PeerMisbehaved", reason: "malformed message" })
     }).pipe(Effect.scoped),
@@ -133,17 +157,14 @@ describe("a peer that lies", () => {
 
   it.live("with answers that are too large is cut off", () =>
     Effect.gen(function* () {
-      const payloads = new Uint8Array(17 * 1024 * 1024)
-      const large = { ...page(1), payloads, payloadLengths: [payloads.byteLength] }
-      const answer = { $typeName: "millrace.v1.SyncServiceFetchResponse" as const, page: large }
-      const peer = yield* liar(lie(method.fetch, answer, 1))
+      const peer = yield* liar(fetchLies([{ ...block(1), content: new Uint8Array(17 * 1024 * 1024) }]))
       expect((yield* Effect.flip(peer.fetch(log, 1, 10))).message).toMatch(/larger than max|too large/i)
     }).pipe(Effect.scoped),
   )
 
   it.live("and says nothing where it should tell what moves is left after three seconds", () =>
     Effect.gen(function* () {
-      const peer = yield* liar(lie(method.watchHeads, { $typeName: "millrace.v1.WatchHeadsResponse" }, 0))
+      const peer = yield* liar(silence)
       const error = yield* Effect.flip(Stream.runDrain(peer.moved))
       expect(error.message).toMatch(/has not been heard of for 3 seconds/)
     }).pipe(Effect.scoped),

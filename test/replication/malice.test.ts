@@ -5,10 +5,10 @@ import * as DeleteMarker from "../../src/domain/DeleteMarker.ts"
 import { noHeaders } from "../../src/domain/Message.ts"
 import { deleteMarkers } from "../../src/domain/Topic.ts"
 import { type Peer, type PeerMessage, PeerUnreachable } from "../../src/replication/index.ts"
-import { asPeer, contentsOf, idOf, makeNode, passOver } from "./nodes.ts"
+import { asPeer, contentsOf, idOf, makeNode, passOver, type PlainPeer } from "./nodes.ts"
 
 /** What a lie is about, and how the true peer is turned into a liar. */
-const lies: ReadonlyArray<readonly [what: string, lie: (peer: Peer) => Peer, says: RegExp]> = [
+const lies: ReadonlyArray<readonly [what: string, lie: (peer: PlainPeer) => Peer, says: RegExp]> = [
   ["a message of another topic", changing((message) => ({ ...message, topic: "other" })), /another log was asked for/],
   [
     "a message of another origin",
@@ -46,7 +46,7 @@ const lies: ReadonlyArray<readonly [what: string, lie: (peer: Peer) => Peer, say
   ],
 ]
 
-function changing(change: (message: PeerMessage) => PeerMessage): (peer: Peer) => Peer {
+function changing(change: (message: PeerMessage) => PeerMessage): (peer: PlainPeer) => Peer {
   return (peer) => ({
     ...peer,
     fetch: (log, from, limit) => Effect.map(peer.fetch(log, from, limit), (messages) => messages.map(change)),

@@ -9,6 +9,8 @@ import {
   defaultPeerSettings,
   type Peer,
   type PeerLink,
+  type PeerMessage,
+  type PeerMisbehaved,
   type PeerSettings,
   PeerUnreachable,
   Replication,
@@ -55,13 +57,27 @@ export const replicating = (
 
 const unreachable = Effect.mapError(({ message }: { readonly message: string }) => new PeerUnreachable({ message }))
 
+/** A peer that gives messages one by one, so that they can be looked at, and changed. */
+export interface PlainPeer extends Peer {
+  readonly fetch: (
+    ...asked: Parameters<Peer["fetch"]>
+  ) => Effect.Effect<ReadonlyArray<PeerMessage>, PeerUnreachable | PeerMisbehaved>
+}
+
 /** A node as its peers see it. */
-export const asPeer = ({ id, topics }: TestNode): Peer => ({
+export const asPeer = ({ id, topics }: TestNode): PlainPeer => ({
   name: NodeId.format(id),
   identity: Effect.succeed(id),
   heads: unreachable(topics.heads),
   fetch: ({ topic, origin }: LogId, from, limit) => unreachable(topics.fetch(topic, { origin, from, limit })),
   moved: Stream.never,
+})
+
+/** The same of a peer that gives blocks, as it has them. */
+export const asBlockPeer = (node: TestNode): Peer => ({
+  ...asPeer(node),
+  fetch: (log, from, limit) =>
+    Effect.map(unreachable(node.replica.readBlocks(log, from, limit)), (blocks) => ({ first: from, blocks })),
 })
 
 /** One pass of a node over a peer, and what is known of it then. */

@@ -3,7 +3,7 @@ import { Context, Deferred, Effect, Fiber, Layer, Stream } from "effect"
 import type { Message } from "../../src/domain/Message.ts"
 import { GrpcServer, type GrpcServerOptions, layerServer, makePeer } from "../../src/protocol/grpc/index.ts"
 import type { PeerSettings, Replication } from "../../src/replication/index.ts"
-import { Journal, Topics } from "../../src/topics/index.ts"
+import { Journal, Replica, Topics } from "../../src/topics/index.ts"
 import { replicating, type TestNode } from "./nodes.ts"
 
 export interface ServeOptions extends Partial<GrpcServerOptions> {
@@ -12,11 +12,13 @@ export interface ServeOptions extends Partial<GrpcServerOptions> {
 }
 
 /** Serves a node for as long as the scope is open, and is its URL. */
-export const serve = ({ journal, topics }: TestNode, { onlyMsgbus = false, ...options }: ServeOptions = {}) =>
+export const serve = ({ journal, replica, topics }: TestNode, { onlyMsgbus = false, ...options }: ServeOptions = {}) =>
   Layer.build(
     Layer.fresh(layerServer({ host: "127.0.0.1", port: 0, drain: "100 millis", ...options })).pipe(
       Layer.provide(Layer.succeed(Topics, topics)),
-      Layer.provide(onlyMsgbus ? Layer.empty : Layer.succeed(Journal, journal)),
+      Layer.provide(
+        onlyMsgbus ? Layer.empty : Layer.merge(Layer.succeed(Journal, journal), Layer.succeed(Replica, replica)),
+      ),
     ),
   ).pipe(Effect.map((services) => Context.get(services, GrpcServer).url))
 

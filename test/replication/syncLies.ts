@@ -1,19 +1,27 @@
 /** Lies over `millrace.v1`: what a peer can say that is not so, and what is to be said of it. */
 import * as Sync from "../../src/protocol/grpc/gen/millrace/v1/sync_pb.ts"
-import { type Answer, type Asked, bytesOf, type Liar, type Lies, type Page, pageOf } from "./Liar.ts"
+import { makeHeaders } from "../../src/domain/Message.ts"
+import { type Answer, type Asked, type Block, blockOf, bytesOf, type Liar, type Lies } from "./Liar.ts"
 import type { Lie } from "./msgbusLies.ts"
+import { resealed, sealed } from "./sealed.ts"
 
-const response = (page: Page): Uint8Array => bytesOf(Sync.SyncServiceFetchResponseSchema, { page })
-
-/** Gives true messages in a page that is changed. */
-const paging = (change: (page: Page) => Page): Lies => ({
-  SyncFetch: (liar, answer, asked) => {
-    answer.send(response(change(pageOf(liar.messages(asked)))))
-    answer.end()
-  },
-})
+const response = (block: Partial<Block>): Uint8Array => bytesOf(Sync.SyncServiceFetchResponseSchema, { block })
 
 const fetching = (fetch: (liar: Liar, answer: Answer, asked: Asked) => void): Lies => ({ SyncFetch: fetch })
+
+/** Gives a block that is changed. */
+const giving = (change: (block: Block) => Partial<Block>, content?: Parameters<typeof blockOf>[1]): Lies =>
+  fetching((liar, answer, asked) => {
+    answer.send(response(change(blockOf(liar.messages(asked), content))))
+    answer.end()
+  })
+
+/** Gives a block of messages that are changed. */
+const saying = (change: NonNullable<Parameters<typeof blockOf>[1]>): Lies => giving((block) => block, change)
+
+/** Gives a block whose bytes are changed, with a checksum that fits. */
+const forging = (change: (bytes: Buffer) => void): Lies =>
+  giving((block) => ({ ...block, content: resealed(block.content, change) }))
 
 const garbage = Buffer.from("ffffffffffffffffffffff0a0b0c", "hex")
 
@@ -27,49 +35,126 @@ const manyHeads = (liar: Liar, number: number, count: number) => ({
 
 const malformed = /cannot be taken/
 
-const ofPages: ReadonlyArray<Lie> = [
-  { what: "begins at another offset", lies: paging((page) => ({ ...page, first: 7n })), says: /where \d was due/ },
+const noBlock = /the block at offset \d cannot be taken/
+
+/** What the block that a liar gives has at these places: times, and lengths of headers, differ from message to message. */
+const [version, flags, reserved, count, times] = [4, 5, 6, 8, 12]
+
+/** How long `[["number","5"]]` is. */
+const headerBytes = 16
+
+const ofBlocks: ReadonlyArray<Lie> = [
+  { what: "begins at another offset", lies: giving((block) => ({ ...block, first: 7n })), says: /where \d was due/ },
   ...[0n, 2n ** 64n - 1n].map((first) => ({
     what: `begins at the offset ${first}`,
-    lies: paging((page) => ({ ...page, first })),
-    says: /was due|cannot be taken/,
+    lies: giving((block) => ({ ...block, first })),
+    says: /was due/,
   })),
   {
     what: "gives other content for what is known",
-    lies: paging((page) => ({ ...page, payloads: Buffer.alloc(page.payloads!.byteLength, 0x78) })),
+    lies: saying((content) => ({ ...content, payload: Buffer.from("another") })),
     says: /stored with other content/,
   },
   {
-    what: "gives no ids",
-    lies: paging((page) => ({ ...page, ids: "", idLengths: [0] })),
-    says: /an id or a time|cannot be taken/,
+    what: "gives other headers for what is known",
+    lies: saying((content) => ({ ...content, headers: makeHeaders({ number: "another" }) })),
+    says: /stored with other content/,
+  },
+  { what: "gives no ids", lies: saying((content) => ({ ...content, id: "" })), says: /an id or a time/ },
+  {
+    what: "gives ids without end",
+    lies: saying((content) => ({ ...content, id: "i".repeat(256) })),
+    says: /an id or a time/,
   },
   {
-    what: "says that there are 4 billion messages",
-    lies: paging(({ first = 1n }) => ({ first, count: 2 ** 32 - 1 })),
-    says: malformed,
+    what: "gives half of a character as id",
+    lies: saying((content) => ({ ...content, id: "\ud83e" })),
+    says: /an id or a time/,
   },
-  { what: "gives ids of other lengths", lies: paging((page) => ({ ...page, idLengths: [1, 2] })), says: malformed },
-  {
-    what: "gives payloads that end too early",
-    lies: paging((page) => ({ ...page, payloadLengths: page.payloadLengths!.map((length) => length + 1) })),
-    says: malformed,
-  },
-  { what: "gives too few times", lies: paging((page) => ({ ...page, createdAtMs: [1, 2] })), says: malformed },
-  ...[Number.NaN, -1, 0.5].map((time) => ({
-    what: `gives the time ${time}`,
-    lies: paging((page) => ({ ...page, createdAtMs: [time] })),
-    says: /an id or a time|cannot be taken|other content/,
+  ...[Number.NaN, -1, 0.5, 2 ** 53].map((createdAt) => ({
+    what: `gives the time ${createdAt}`,
+    lies: saying((content) => ({ ...content, createdAt })),
+    says: /an id or a time/,
   })),
   {
-    what: "gives headers of a message that is not there",
-    lies: paging((page) => ({ ...page, headers: [{ index: 2 ** 31, headers: { a: "b" } }] })),
-    says: malformed,
+    what: "says that there are 4 billion messages",
+    lies: giving((block) => ({ ...block, count: 2 ** 32 - 1 })),
+    says: /were asked for/,
+  },
+  { what: "says that there are more than there are", lies: giving((block) => ({ ...block, count: 2 })), says: noBlock },
+  {
+    what: "gives a block of 4 billion messages in a few bytes",
+    lies: forging((bytes) => {
+      bytes.writeUInt8(0, flags)
+      bytes.writeUInt32LE(2 ** 32 - 1, count)
+    }),
+    says: noBlock,
+  },
+  { what: "gives bytes of another layout", lies: forging((bytes) => bytes.writeUInt8(2, version)), says: noBlock },
+  { what: "gives flags that nobody knows", lies: forging((bytes) => bytes.writeUInt8(0xff, flags)), says: noBlock },
+  { what: "gives what nobody knows", lies: forging((bytes) => bytes.writeUInt16LE(1, reserved)), says: noBlock },
+  {
+    what: "gives a checksum that does not fit",
+    lies: giving((block) => ({ ...block, content: Buffer.from(block.content).fill(0x78, times, times + 1) })),
+    says: /checksum/,
+  },
+  ...[0, 3, 11].map((length) => ({
+    what: `gives a block of ${length} bytes`,
+    lies: giving((block) => ({ ...block, content: sealed(block.content.subarray(0, length)) })),
+    says: noBlock,
+  })),
+  {
+    what: "gives a block that ends too early",
+    lies: giving((block) => ({ ...block, content: sealed(block.content.subarray(0, -1)) })),
+    says: noBlock,
   },
   {
-    what: "deletes a message that is not there",
-    lies: paging((page) => ({ ...page, deleted: [2 ** 31] })),
-    says: malformed,
+    what: "gives a block that goes on behind its end",
+    lies: giving((block) => ({ ...block, content: sealed(Buffer.concat([block.content, Buffer.from("x")])) })),
+    says: noBlock,
+  },
+  {
+    what: "gives lengths that come to their sum by running over",
+    lies: forging((bytes) => {
+      // As many bytes as before, counted in 32 bits.
+      const lengths = bytes.indexOf(Buffer.from([headerBytes, 0, 0, 0]), times)
+      bytes.writeUInt32LE(2 ** 32 - headerBytes, lengths)
+      if (bytes.readUInt32LE(lengths + 4) === headerBytes) bytes.writeUInt32LE(3 * headerBytes, lengths + 4)
+    }),
+    says: noBlock,
+  },
+  {
+    what: "gives headers that are none",
+    lies: forging((bytes) => bytes.write("{", bytes.indexOf('[["number"'))),
+    says: /headers that cannot be/,
+  },
+  {
+    what: "gives a header that is a number",
+    lies: forging((bytes) => {
+      const at = bytes.indexOf('"]]')
+      bytes.write(" ", at - 2)
+      bytes.write(" ", at)
+    }),
+    says: /headers that cannot be/,
+  },
+  {
+    what: "deletes messages, and gives their content",
+    lies: saying((content) => ({ ...content, deleted: true })),
+    says: /a deletion with content/,
+  },
+  {
+    what: "gives blocks that leave something out",
+    lies: fetching((liar, answer, { from, limit, topic }) => {
+      for (const [at, taken] of [
+        [from, 1],
+        [from + 2, limit - 2],
+      ] as const) {
+        const messages = liar.messages({ topic, from: at, limit: taken })
+        if (messages.length > 0) answer.send(response(blockOf(messages)))
+      }
+      answer.end()
+    }),
+    says: /was due/,
   },
   {
     what: "gives nothing",
@@ -77,38 +162,38 @@ const ofPages: ReadonlyArray<Lie> = [
     says: /gives nothing from 5 on/,
   },
   {
-    what: "gives an empty page",
+    what: "gives an answer without a block",
     lies: fetching((_, answer) => (answer.send(response({})), answer.end())),
     says: malformed,
   },
   {
-    what: "gives empty pages without end",
+    what: "gives answers without blocks, and without end",
     isFlood: true,
     lies: fetching((_, answer) => answer.pour(() => response({}))),
     says: /cannot be taken|has not been heard of|was lost/,
   },
   {
-    what: "gives pages without end",
+    what: "gives blocks without end",
     isFlood: true,
     lies: fetching((liar, answer, { from, topic }) =>
       answer.pour((number) => {
         const messages = Array.from({ length: 50 }, (_, i) => liar.message(topic, from + number * 50 + i))
-        return response(pageOf(messages.map((message) => ({ ...message, payload: Buffer.alloc(2000) }))))
+        return response(blockOf(messages, (content) => ({ ...content, payload: Buffer.alloc(2000) })))
       }),
     ),
     says: /were asked for/,
   },
   {
-    what: "gives a page larger than any answer",
+    what: "gives a block larger than any answer",
     isFlood: true,
     lies: fetching((liar, answer, { from, topic }) => {
-      answer.send(response(pageOf([{ ...liar.message(topic, from), payload: Buffer.alloc(17 * 1024 * 1024) }])))
+      answer.send(response(blockOf([{ ...liar.message(topic, from), payload: Buffer.alloc(17 * 1024 * 1024) }])))
       answer.end()
     }),
     says: /larger than max/,
   },
   {
-    what: "gives bytes that are no page",
+    what: "gives bytes that are no answer",
     lies: fetching((_, answer) => (answer.send(garbage), answer.end())),
     says: /pars|premature|wire type|invalid/i,
   },
@@ -188,4 +273,4 @@ const ofMoves: ReadonlyArray<Lie> = [
   { what: "stops telling of moves", ofOthers: true, lies: { WatchHeads: (_, answer) => answer.end() } },
 ]
 
-export const syncLies: ReadonlyArray<Lie> = [...ofPages, ...ofPeer.map((lie) => ({ ...lie, ofPeer: true })), ...ofMoves]
+export const syncLies: ReadonlyArray<Lie> = [...ofBlocks, ...ofPeer.map((lie) => ({ ...lie, ofPeer: true })), ...ofMoves]

@@ -8,7 +8,8 @@ import * as Exit from "effect/Exit"
 import * as Queue from "effect/Queue"
 import * as Stream from "effect/Stream"
 import { key as logKey, type LogHead } from "../../src/domain/LogId.ts"
-import { type Peer, type PeerMessage, PeerUnreachable } from "../../src/replication/index.ts"
+import { type Peer, type PeerAnswer, type PeerMessage, PeerUnreachable } from "../../src/replication/index.ts"
+import { encodeReplicas } from "../../src/storage/parts/ReplicaBlocks.ts"
 import { peerName, type Session } from "./Machine.ts"
 import type { LinkPlan, NetworkPlan } from "./Scenario.ts"
 import type { Timeline } from "./Timeline.ts"
@@ -33,6 +34,10 @@ interface Notices {
   readonly to: number
   readonly queue: Queue.Queue<ReadonlyArray<LogHead>, PeerUnreachable>
 }
+
+/** Messages as some peers give them, or encoded, as others do: by turns. */
+const answerOf = (from: number, messages: ReadonlyArray<PeerMessage>): PeerAnswer =>
+  from % 2 === 0 ? messages : { first: from, blocks: encodeReplicas(messages) }
 
 export class Network {
   #plan: NetworkPlan
@@ -90,7 +95,7 @@ export class Network {
         ask(`fetch ${logKey(log)} ${from} ${limit}`, ({ topics }) => {
           if (log.topic === link.heldUp && this.#plan !== calm) return unreachable("it is held up")
           return Effect.map(topics.fetch(log.topic, { origin: log.origin, from, limit }), (page) =>
-            this.#part(page.slice(0, link.pageMax)),
+            answerOf(from, this.#part(page.slice(0, link.pageMax))),
           )
         }),
       moved: link.tells ? this.#moved(link) : Stream.never,

@@ -41,7 +41,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
   "that deletions are not applied": {
     kinds: ["ordinary"],
     file: "replication/internal/LogSync.ts",
-    edit: ["yield* applyDeletions(this.#replica, messages.slice(known.length))", ""],
+    edit: ["yield* applyDeletions(this.#replica, log.origin, messages.slice(known.length))", ""],
   },
   "that a marker is stored before what it deletes is deleted": {
     kinds: ["ordinary"],
@@ -49,7 +49,7 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
     file: "replication/internal/LogSync.ts",
     edit: [
       "        yield* applyDeletions(",
-      "        yield* this.#replica.accept(log, messages)\n        yield* applyDeletions(",
+      "        yield* this.#replica.acceptBlocks(log, run.first, run.blocks)\n        yield* applyDeletions(",
     ],
   },
   "that a log counts as got, also after a restart, before its messages are stored": {
@@ -80,15 +80,15 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
     kinds: ["ordinary"],
     file: "topics/internal/JournalWriter.ts",
     edit: [
-      `call("accept", store.accept(log, messages), ({ accepted }) => {`,
+      `call("accept", acceptBlocks(store, log, from, blocks), (run) => {`,
       `call("accept", Effect.flatMap(store.heads, (heads) => {
         const head = heads.find(({ origin, topic }) => topic === log.topic && origin.device === log.origin.device)
-        const fresh = messages.filter(({ offset }) => offset > (head?.offset ?? 0))
+        const fresh = replicasFrom(from, blocks).filter(({ offset }) => offset > (head?.offset ?? 0))
         const early = fresh.map((message, i) => ({ ...message, ...log, position: feed.position() + 1 + i }))
         if (early.length > 0) feed.offer(early, early[early.length - 1]!.position)
-        return store.accept(log, messages)
-      }), ({ accepted: late }) => {
-        const accepted = late.slice(late.length)`,
+        return acceptBlocks(store, log, from, blocks)
+      }), (late) => {
+        const run = { ...late, count: 0 }`,
     ],
   },
   "that what a peer tells of is taken for all there is": {

@@ -10,14 +10,16 @@ import type { OffsetConflict, OffsetGap, Unavailable, WriteFailure } from "../..
 import type { LogId } from "../../domain/LogId.ts"
 import { deleteMarkers } from "../../domain/Topic.ts"
 import { conflict, isSame } from "../../storage/parts/AcceptPlan.ts"
+import type { ReplicatedMessage } from "../../storage/LogStore.ts"
 import type { ReadError, Replica } from "../../topics/index.ts"
 import { PeerMisbehaved } from "../errors.ts"
-import type { Peer, PeerMessage, PeerUnreachable } from "../Peer.ts"
+import type { Peer, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
 import { applyDeletions } from "./deletions.ts"
 import type { LogPair } from "./plan.ts"
 import { ReadAhead } from "./ReadAhead.ts"
-import { vet } from "./vetting.ts"
+import { Run } from "./Run.ts"
+import { type Asked, vet } from "./vetting.ts"
 
 /** What is wrong with a peer's copy of a log. */
 export type LogProblem = PeerMisbehaved | OffsetConflict | OffsetGap
@@ -30,16 +32,13 @@ export type OnProgress = (localHead: number, accepted: number) => void
 
 /**
  * A batch without its first message, where that is the last one of the batch before, which is stored; undefined where it is
- * another one. What is all new is stored at less cost. One that was deleted meanwhile stays in the batch.
+ * another one. What is all new is stored as it came. One that was deleted meanwhile stays in the batch.
  */
-const withoutRepeated = (
-  before: PeerMessage,
-  messages: ReadonlyArray<PeerMessage>,
-): ReadonlyArray<PeerMessage> | undefined => {
-  const first = messages[0]!
-  if (first.offset !== before.offset) return messages
+const withoutRepeated = (before: ReplicatedMessage, run: Run): Run | undefined => {
+  if (run.first !== before.offset) return run
+  const first = run.firstMessage()
   if (!isSame(before, first)) return undefined
-  return first.deleted && !before.deleted ? messages : messages.slice(1)
+  return first.deleted && !before.deleted ? run : run.withoutFirst()
 }
 
 export class LogSync {
@@ -69,25 +68,25 @@ export class LogSync {
         yield* ahead.goOn(Math.max(localHead, 1), localHead > 0 ? 1 : 0)
         let accepted = 0
         let head = localHead
-        let before: PeerMessage | undefined
+        let before: ReplicatedMessage | undefined
         while (true) {
-          const { asked, messages } = yield* ahead.next
-          const problem = vet(asked, messages)
-          if (problem !== undefined) return yield* problem
-          if (messages.length === 0) {
+          const { answer, asked } = yield* ahead.next
+          const run = vet(asked, answer)
+          if (!(run instanceof Run)) return yield* run
+          if (run.count === 0) {
             const message = `the peer lists ${log.topic} up to ${remoteHead}, and gives nothing from ${asked.from} on`
             return yield* new PeerMisbehaved({ reason: "missing messages", message })
           }
-          const last = messages[messages.length - 1]!.offset
+          const { last } = run
           const known = head
           // Only what is here already may have come, where more would be too many bytes for one answer.
           head = Math.max(head, last)
           // With the last one again, but where it came alone: by then the peer may be another life of itself.
           const again = last > known ? 1 : 0
           if (last < remoteHead) yield* ahead.goOn(last + 1 - again, again)
-          const fresh = before === undefined ? messages : withoutRepeated(before, messages)
+          const fresh = before === undefined ? run : withoutRepeated(before, run)
           if (fresh === undefined) return yield* conflict(log, before!.offset)
-          before = messages[messages.length - 1]!
+          before = run.lastMessage()
           const stored = yield* this.#store(log, known, fresh)
           accepted += stored
           onProgress(head, stored)
@@ -117,9 +116,7 @@ export class LogSync {
     return Effect.gen({ self: this }, function* () {
       for (let from = 1; from <= to;) {
         const asked = this.#ask(log, from, to, 0)
-        const there = yield* this.#fetch(asked)
-        const problem = vet(asked, there)
-        if (problem !== undefined) return yield* problem
+        const there = (yield* this.#vetted(asked)).messages()
         const here = yield* this.#replica.read(log, from, Math.max(there.length, 1))
         const both = Math.min(here.length, there.length)
         for (let i = 0; i < both; i++) if (!isSame(here[i]!, there[i]!)) return from + i
@@ -130,38 +127,43 @@ export class LogSync {
     })
   }
 
-  #messageAt(log: LogId, offset: number): Effect.Effect<PeerMessage, LogProblem | PeerUnreachable> {
+  #messageAt(log: LogId, offset: number): Effect.Effect<ReplicatedMessage, LogProblem | PeerUnreachable> {
     const asked = { log, from: offset, limit: 1, messageBytesMax: this.#settings.messageBytesMax }
-    return Effect.flatMap(this.#fetch(asked), (messages): Effect.Effect<PeerMessage, PeerMisbehaved> => {
-      const problem = vet(asked, messages)
-      if (problem !== undefined) return problem
-      const [message] = messages
-      if (message !== undefined) return Effect.succeed(message)
+    return Effect.flatMap(this.#vetted(asked), (run): Effect.Effect<ReplicatedMessage, PeerMisbehaved> => {
+      if (run.count > 0) return Effect.succeed(run.firstMessage())
       const text = `the peer lists ${log.topic}, and does not give the message at offset ${offset}`
       return new PeerMisbehaved({ reason: "missing messages", message: text })
     })
   }
 
-  #ask(log: LogId, from: number, to: number, more: number) {
+  #ask(log: LogId, from: number, to: number, more: number): Asked {
     const batch = (this.#peer.fetchMax?.() ?? this.#settings.batch) + more
     return { log, from, limit: Math.min(batch, to - from + 1), messageBytesMax: this.#settings.messageBytesMax }
   }
 
-  #fetch({ from, limit, log }: { readonly log: LogId; readonly from: number; readonly limit: number }) {
+  #fetch({ from, limit, log }: Asked) {
     return this.#peer.fetch(log, from, limit)
   }
 
+  #vetted(asked: Asked): Effect.Effect<Run, LogProblem | PeerUnreachable> {
+    return Effect.flatMap(this.#fetch(asked), (answer): Effect.Effect<Run, PeerMisbehaved> => {
+      const run = vet(asked, answer)
+      return run instanceof Run ? Effect.succeed(run) : run
+    })
+  }
+
   /** Stores a batch of which this node has all up to an offset, and gives how many messages were new. */
-  #store(log: LogId, head: number, messages: ReadonlyArray<PeerMessage>) {
+  #store(log: LogId, head: number, run: Run) {
     return Effect.gen({ self: this }, function* () {
       if (log.topic === deleteMarkers) {
+        const messages = run.messages()
         // What is here already is compared first: a log that was changed deletes nothing.
         const known = messages.filter(({ offset }) => offset <= head)
         if (known.length > 0) yield* this.#replica.accept(log, known)
-        yield* applyDeletions(this.#replica, messages.slice(known.length))
+        yield* applyDeletions(this.#replica, log.origin, messages.slice(known.length))
       }
-      const result = yield* this.#replica.accept(log, messages)
-      return result.accepted.length
+      const { count } = yield* this.#replica.acceptBlocks(log, run.first, run.blocks)
+      return count
     })
   }
 }

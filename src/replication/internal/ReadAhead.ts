@@ -6,28 +6,28 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { PeerMessage } from "../Peer.ts"
+import type { PeerAnswer } from "../Peer.ts"
 import type { Asked } from "./vetting.ts"
 
 /** Questions that are on their way at a time: one being answered, one on the way there, one on the way back. */
 const aheadMax = 3
 
-export interface Answer {
+export interface Answered {
   readonly asked: Asked
-  readonly messages: ReadonlyArray<PeerMessage>
+  readonly answer: PeerAnswer
 }
 
 export interface ReadAheadOptions<E> {
   /** What to ask for from an offset on: a batch, and so many messages more. */
   readonly ask: (from: number, more: number) => Asked
-  readonly fetch: (asked: Asked) => Effect.Effect<ReadonlyArray<PeerMessage>, E>
+  readonly fetch: (asked: Asked) => Effect.Effect<PeerAnswer, E>
   /** The last offset that is wanted. */
   readonly to: number
 }
 
 interface Question<E> {
   readonly asked: Asked
-  readonly answer: Fiber.Fiber<ReadonlyArray<PeerMessage>, E>
+  readonly answer: Fiber.Fiber<PeerAnswer, E>
 }
 
 const lastOf = ({ from, limit }: Asked): number => from + limit - 1
@@ -58,9 +58,9 @@ export class ReadAhead<E> {
   }
 
   /** The answer to the first question that is open. */
-  readonly next: Effect.Effect<Answer, E> = Effect.suspend(() => {
-    const { answer, asked } = this.#questions.shift()!
-    return Effect.map(Fiber.join(answer), (messages) => ({ asked, messages }))
+  readonly next: Effect.Effect<Answered, E> = Effect.suspend(() => {
+    const question = this.#questions.shift()!
+    return Effect.map(Fiber.join(question.answer), (answer) => ({ asked: question.asked, answer }))
   })
 
   #begin(from: number, more: number): Effect.Effect<Question<E>, never, Scope.Scope> {

@@ -6,7 +6,7 @@ import type { Unavailable, WriteFailure } from "../../domain/errors.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import type { Replica } from "../../topics/index.ts"
 import type { Message } from "../../domain/Message.ts"
-import type { PeerMessage } from "../Peer.ts"
+import type { ReplicatedMessage } from "../../storage/LogStore.ts"
 
 const readMarker = Schema.decodeUnknownOption(DeleteMarker)
 const decoder = new TextDecoder()
@@ -21,13 +21,14 @@ export const deletionOf = ({ payload, origin, deleted }: Pick<Message, "payload"
   return NodeId.equals(owner, origin) && from <= to ? { log: { topic, origin }, from, to } : undefined
 }
 
-/** Deletes here what markers say to be deleted. */
+/** Deletes here what markers of a node say to be deleted. */
 export const applyDeletions = (
   replica: Replica["Service"],
-  markers: ReadonlyArray<PeerMessage>,
+  origin: NodeId.NodeId,
+  markers: ReadonlyArray<ReplicatedMessage>,
 ): Effect.Effect<void, WriteFailure | Unavailable> =>
   Effect.forEach(
-    markers.map(deletionOf).filter((deletion) => deletion !== undefined),
+    markers.map((marker) => deletionOf({ ...marker, origin })).filter((deletion) => deletion !== undefined),
     ({ log, from, to }) => replica.deleteRange(log, from, to),
     { discard: true },
   )

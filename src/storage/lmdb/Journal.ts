@@ -7,7 +7,7 @@ import { type Block, DamagedBlock, encodeBlock } from "../parts/Block.ts"
 import { contentDigest } from "../parts/Content.ts"
 import type { JournalBlocks } from "../parts/JournalBlocks.ts"
 import type { OffsetRange } from "../parts/OffsetRanges.ts"
-import { openBlock } from "../parts/PageBuilder.ts"
+import { openBlock } from "../parts/Page.ts"
 import type { Tables } from "./Environment.ts"
 import * as Keys from "./Keys.ts"
 import {

@@ -27,7 +27,7 @@ import type { LogRow } from "../parts/KnownLogs.ts"
 import type { QueueEnds } from "../parts/QueuePlan.ts"
 import { keyRange } from "../parts/recordKeys.ts"
 import type { StoredRecord } from "../RecordStore.ts"
-import type { BlockPosition } from "../parts/PageBuilder.ts"
+import type { BlockPosition } from "../parts/Page.ts"
 
 /** The tables by name. */
 export const tableNames = [

@@ -33,14 +33,14 @@ import type {
   TombstoneResult,
 } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
-import { messagesIn, replicasIn, runOf } from "../parts/ReplicaBlocks.ts"
+import { messagesIn, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
 import type { Commits, Refused, Written } from "./Commits.ts"
 import * as Deleted from "./Deleted.ts"
 import type { Tables } from "./Environment.ts"
 import { catchUp, cut, erase, locator, offsetLocator, readEnd, writeJournal } from "./Journal.ts"
 import * as Keys from "./Keys.ts"
 import { readLog as readLogRow, short } from "./Layout.ts"
-import { readJournal, readLog } from "./Reads.ts"
+import { readBlocks, readJournal, readLog } from "./Reads.ts"
 import type { Space } from "./Space.ts"
 
 export interface LogStoreOptions {
@@ -111,6 +111,7 @@ export const make = (options: LogStoreOptions): LogStore["Service"] => {
         body: () => writer.discard(log, from),
       }),
     readLog: (log, from, limit) => commits.read("readLog", () => readLog(reading, log, from, limit)),
+    readBlocks: (log, from, limit) => commits.read("readLog", () => readBlocks(reading, log, from, limit)),
     readJournal: (after, filter, limit) =>
       commits.read("readJournal", () => readJournal(reading, after, filter, limit)),
     head: (log) =>
@@ -246,10 +247,7 @@ class LogWriter {
     const isNext = count > 0 && from === (row?.head ?? 0) + 1
     const ranges = row === undefined || !isNext ? [] : Deleted.between(tables, row.number, { first: from, last: head })
     if (!isNext || ranges.length > 0) {
-      const result = this.accept(
-        log,
-        replicasIn(blocks, (index) => from + index),
-      )
+      const result = this.accept(log, replicasFrom(from, blocks))
       return "refused" in result ? result : { ...result, value: runOf(result.value) }
     }
     const write = new JournalBlocks(journal)

@@ -11,8 +11,10 @@ import type { KnownLogs, LogRow } from "../parts/KnownLogs.ts"
 import type { LogPlaces } from "../parts/LogPlaces.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
 import type { LogSelector } from "../parts/LogSelector.ts"
-import type { JournalPage, PageLimit } from "../LogStore.ts"
-import { PageBuilder } from "../parts/PageBuilder.ts"
+import type { EncodedBlock, JournalPage, PageLimit } from "../LogStore.ts"
+import { BlockPage } from "../parts/BlockPage.ts"
+import { MessagePage } from "../parts/MessagePage.ts"
+import type { Page } from "../parts/Page.ts"
 import type { Tables } from "./Environment.ts"
 import { blocksFrom, blocksOfLog, catchUp, contentOf, readEnd, readLastDiscarded } from "./Journal.ts"
 import type { StoredBlock } from "./Layout.ts"
@@ -33,27 +35,44 @@ export interface ReadContext {
 }
 
 /** Adds a block, unless it is too large for what room there is: then nothing more goes in. */
-const add = (tables: Tables, page: PageBuilder, block: StoredBlock): void => {
+const add = (tables: Tables, page: Page, block: StoredBlock): void => {
   if (block.messages === 1 && block.bytes > page.bytesMax) page.full = true
   else page.addBlock(block, contentOf(tables, block))
 }
 
 export const readLog = (
-  { catchesUp, logs, tables }: ReadContext,
+  context: ReadContext,
   log: LogId,
   from: number,
   limit: PageLimit,
 ): ReadonlyArray<Message> => {
-  if (catchesUp && logs.find(log) === undefined) catchUp(tables, logs)
   const fromOffset = Math.max(from, 1)
-  const page = new PageBuilder(logs, limit, { afterPosition: 0, fromOffset })
+  const page = new MessagePage(context.logs, limit, { afterPosition: 0, fromOffset })
+  fill(context, page, log, fromOffset)
+  return page.messages
+}
+
+export const readBlocks = (
+  context: ReadContext,
+  log: LogId,
+  from: number,
+  limit: PageLimit,
+): ReadonlyArray<EncodedBlock> => {
+  const fromOffset = Math.max(from, 1)
+  const page = new BlockPage(limit, fromOffset)
+  fill(context, page, log, fromOffset)
+  return page.finish()
+}
+
+/** Fills a page from a log, from an offset on. */
+const fill = ({ catchesUp, logs, tables }: ReadContext, page: Page, log: LogId, from: number): void => {
+  if (catchesUp && logs.find(log) === undefined) catchUp(tables, logs)
   const row = logs.find(log)
-  if (row === undefined) return page.messages
-  for (const block of blocksOfLog(tables, row.number, fromOffset)) {
+  if (row === undefined) return
+  for (const block of blocksOfLog(tables, row.number, from)) {
     add(tables, page, block)
     if (page.full) break
   }
-  return page.messages
 }
 
 export const readJournal = (
@@ -68,7 +87,7 @@ export const readJournal = (
   const selection = selector.select(filters)
   if (after >= end || selection.logs.length === 0) return { messages: [], scannedTo: end, end }
   const from = Math.max(after, 0)
-  const page = new PageBuilder(logs, limit, { afterPosition: from, fromOffset: 1 })
+  const page = new MessagePage(logs, limit, { afterPosition: from, fromOffset: 1 })
   const scannedTo =
     selection.logs.length <= mergedLogsMax
       ? mergeLogs(context, page, selection.logs, from, end)
@@ -86,7 +105,7 @@ interface MergedLog {
 /** Fills the page from a few logs, in the order of positions. Gives how far it is complete. */
 const mergeLogs = (
   { places, tables }: ReadContext,
-  page: PageBuilder,
+  page: MessagePage,
   logs: ReadonlyArray<LogRow>,
   after: number,
   end: number,
@@ -150,7 +169,7 @@ const firstBeyond = (tables: Tables, { number }: LogRow, after: number): number 
 /** Fills the page from a range of the journal. Gives how far it is complete. */
 const scanJournal = (
   tables: Tables,
-  page: PageBuilder,
+  page: MessagePage,
   logs: ReadonlyArray<LogRow> | undefined,
   after: number,
   end: number,

@@ -15,7 +15,8 @@
  *                 tombstones (uint8): each once if it is the same for all, else for each message;
  *                 the ids, the headers, the payloads, one after another
  *
- * Numbers are little-endian. Ids take a byte a unit where all are ASCII, as UUIDs are, else two.
+ * Numbers are little-endian. Ids take a byte a unit where all are ASCII, as UUIDs are, else two. Nodes send blocks to each
+ * other as they are (`proto/millrace/v1/sync.proto`), so a change of the layout is one of that protocol too.
  */
 import { crc32 } from "node:zlib"
 import { type Headers, noHeaders, noPayload } from "../../domain/Message.ts"
@@ -46,6 +47,7 @@ const wideIds = 4
 const payloadLengthsVary = 8
 const hasHeaders = 16
 const hasDeleted = 32
+const allFlags = 63
 
 /** How much a block holds: this bounds what is read for the sake of one message. A larger message is a block by itself. */
 export const blockMessagesMax = 1024
@@ -226,14 +228,16 @@ export class Block {
     }
     const flags = data[5]!
     const starts = layout(flags, count)
+    if (flags > allFlags || view.getUint16(6, true) !== 0) throw new DamagedBlock("it says what nobody knows")
+    if (starts.ids > byteLength) throw new DamagedBlock("it ends within its columns")
     this.count = count
     this.flags = flags
     this.data = data
     this.view = view
     this.starts = starts
+    const isWide = (flags & wideIds) !== 0
     this.idEnds = ends(view, starts.idLengths, count, (flags & idLengthsVary) !== 0, 0)
     const units = endOf(this.idEnds, count - 1)
-    const isWide = (flags & wideIds) !== 0
     const headersFrom = starts.ids + (isWide ? 2 * units : units)
     this.ids = data.toString(isWide ? "utf16le" : "latin1", starts.ids, headersFrom)
     this.headerEnds =
@@ -257,10 +261,15 @@ export class Block {
     return (this.flags & hasDeleted) !== 0 && this.data[this.starts.deleted + index] !== 0
   }
 
-  headers(index: number): Headers {
+  /** Headers as they are written; `null` where there are none. */
+  headersText(index: number): string | null {
     const start = startOf(this.headerEnds, index)
     const end = endOf(this.headerEnds, index)
-    return start === end ? noHeaders : headersFromText(this.data.toString("utf8", start, end))
+    return start === end ? null : this.data.toString("utf8", start, end)
+  }
+
+  headers(index: number): Headers {
+    return headersFromText(this.headersText(index))
   }
 
   payload(index: number): Uint8Array {
@@ -277,6 +286,50 @@ export class Block {
     return (
       endOf(payloadEnds, index) - startOf(payloadEnds, index) + endOf(headerEnds, index) - startOf(headerEnds, index)
     )
+  }
+
+  /** Whether ids may hold anything but ASCII and Latin-1. */
+  get hasWideIds(): boolean {
+    return (this.flags & wideIds) !== 0
+  }
+
+  /** How long an id is, in UTF-16 units. */
+  idLength(index: number): number {
+    return endOf(this.idEnds, index) - startOf(this.idEnds, index)
+  }
+
+  /**
+   * A block of some of the messages: those from one index up to another, which is not among them. In memory of its own, but
+   * where it is of all of them: then these very bytes.
+   */
+  slice(from: number, to: number): Uint8Array {
+    const { count, data, flags, starts } = this
+    if (from === 0 && to === count) return data
+    const has = (flag: number): boolean => (flags & flag) !== 0
+    const varying = (at: number, bytes: number) => data.subarray(at + bytes * from, at + bytes * to)
+    const column = (at: number, bytes: number, varies: boolean) =>
+      varies ? varying(at, bytes) : data.subarray(at, at + bytes)
+    const unit = has(wideIds) ? 2 : 1
+    const parts = [
+      data.subarray(0, columnsFrom),
+      column(starts.times, 8, has(timesVary)),
+      column(starts.idLengths, 4, has(idLengthsVary)),
+      column(starts.payloadLengths, 4, has(payloadLengthsVary)),
+      ...(has(hasHeaders) ? [varying(starts.headerLengths, 4)] : []),
+      ...(has(hasDeleted) ? [varying(starts.deleted, 1)] : []),
+      data.subarray(starts.ids + unit * startOf(this.idEnds, from), starts.ids + unit * endOf(this.idEnds, to - 1)),
+      data.subarray(startOf(this.headerEnds, from), endOf(this.headerEnds, to - 1)),
+      data.subarray(startOf(this.payloadEnds, from), endOf(this.payloadEnds, to - 1)),
+    ]
+    const sliced = Buffer.allocUnsafeSlow(parts.reduce((sum, { byteLength }) => sum + byteLength, 0))
+    let at = 0
+    for (const part of parts) {
+      sliced.set(part, at)
+      at += part.byteLength
+    }
+    sliced.writeUInt32LE(to - from, 8)
+    sliced.writeUInt32LE(crc32(sliced.subarray(checkedFrom)), 0)
+    return sliced
   }
 
   content(index: number): StoredContent {
@@ -300,6 +353,7 @@ const ends = (view: DataView, lengthsFrom: number, count: number, vary: boolean,
   const at = new Uint32Array(count)
   let end = first
   for (let i = 0; i < count; i++) at[i] = end += view.getUint32(lengthsFrom + 4 * i, true)
+  if (end > view.byteLength) throw new DamagedBlock("its lengths do not add up")
   return { first, at }
 }
 

@@ -36,6 +36,21 @@ export const headersFromText = (text: string | null): Headers => {
   return headers
 }
 
+/** The same for a text that somebody else wrote; `undefined` where it is not what `headersToText` would have written. */
+export const headersFromForeign = (text: string | null): Headers | undefined => {
+  if (text === null) return noHeaders
+  try {
+    const headers = headersFromText(text)
+    const areTexts = Object.keys(headers).every((name) => {
+      const value: unknown = headers[name]
+      return name.isWellFormed() && typeof value === "string" && value.isWellFormed()
+    })
+    return areTexts && headersToText(headers) === text ? headers : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** What a message said: itself, or the digest that is left of it when it was deleted. */
 export type KnownContent = { readonly headers: Headers; readonly payload: Uint8Array } | Uint8Array
 

@@ -7,7 +7,7 @@ import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { planAccept, type StoredContent } from "../parts/AcceptPlan.ts"
-import { messagesIn, replicasIn, runOf } from "../parts/ReplicaBlocks.ts"
+import { messagesIn, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
 import type { AcceptedRun, AcceptResult, EncodedBlock, ReplicatedMessage } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
 import { contentsAt } from "./Blocks.ts"
@@ -77,12 +77,7 @@ export const acceptBlocks = (
     const ranges =
       row === undefined || !isNext ? [] : yield* readRanges(session, row.number, { first: from, last: head })
     if (!isNext || ranges.length > 0) {
-      const { committed, value } = yield* accept(
-        session,
-        journal,
-        log,
-        replicasIn(blocks, (index) => from + index),
-      )
+      const { committed, value } = yield* accept(session, journal, log, replicasFrom(from, blocks))
       return { value: runOf(value), committed }
     }
     const write = new JournalWrite(journal)

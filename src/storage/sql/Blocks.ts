@@ -8,7 +8,7 @@
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoredContent } from "../parts/AcceptPlan.ts"
-import { type BlockPosition, openBlock } from "../parts/PageBuilder.ts"
+import { type BlockPosition, openBlock } from "../parts/Page.ts"
 import type { Session } from "./Session.ts"
 
 /**

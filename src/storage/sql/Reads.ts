@@ -10,8 +10,11 @@ import type { SqlError } from "effect/sql/SqlError"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { blockMessagesMax } from "../parts/Block.ts"
+import { BlockPage } from "../parts/BlockPage.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
-import type { JournalPage, PageLimit } from "../LogStore.ts"
+import { MessagePage } from "../parts/MessagePage.ts"
+import type { Page } from "../parts/Page.ts"
+import type { EncodedBlock, JournalPage, PageLimit } from "../LogStore.ts"
 import type { Dialect } from "./Dialect.ts"
 import { blockColumns, type BlockRow, firstOffsetOf, firstPositionOf, lastOffsetOf, lastPositionOf } from "./Blocks.ts"
 import type { LogPlaces } from "../parts/LogPlaces.ts"
@@ -19,7 +22,7 @@ import { firstBeyond } from "./LogPlaces.ts"
 import type { LogSelector } from "../parts/LogSelector.ts"
 import type { LogRow } from "../parts/KnownLogs.ts"
 import type { LogTable } from "./LogTable.ts"
-import { MessagePage } from "./MessagePage.ts"
+import { addAll, reach, wanted } from "./pages.ts"
 import type { Session } from "./Session.ts"
 
 /** Logs that a page merges at most; beyond, the journal is scanned. */
@@ -46,20 +49,43 @@ export const readLog = (
   log: LogId,
   from: number,
   limit: PageLimit,
-): Effect.Effect<ReadonlyArray<Message>, SqlError> =>
+): Effect.Effect<ReadonlyArray<Message>, SqlError> => {
+  const first = Math.max(from, 1)
+  const page = new MessagePage(context.logs, limit, { afterPosition: 0, fromOffset: first })
+  return Effect.map(fill(session, context, page, log, first), () => page.messages)
+}
+
+export const readBlocks = (
+  session: Session,
+  context: ReadContext,
+  log: LogId,
+  from: number,
+  limit: PageLimit,
+): Effect.Effect<ReadonlyArray<EncodedBlock>, SqlError> => {
+  const first = Math.max(from, 1)
+  const page = new BlockPage(limit, first)
+  return Effect.map(fill(session, context, page, log, first), () => page.finish())
+}
+
+/** Fills a page from a log, from an offset on. */
+const fill = (
+  session: Session,
+  { catchesUp, logs }: ReadContext,
+  page: Page,
+  log: LogId,
+  from: number,
+): Effect.Effect<void, SqlError> =>
   Effect.gen(function* () {
-    if (context.catchesUp && context.logs.find(log) === undefined) yield* context.logs.catchUp(session)
-    let next = Math.max(from, 1)
-    const page = new MessagePage(context.logs, limit, { afterPosition: 0, fromOffset: next })
-    const row = context.logs.find(log)
-    if (row === undefined) return page.messages
+    if (catchesUp && logs.find(log) === undefined) yield* logs.catchUp(session)
+    const row = logs.find(log)
+    if (row === undefined) return
+    let next = from
     while (!page.full) {
-      const rows = yield* session.values(selectByOffset, [row.number, next, next + page.reach, page.wanted])
+      const rows = yield* session.values(selectByOffset, [row.number, next, next + reach(page), wanted(page)])
       if (rows.length === 0) break
-      yield* page.addAll(session, rows)
+      yield* addAll(session, page, rows)
       next = lastOffsetOf(rows.at(-1)!) + 1
     }
-    return page.messages
   })
 
 /** The journal's last position. */
@@ -134,8 +160,8 @@ const mergeLogs = (
     while (!page.full) {
       for (const log of merged) {
         if (log.at === log.rows.length && !log.isExhausted) {
-          const wanted = Math.max(Math.ceil(page.wanted / merged.length), Math.min(page.wanted, 16))
-          log.rows = yield* session.values(selectByOffset, [log.number, log.next, log.next + page.reach, wanted])
+          const most = Math.max(Math.ceil(wanted(page) / merged.length), Math.min(wanted(page), 16))
+          log.rows = yield* session.values(selectByOffset, [log.number, log.next, log.next + reach(page), most])
           log.at = 0
           log.isExhausted = log.rows.length === 0
           if (log.rows.length > 0) log.next = lastOffsetOf(log.rows.at(-1)!) + 1
@@ -143,7 +169,7 @@ const mergeLogs = (
       }
       const run = takeRun(merged, end)
       if (run.length === 0) return end
-      yield* page.addAll(session, run)
+      yield* addAll(session, page, run)
     }
     const { lastPosition } = page
     for (const log of merged) {
@@ -206,12 +232,12 @@ const scanJournal = (
     let position = after
     while (!page.full) {
       // Where every block counts, no more than the page's room is worth looking at.
-      const upTo = logs === undefined ? Math.min(last, position + page.reach) : last
-      const { wanted } = page
-      const rows = yield* session.values(sql, [position, upTo, ...selected, wanted])
-      yield* page.addAll(session, rows)
+      const upTo = logs === undefined ? Math.min(last, position + reach(page)) : last
+      const most = wanted(page)
+      const rows = yield* session.values(sql, [position, upTo, ...selected, most])
+      yield* addAll(session, page, rows)
       position = rows.length > 0 ? lastPositionOf(rows.at(-1)!) : upTo
-      if (!page.full && rows.length < wanted && upTo === last) return Math.max(stop, page.lastPosition)
+      if (!page.full && rows.length < most && upTo === last) return Math.max(stop, page.lastPosition)
     }
     return page.lastPosition
   })

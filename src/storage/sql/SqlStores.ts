@@ -23,7 +23,7 @@ import { prepare, readIdentity } from "./Format.ts"
 import { LogPlaces } from "../parts/LogPlaces.ts"
 import { LogSelector } from "../parts/LogSelector.ts"
 import { LogTable } from "./LogTable.ts"
-import { readEnd, readJournal, readLog } from "./Reads.ts"
+import { readBlocks, readEnd, readJournal, readLog } from "./Reads.ts"
 import { type Session, withSession } from "./Session.ts"
 import type { Room } from "../parts/Room.ts"
 import type { JournalState } from "./JournalWrite.ts"
@@ -136,6 +136,8 @@ export const over = (
     discard: (log, from) => transaction.writeLocked("discard", (session) => discard(session, context, log, from)),
     readLog: (log, from, limit) =>
       transaction.read("readLog", (session) => readLog(session, reading, log, from, limit)),
+    readBlocks: (log, from, limit) =>
+      transaction.read("readLog", (session) => readBlocks(session, reading, log, from, limit)),
     readJournal: (after, filter, limit) =>
       transaction.read("readJournal", (session) => readJournal(session, reading, after, filter, limit)),
     head: ({ origin, topic }) =>

@@ -5,11 +5,10 @@
  * Of each packed batch, `bytes` or `payloads.bytes` is to be transferred; the rest is cloned.
  */
 import { type LogId, key as logKey } from "../../domain/LogId.ts"
-import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
+import type { Message } from "../../domain/Message.ts"
 import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
-import { replicasIn } from "../parts/ReplicaBlocks.ts"
+import { blockWriters, replicasIn } from "../parts/ReplicaBlocks.ts"
 import type {
-  AcceptedRun,
   AppendResult,
   BlockPlace,
   Draft,
@@ -44,11 +43,27 @@ interface PackedBlocks {
   readonly bytes: ArrayBuffer
 }
 
-const packBlocks = (writers: ReadonlyArray<BlockWriter>): PackedBlocks => {
+const packWriters = (writers: ReadonlyArray<BlockWriter>): PackedBlocks => {
   const { bytes, lengths } = encodeBlocks(writers)
   return {
     blocks: writers.length,
     messages: packNumbers(writers.map((writer) => writer.count)),
+    lengths: packNumbers(lengths),
+    bytes: bytes.buffer,
+  }
+}
+
+const packBlocks = (blocks: ReadonlyArray<EncodedBlock>): PackedBlocks => {
+  const lengths = blocks.map(({ content }) => content.byteLength)
+  const bytes = Buffer.allocUnsafeSlow(lengths.reduce((sum, length) => sum + length, 0))
+  let at = 0
+  for (const { content } of blocks) {
+    bytes.set(content, at)
+    at += content.byteLength
+  }
+  return {
+    blocks: blocks.length,
+    messages: packNumbers(blocks.map(({ messages }) => messages)),
     lengths: packNumbers(lengths),
     bytes: bytes.buffer,
   }
@@ -96,7 +111,7 @@ export const packDrafts = (requests: ReadonlyArray<ReadonlyArray<Draft>>): Packe
     }
   }
   return {
-    ...packBlocks(writers),
+    ...packWriters(writers),
     sizes: areSingle ? undefined : Uint32Array.from(requests, (request) => request.length),
     topics: packNamed(topics, (topic) => topic),
     keys: hasKeys ? requests.flatMap((request) => request.map((draft) => draft.key)) : undefined,
@@ -232,57 +247,25 @@ export interface PackedReplicas extends PackedBlocks {
 }
 
 export const packReplicas = (messages: ReadonlyArray<ReplicatedMessage>): PackedReplicas => {
-  const writers: Array<BlockWriter> = []
   const first = messages[0]?.offset ?? 1
-  let isRun = true
-  for (let i = 0; i < messages.length; i++) {
-    const message = messages[i]!
-    if (message.offset !== first + i) isRun = false
-    const content = message.deleted ? { ...message, headers: noHeaders, payload: noPayload } : message
-    if (writers.at(-1)?.add(content) !== true) {
-      const writer = new BlockWriter()
-      writer.add(content)
-      writers.push(writer)
-    }
-  }
+  const isRun = messages.every(({ offset }, index) => offset === first + index)
   return {
-    ...packBlocks(writers),
+    ...packWriters(blockWriters(messages)),
     first: isRun ? first : undefined,
     offsets: isRun ? undefined : packNumbers(messages.map((message) => message.offset)),
   }
 }
+
+/** The same of messages that are encoded, and follow one another. */
+export const packRun = (first: number, blocks: ReadonlyArray<EncodedBlock>): PackedReplicas => ({
+  ...packBlocks(blocks),
+  first,
+  offsets: undefined,
+})
 
 export const unpackReplicas = (packed: PackedReplicas): ReadonlyArray<ReplicatedMessage> => {
   const { first = 0, offsets } = packed
   return replicasIn(encodedBlocks(packed), (index) =>
     offsets === undefined ? first + index : numberAt(offsets, index),
   )
-}
-
-/** The messages of a batch that were accepted, as they are stored. */
-export const acceptedOf = (
-  { origin, topic }: LogId,
-  messages: ReadonlyArray<ReplicatedMessage>,
-  { count, deleted, head, position }: AcceptedRun,
-): ReadonlyArray<Message> => {
-  const accepted: Array<Message> = []
-  const gone = new Set(deleted)
-  const first = head - count + 1
-  for (const { createdAt, deleted: cameDeleted, headers, id, offset, payload } of messages) {
-    // What is there twice was stored once.
-    if (offset !== first + accepted.length || accepted.length === count) continue
-    const isGone = cameDeleted || gone.has(offset)
-    accepted.push({
-      topic,
-      origin,
-      offset,
-      position: position + accepted.length,
-      id,
-      createdAt,
-      headers: isGone ? noHeaders : headers,
-      payload: isGone ? noPayload : payload,
-      deleted: isGone,
-    })
-  }
-  return accepted
 }

@@ -22,7 +22,15 @@ import type { CursorClaim, CursorMove, CursorReset, StoredCursor } from "../Curs
 import type { QueueOperation, QueuePage, QueueResult, QueueState } from "../QueueStore.ts"
 import type { RecordChange, StoredRecord } from "../RecordStore.ts"
 import type { JournalFilters } from "../parts/LogSelection.ts"
-import type { AcceptedRun, AppendResult, DiscardResult, PageLimit, StoreInfo, TombstoneRequest } from "../LogStore.ts"
+import type {
+  AcceptedRun,
+  AppendResult,
+  DiscardResult,
+  EncodedBlock,
+  PageLimit,
+  StoreInfo,
+  TombstoneRequest,
+} from "../LogStore.ts"
 
 /** What a thread is to load and open. */
 export interface OpenRequest {
@@ -38,6 +46,7 @@ export type Operation =
   | { readonly operation: "tombstone"; readonly request: TombstoneRequest }
   | { readonly operation: "discard"; readonly log: LogId; readonly from: number }
   | { readonly operation: "readLog"; readonly log: LogId; readonly from: number; readonly limit: PageLimit }
+  | { readonly operation: "readBlocks"; readonly log: LogId; readonly from: number; readonly limit: PageLimit }
   | {
       readonly operation: "readJournal"
       readonly after: number
@@ -69,6 +78,7 @@ export interface Answers {
   readonly tombstone: { readonly deleted: number; readonly marker: PackedMessages | undefined }
   readonly discard: DiscardResult
   readonly readLog: PackedMessages
+  readonly readBlocks: ReadonlyArray<EncodedBlock>
   readonly readJournal: { readonly messages: PackedMessages; readonly scannedTo: number; readonly end: number }
   /** 0 where there is none. */
   readonly head: number

@@ -12,7 +12,8 @@ import type { CursorStore } from "../CursorStore.ts"
 import type { QueueStore } from "../QueueStore.ts"
 import type { RecordStore } from "../RecordStore.ts"
 import type { Stores } from "../Stores.ts"
-import { acceptedOf, packDrafts, packReplicas, resultOfPlaces, unpackMessages } from "./Codec.ts"
+import { acceptedOf } from "../parts/ReplicaBlocks.ts"
+import { packDrafts, packReplicas, packRun, resultOfPlaces, unpackMessages } from "./Codec.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import type { Operation, ReadOperation } from "./Protocol.ts"
 import { StorageThread } from "./StorageThread.ts"
@@ -79,6 +80,11 @@ export const make = ({
             (run) => ({ accepted: acceptedOf(log, messages, run), head: run.head }),
           )
         }),
+      acceptBlocks: (log, from, blocks) =>
+        Effect.suspend(() => {
+          const packed = packRun(from, blocks)
+          return writer.call<"accept">({ operation: "accept", log, messages: packed }, [packed.bytes])
+        }),
       tombstone: (request) =>
         Effect.map(writer.call<"tombstone">({ operation: "tombstone", request }), ({ deleted, marker }) => ({
           deleted,
@@ -87,6 +93,7 @@ export const make = ({
       discard: (log, from) => writer.call<"discard">({ operation: "discard", log, from }),
       readLog: (log, from, limit) =>
         Effect.map(read<"readLog">({ operation: "readLog", log, from, limit }), unpackMessages),
+      readBlocks: (log, from, limit) => read<"readBlocks">({ operation: "readBlocks", log, from, limit }),
       readJournal: (after, filter, limit) =>
         Effect.map(read<"readJournal">({ operation: "readJournal", after, filter, limit }), (page) => ({
           messages: unpackMessages(page.messages),

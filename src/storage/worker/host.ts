@@ -11,10 +11,13 @@ import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import type { StoreUnusable } from "../../domain/errors.ts"
+import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { fromContext, type Stores, type StoreServices } from "../Stores.ts"
 import {
   encodedBlocks,
+  type PackedDrafts,
+  type PackedReplicas,
   packMessages,
   type PackedMessages,
   packPlaces,
@@ -22,7 +25,7 @@ import {
   unpackDrafts,
   unpackReplicas,
 } from "./Codec.ts"
-import { runOf } from "../parts/ReplicaBlocks.ts"
+import { acceptBlocks, readBlocks, runOf } from "../parts/ReplicaBlocks.ts"
 import { buffersOf } from "./itemBuffers.ts"
 import {
   type Answers,
@@ -98,20 +101,35 @@ interface Answer {
   readonly transfer?: ReadonlyArray<ArrayBuffer>
 }
 
+/** Sets free what was stored: like the payloads of a page, it would wait for long. A store has kept none of it. */
+const letGo = ({ bytes }: { readonly bytes: ArrayBuffer }): void => void bytes.transfer(0)
+
+const appendAll = (logs: Stores["logs"], requests: PackedDrafts): Effect.Effect<Answers["append"], CallError> =>
+  requests.keys === undefined && logs.appendBlocks !== undefined
+    ? Effect.map(logs.appendBlocks(unpackBlocks(requests)), (places) => ({ places: packPlaces(places) }))
+    : Effect.map(logs.append(unpackDrafts(requests)), (result) => ({ result }))
+
+const acceptAll = (
+  logs: Stores["logs"],
+  log: LogId,
+  messages: PackedReplicas,
+): Effect.Effect<Answers["accept"], CallError> =>
+  messages.first !== undefined
+    ? acceptBlocks(logs, log, messages.first, encodedBlocks(messages))
+    : Effect.map(logs.accept(log, unpackReplicas(messages)), runOf)
+
 const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): Effect.Effect<Answer, CallError> => {
   switch (call.operation) {
     case "append":
-      return call.requests.keys === undefined && logs.appendBlocks !== undefined
-        ? Effect.map(logs.appendBlocks(unpackBlocks(call.requests)), (places) => ({
-            answer: { places: packPlaces(places) },
-          }))
-        : Effect.map(logs.append(unpackDrafts(call.requests)), (result) => ({ answer: { result } }))
+      return Effect.map(appendAll(logs, call.requests), (answer) => {
+        letGo(call.requests)
+        return { answer }
+      })
     case "accept":
-      return call.messages.first !== undefined && logs.acceptBlocks !== undefined
-        ? Effect.map(logs.acceptBlocks(call.log, call.messages.first, encodedBlocks(call.messages)), (answer) => ({
-            answer,
-          }))
-        : Effect.map(logs.accept(call.log, unpackReplicas(call.messages)), (result) => ({ answer: runOf(result) }))
+      return Effect.map(acceptAll(logs, call.log, call.messages), (answer) => {
+        letGo(call.messages)
+        return { answer }
+      })
     case "tombstone":
       return Effect.map(logs.tombstone(call.request), ({ deleted, marker }) => ({
         answer: { deleted, marker: marker === undefined ? undefined : packMessages([marker]) },
@@ -123,6 +141,11 @@ const perform = ({ cursors, logs, queues, records }: Stores, call: Operation): E
         const answer = packPage(messages)
         return { answer, transfer: [answer.payloads.bytes] }
       })
+    case "readBlocks":
+      return Effect.map(readBlocks(logs, call.log, call.from, call.limit), (answer) => ({
+        answer,
+        transfer: answer.map(({ content }) => content.buffer as ArrayBuffer),
+      }))
     case "readJournal":
       return Effect.map(logs.readJournal(call.after, call.filter, call.limit), (page) => {
         const messages = packPage(page.messages)

@@ -21,8 +21,10 @@ import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import {
+  type AcceptedRun,
   type AcceptResult,
   type DiscardResult,
+  type EncodedBlock,
   LogStore,
   type ReplicatedMessage,
   type TombstoneRequest,
@@ -31,6 +33,7 @@ import {
 import { CommitPump, overlapEntriesMin } from "../../storage/parts/CommitPump.ts"
 import * as CommitSpan from "../../storage/parts/commitSpan.ts"
 import { failureOf } from "../../storage/parts/failure.ts"
+import { acceptBlocks, acceptedOf, replicasFrom } from "../../storage/parts/ReplicaBlocks.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, DepositEntry } from "./entries.ts"
@@ -59,6 +62,12 @@ export class JournalWriter extends Context.Service<
       log: LogId,
       messages: ReadonlyArray<ReplicatedMessage>,
     ) => Effect.Effect<AcceptResult, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
+    /** See `LogStore.acceptBlocks`. */
+    readonly acceptBlocks: (
+      log: LogId,
+      from: number,
+      blocks: ReadonlyArray<EncodedBlock>,
+    ) => Effect.Effect<AcceptedRun, OffsetConflict | OffsetGap | WriteFailure | Unavailable>
     /** See `LogStore.tombstone`; `marker` says whether one is to be appended. */
     readonly tombstone: (
       range: Omit<TombstoneRequest, "marker">,
@@ -181,6 +190,12 @@ const make = Effect.fnUntraced(function* () {
     entries.length = 0
   }
 
+  /** Gives the feed messages of another node, which are stored now. */
+  const offer = (accepted: ReadonlyArray<Message>): void => {
+    if (accepted.length === 0) return
+    feed.offer(feed.wants(accepted) ? commit.detach(accepted) : accepted, accepted[accepted.length - 1]!.position)
+  }
+
   const sendCall = (entry: CallEntry): void => {
     waiting[next++] = undefined
     if (entry.isAbandoned) return
@@ -236,11 +251,13 @@ const make = Effect.fnUntraced(function* () {
     append: (drafts, named) => Effect.callback((resume) => enqueue(new BatchEntry(drafts, resume, named))),
     appendOne: (draft) => Effect.callback((resume) => enqueue(new SingleEntry(draft, resume))),
     deposit: (draft, depositor) => enqueue(new DepositEntry(draft, depositor)),
-    accept: (log, messages) =>
-      call("accept", store.accept(log, messages), ({ accepted }) => {
-        if (accepted.length === 0) return
-        const stored = feed.wants(accepted) ? commit.detach(accepted) : accepted
-        feed.offer(stored, accepted[accepted.length - 1]!.position)
+    accept: (log, messages) => call("accept", store.accept(log, messages), ({ accepted }) => offer(accepted)),
+    acceptBlocks: (log, from, blocks) =>
+      call("accept", acceptBlocks(store, log, from, blocks), (run) => {
+        if (run.count === 0) return
+        // Blocks are taken apart only where somebody wants what is in them.
+        if (feed.isHeeded(log.topic)) offer(acceptedOf(log, replicasFrom(from, blocks), run))
+        else feed.offer([], run.position + run.count - 1)
       }),
     // The feed has nothing to give: that messages are gone is seen by who reads on.
     discard: (log, from) => call("discard", store.discard(log, from), () => undefined),

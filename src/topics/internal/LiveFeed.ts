@@ -72,6 +72,8 @@ export class LiveFeed extends Context.Service<
     readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
     /** Whether anybody would get a commit that is offered now. */
     readonly wants: (messages: ReadonlyArray<Message.Message>) => boolean
+    /** Whether anything but the journal's end matters of what is offered on a topic now. */
+    readonly isHeeded: (topic: string) => boolean
     /** Sends every subscriber to storage for what it holds up to the journal's end, because nobody knows what came there. */
     readonly jump: (end: number) => void
     /** The journal's end as far as commits were offered. */
@@ -92,7 +94,10 @@ export class LiveFeed extends Context.Service<
       const settings = yield* TopicsSettings
       const feeds = yield* makeFeeds(settings, yield* store.end)
       const feed =
-        store.info.isShared === true ? { ...feeds, ...(yield* follow(store, settings, feeds)) } : alone(feeds)
+        store.info.isShared === true
+          ? // What comes between own commits is told from their messages.
+            { ...feeds, ...(yield* follow(store, settings, feeds)), isHeeded: () => true }
+          : alone(feeds)
       yield* metrics.watchFeedLag(yield* Effect.context(), () => feed.end() - feed.position())
       return feed
     }),
@@ -233,6 +238,9 @@ export const makeFeeds = Effect.fnUntraced(function* (
   const mark = (feed: Feed, end: number): void =>
     publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
 
+  const isHeeded: Feeds["isHeeded"] = (topic) =>
+    (feeds.size > 0 && route(topic).length > 0) || [...taps.keys()].some((tap) => tap.wants(topic))
+
   const jump = (end: number): void => {
     position = end
     for (const tap of taps.keys()) tap.jump(end)
@@ -334,5 +342,5 @@ export const makeFeeds = Effect.fnUntraced(function* (
 
   yield* metrics.watchHeldBytes(context, () => heldBytes)
 
-  return { offer, jump, position: () => position, coverage, isWanted, heldBytes: () => heldBytes, subscribe, tap }
+  return { offer, jump, position: () => position, coverage, isWanted, isHeeded, heldBytes: () => heldBytes, subscribe, tap }
 })

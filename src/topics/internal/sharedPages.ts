@@ -15,6 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { StorageFailed } from "../../domain/errors.ts"
 import * as NodeId from "../../domain/NodeId.ts"
 import { isSeveral } from "../../storage/parts/LogSelection.ts"
+import { acceptBlocks } from "../../storage/parts/ReplicaBlocks.ts"
 import { type JournalFilter, type JournalPage, LogStore, type PageLimit } from "../../storage/LogStore.ts"
 
 /** Pages that are remembered, at most; those of replay hold a MiB or less. */
@@ -195,6 +196,7 @@ const share = (store: LogStore["Service"]): Effect.Effect<LogStore["Service"], n
     return LogStore.of({
       ...store,
       accept: (log, messages) => Effect.ensuring(store.accept(log, messages), letGoAll),
+      acceptBlocks: (log, from, blocks) => Effect.ensuring(acceptBlocks(store, log, from, blocks), letGoAll),
       tombstone: (request) => Effect.ensuring(store.tombstone(request), letGoAll),
       discard: (log, from) => Effect.ensuring(store.discard(log, from), letGoAll),
       readJournal: (after, filter, limit) =>

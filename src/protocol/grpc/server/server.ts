@@ -22,6 +22,7 @@ import { Stats } from "../../../stats/Stats.ts"
 import { Maintenance } from "../../../storage/Maintenance.ts"
 import { guarded as guardedTopics } from "../../../topics/guarded.ts"
 import { Journal } from "../../../topics/Journal.ts"
+import { Replica } from "../../../topics/Replica.ts"
 import { Topics } from "../../../topics/Topics.ts"
 import { TopicsSettings } from "../../../topics/TopicsSettings.ts"
 import { Admission } from "./Admission.ts"
@@ -214,8 +215,9 @@ export const layerServer = (options: GrpcServerOptions): Layer.Layer<GrpcServer,
       if (Option.isSome(stats)) StatsService.register(sessions, stats.value)
       CursorsService.register(sessions, topicsOf)
       const journal = yield* Effect.serviceOption(Journal)
-      if (Option.isSome(journal)) {
-        SyncService.register(sessions, { topics, moves: yield* HeadMoves.make(journal.value) })
+      const replica = yield* Effect.serviceOption(Replica)
+      if (Option.isSome(journal) && Option.isSome(replica)) {
+        SyncService.register(sessions, { replica: replica.value, moves: yield* HeadMoves.make(journal.value) })
       }
       MaintenanceService.register(sessions, yield* Effect.serviceOption(Maintenance))
       MillraceService.register(sessions, { topicsOf, node, admission, messageBytesMax, requestBytesMax })

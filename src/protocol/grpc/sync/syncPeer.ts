@@ -6,15 +6,15 @@ import { type ServiceError, status } from "@grpc/grpc-js"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { LogHead, LogId } from "../../../domain/LogId.ts"
-import { PeerMisbehaved, type PeerMessage, type PeerUnreachable } from "../../../replication/index.ts"
+import type { LogHead } from "../../../domain/LogId.ts"
+import { PeerMisbehaved, type PeerRun, type PeerUnreachable } from "../../../replication/index.ts"
 import { type Collector, noAnswer } from "../client/connection.ts"
 import { type Next, nextOf } from "../client/nextAnswer.ts"
 import * as codec from "../codec/codec.ts"
 import { fromStatus } from "../codec/errorCodec.ts"
 import { type HeadsResponse, type SyncServiceFetchResponse, SyncService } from "../gen/millrace/v1/sync_pb.ts"
 import { headsOf } from "./headBatches.ts"
-import { messagesOf } from "./logPages.ts"
+import { RunCollector } from "./logBlocks.ts"
 import { Patience } from "./Patience.ts"
 import { identityMillis, type PeerConnection, unreachable } from "./PeerConnection.ts"
 import type { Spoken } from "./Spoken.ts"
@@ -38,27 +38,19 @@ export class NotServed {
 const notServed = ({ code }: ServiceError): NotServed | undefined =>
   code === status.UNIMPLEMENTED ? new NotServed() : undefined
 
-/** What was taken of a peer's answers, or what was wrong with one of them. */
-type Taken<A> = ReadonlyArray<A> | Error
-
-/** Collects what is read of each answer, until that is enough, or something is wrong. */
-const collecting = <Answer, A>(
-  read: (answer: Answer, taken: number) => ReadonlyArray<A>,
-  isEnough: (answer: Answer, taken: number) => boolean,
-): Collector<Answer, Taken<A>> => {
-  const items: Array<A> = []
+/** Collects answers until that is enough, or one of them is wrong: then its value is why. */
+const collecting = <Answer, A>({ take, value }: Collector<Answer, A>): Collector<Answer, A | Error> => {
   let problem: Error | undefined
   return {
     take: (answer) => {
       try {
-        for (const item of read(answer, items.length)) items.push(item)
-        return !isEnough(answer, items.length)
+        return take(answer)
       } catch (error) {
         problem = error instanceof Error ? error : new Error(String(error))
         return false
       }
     },
-    value: () => problem ?? items,
+    value: () => problem ?? value(),
   }
 }
 
@@ -68,30 +60,32 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
 
   const sentence = (problem: Error) => `the node at ${url} sent what cannot be taken: ${problem.message}`
 
-  const listing = () =>
-    collecting<HeadsResponse, LogHead>(
-      ({ heads }, taken) => {
+  const listing = () => {
+    const listed: Array<LogHead> = []
+    return collecting<HeadsResponse, ReadonlyArray<LogHead>>({
+      take: ({ heads }) => {
         patience.heard()
         const more = headsOf(heads)
         if (more.length === 0) throw new Error("an answer without logs")
-        if (taken + more.length > headsMax) throw new Error(`more than ${headsMax.toLocaleString("en")} logs`)
-        return more
+        if (listed.length + more.length > headsMax) throw new Error(`more than ${headsMax.toLocaleString("en")} logs`)
+        for (const head of more) listed.push(head)
+        return true
       },
-      () => false,
-    )
+      value: () => listed,
+    })
+  }
 
-  const fetching = (log: LogId, limit: number) => {
-    let bytes = 0
-    return collecting<SyncServiceFetchResponse, PeerMessage>(
-      ({ page }, taken) => {
+  const fetching = (from: number, limit: number) => {
+    const collected = new RunCollector(from)
+    return collecting<SyncServiceFetchResponse, PeerRun>({
+      take: (answer) => {
         patience.heard()
-        // One more than was asked for is enough to see that there are too many.
-        const more = messagesOf(log, page, limit + 1 - taken)
-        if (more.length === 0) throw new Error("an answer without messages")
-        return more
+        collected.add(answer)
+        // That there are too many is seen by who asked.
+        return collected.count <= limit && collected.bytes <= fetchBytesMax
       },
-      ({ page }, taken) => taken > limit || (bytes += page?.payloads.byteLength ?? 0) > fetchBytesMax,
-    )
+      value: () => collected.run,
+    })
   }
 
   /** The next answer; fails when the stream ends, or where there is silence for too long, whatever was asked. */
@@ -143,7 +137,7 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
         limit,
       }
       const { fetchMillis: timeoutMillis } = patience
-      const asked = asking(connection.collect(method.fetch, request, () => fetching(log, limit), { timeoutMillis }))
+      const asked = asking(connection.collect(method.fetch, request, () => fetching(from, limit), { timeoutMillis }))
       return patience.during(
         asked.pipe(
           Effect.mapError(unreachable),

@@ -7,13 +7,15 @@ import * as Effect from "effect/Effect"
 import { check } from "../../../access/denied.ts"
 import type { Permissions } from "../../../access/Permissions.ts"
 import { AccessDenied, InvalidArgument } from "../../../domain/errors.ts"
-import type { Topics } from "../../../topics/Topics.ts"
+import * as NodeId from "../../../domain/NodeId.ts"
+import * as Topic from "../../../domain/Topic.ts"
+import type { Replica } from "../../../topics/Replica.ts"
 import * as codec from "../codec/codec.ts"
 import { SyncService, type WatchHeadsResponse } from "../gen/millrace/v1/sync_pb.ts"
 import type { Sessions } from "../server/session.ts"
 import { headBatches, weigh as weighHeads } from "./headBatches.ts"
 import type { HeadMoves } from "./HeadMoves.ts"
-import { logPages, weigh as weighPage } from "./logPages.ts"
+import { answersOf } from "./logBlocks.ts"
 
 /** How long nothing is said to a watcher, at most; it takes much more for the death of the connection. */
 export const heartbeatMillis = 1000
@@ -41,18 +43,18 @@ const nothing: WatchHeadsResponse = { $typeName: "millrace.v1.WatchHeadsResponse
 
 export interface SyncServiceOptions {
   /** Without a guard: access is looked at here. */
-  readonly topics: Topics["Service"]
+  readonly replica: Replica["Service"]
   readonly moves: HeadMoves
 }
 
-export const register = (sessions: Sessions, { moves, topics }: SyncServiceOptions): void => {
+export const register = (sessions: Sessions, { moves, replica }: SyncServiceOptions): void => {
   const { method } = SyncService
 
   sessions.unary(
     method.identify,
     Effect.fnUntraced(function* (_, { permissions }) {
       yield* checkSome(permissions)
-      const { incarnation, node } = yield* topics.info
+      const { incarnation, node } = replica
       return { $typeName: "millrace.v1.IdentifyResponse", node: codec.nodeMessage(node), incarnation } as const
     }),
   )
@@ -62,7 +64,7 @@ export const register = (sessions: Sessions, { moves, topics }: SyncServiceOptio
     { weigh: ({ heads }) => weighHeads(heads), endless: false },
     Effect.fnUntraced(function* (_, outlet, permissions) {
       yield* checkSome(permissions)
-      const all = yield* topics.heads
+      const all = yield* replica.heads
       const heads = permissions.allowsAll("sync") ? all : all.filter(({ topic }) => permissions.allows("sync", topic))
       yield* outlet.send(headBatches(heads).map((batch) => ({ $typeName: "millrace.v1.HeadsResponse", heads: batch })))
     }),
@@ -96,7 +98,7 @@ export const register = (sessions: Sessions, { moves, topics }: SyncServiceOptio
 
   sessions.serverStream(
     method.fetch,
-    { weigh: ({ page }) => weighPage(page), endless: false },
+    { weigh: ({ block }) => block?.content.byteLength ?? 0, endless: false },
     Effect.fnUntraced(function* ({ from, limit, log }, outlet, permissions) {
       const topic = log?.topic ?? ""
       yield* check(permissions, "sync", topic)
@@ -104,14 +106,16 @@ export const register = (sessions: Sessions, { moves, topics }: SyncServiceOptio
       if (origin === undefined) {
         return yield* new InvalidArgument({ argument: "log", message: "a log has an origin" })
       }
-      const messages = yield* topics.fetch(topic, {
-        origin,
-        from: yield* codec.integer("from", from),
-        limit: Math.min(limit, fetchLimitMax),
-      })
-      yield* outlet.send(
-        logPages(messages).map((page) => ({ $typeName: "millrace.v1.SyncServiceFetchResponse", page })),
-      )
+      const problem = Topic.problem(topic) ?? NodeId.problem(origin)
+      if (problem !== undefined) return yield* new InvalidArgument({ argument: "log", message: problem })
+      const first = yield* codec.integer("from", from)
+      for (const [argument, value] of Object.entries({ from: first, limit })) {
+        if (value >= 1) continue
+        const message = `${argument} is a whole number from 1 on, not ${value}`
+        return yield* new InvalidArgument({ argument, message })
+      }
+      const blocks = yield* replica.readBlocks({ topic, origin }, first, Math.min(limit, fetchLimitMax))
+      yield* outlet.send(answersOf(first, blocks))
     }),
   )
 }

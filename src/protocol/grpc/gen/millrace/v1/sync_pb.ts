@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file millrace/v1/sync.proto.
  */
 export const file_millrace_v1_sync: GenFile = /*@__PURE__*/
-  fileDesc("ChZtaWxscmFjZS92MS9zeW5jLnByb3RvEgttaWxscmFjZS52MSIRCg9JZGVudGlmeVJlcXVlc3QiSgoQSWRlbnRpZnlSZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIjUKBEhlYWQSDgoGb3JpZ2luGAEgASgNEg0KBXRvcGljGAIgASgJEg4KBm9mZnNldBgDIAEoBCJTCglIZWFkQmF0Y2gSJAoHb3JpZ2lucxgBIAMoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIgCgVoZWFkcxgCIAMoCzIRLm1pbGxyYWNlLnYxLkhlYWQiDgoMSGVhZHNSZXF1ZXN0IjYKDUhlYWRzUmVzcG9uc2USJQoFaGVhZHMYASABKAsyFi5taWxscmFjZS52MS5IZWFkQmF0Y2giEwoRV2F0Y2hIZWFkc1JlcXVlc3QiOwoSV2F0Y2hIZWFkc1Jlc3BvbnNlEiUKBWhlYWRzGAEgASgLMhYubWlsbHJhY2UudjEuSGVhZEJhdGNoIlUKF1N5bmNTZXJ2aWNlRmV0Y2hSZXF1ZXN0Eh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIMCgRmcm9tGAIgASgEEg0KBWxpbWl0GAMgASgNIj4KGFN5bmNTZXJ2aWNlRmV0Y2hSZXNwb25zZRIiCgRwYWdlGAEgASgLMhQubWlsbHJhY2UudjEuTG9nUGFnZSLGAQoHTG9nUGFnZRINCgVmaXJzdBgBIAEoBBINCgVjb3VudBgCIAEoDRILCgNpZHMYAyABKAkSEgoKaWRfbGVuZ3RocxgEIAMoDRIVCg1jcmVhdGVkX2F0X21zGAUgAygBEhAKCHBheWxvYWRzGAYgASgMEhcKD3BheWxvYWRfbGVuZ3RocxgHIAMoDRIpCgdoZWFkZXJzGAggAygLMhgubWlsbHJhY2UudjEuUGFnZUhlYWRlcnMSDwoHZGVsZXRlZBgJIAMoDSKEAQoLUGFnZUhlYWRlcnMSDQoFaW5kZXgYASABKA0SNgoHaGVhZGVycxgCIAMoCzIlLm1pbGxyYWNlLnYxLlBhZ2VIZWFkZXJzLkhlYWRlcnNFbnRyeRouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ATLBAgoLU3luY1NlcnZpY2USRwoISWRlbnRpZnkSHC5taWxscmFjZS52MS5JZGVudGlmeVJlcXVlc3QaHS5taWxscmFjZS52MS5JZGVudGlmeVJlc3BvbnNlEkAKBUhlYWRzEhkubWlsbHJhY2UudjEuSGVhZHNSZXF1ZXN0GhoubWlsbHJhY2UudjEuSGVhZHNSZXNwb25zZTABEk8KCldhdGNoSGVhZHMSHi5taWxscmFjZS52MS5XYXRjaEhlYWRzUmVxdWVzdBofLm1pbGxyYWNlLnYxLldhdGNoSGVhZHNSZXNwb25zZTABElYKBUZldGNoEiQubWlsbHJhY2UudjEuU3luY1NlcnZpY2VGZXRjaFJlcXVlc3QaJS5taWxscmFjZS52MS5TeW5jU2VydmljZUZldGNoUmVzcG9uc2UwAWIGcHJvdG8z", [file_millrace_v1_topics]);
+  fileDesc("ChZtaWxscmFjZS92MS9zeW5jLnByb3RvEgttaWxscmFjZS52MSIRCg9JZGVudGlmeVJlcXVlc3QiSgoQSWRlbnRpZnlSZXNwb25zZRIhCgRub2RlGAEgASgLMhMubWlsbHJhY2UudjEuTm9kZUlkEhMKC2luY2FybmF0aW9uGAIgASgJIjUKBEhlYWQSDgoGb3JpZ2luGAEgASgNEg0KBXRvcGljGAIgASgJEg4KBm9mZnNldBgDIAEoBCJTCglIZWFkQmF0Y2gSJAoHb3JpZ2lucxgBIAMoCzITLm1pbGxyYWNlLnYxLk5vZGVJZBIgCgVoZWFkcxgCIAMoCzIRLm1pbGxyYWNlLnYxLkhlYWQiDgoMSGVhZHNSZXF1ZXN0IjYKDUhlYWRzUmVzcG9uc2USJQoFaGVhZHMYASABKAsyFi5taWxscmFjZS52MS5IZWFkQmF0Y2giEwoRV2F0Y2hIZWFkc1JlcXVlc3QiOwoSV2F0Y2hIZWFkc1Jlc3BvbnNlEiUKBWhlYWRzGAEgASgLMhYubWlsbHJhY2UudjEuSGVhZEJhdGNoIlUKF1N5bmNTZXJ2aWNlRmV0Y2hSZXF1ZXN0Eh0KA2xvZxgBIAEoCzIQLm1pbGxyYWNlLnYxLkxvZxIMCgRmcm9tGAIgASgEEg0KBWxpbWl0GAMgASgNIkAKGFN5bmNTZXJ2aWNlRmV0Y2hSZXNwb25zZRIkCgVibG9jaxgBIAEoCzIVLm1pbGxyYWNlLnYxLkxvZ0Jsb2NrIjkKCExvZ0Jsb2NrEg0KBWZpcnN0GAEgASgEEg0KBWNvdW50GAIgASgNEg8KB2NvbnRlbnQYAyABKAwywQIKC1N5bmNTZXJ2aWNlEkcKCElkZW50aWZ5EhwubWlsbHJhY2UudjEuSWRlbnRpZnlSZXF1ZXN0Gh0ubWlsbHJhY2UudjEuSWRlbnRpZnlSZXNwb25zZRJACgVIZWFkcxIZLm1pbGxyYWNlLnYxLkhlYWRzUmVxdWVzdBoaLm1pbGxyYWNlLnYxLkhlYWRzUmVzcG9uc2UwARJPCgpXYXRjaEhlYWRzEh4ubWlsbHJhY2UudjEuV2F0Y2hIZWFkc1JlcXVlc3QaHy5taWxscmFjZS52MS5XYXRjaEhlYWRzUmVzcG9uc2UwARJWCgVGZXRjaBIkLm1pbGxyYWNlLnYxLlN5bmNTZXJ2aWNlRmV0Y2hSZXF1ZXN0GiUubWlsbHJhY2UudjEuU3luY1NlcnZpY2VGZXRjaFJlc3BvbnNlMAFiBnByb3RvMw", [file_millrace_v1_topics]);
 
 /**
  * @generated from message millrace.v1.IdentifyRequest
@@ -195,13 +195,15 @@ export const SyncServiceFetchRequestSchema: GenMessage<SyncServiceFetchRequest> 
   messageDesc(file_millrace_v1_sync, 8);
 
 /**
+ * Blocks follow one another without a gap.
+ *
  * @generated from message millrace.v1.SyncServiceFetchResponse
  */
 export type SyncServiceFetchResponse = Message<"millrace.v1.SyncServiceFetchResponse"> & {
   /**
-   * @generated from field: millrace.v1.LogPage page = 1;
+   * @generated from field: millrace.v1.LogBlock block = 1;
    */
-  page?: LogPage | undefined;
+  block?: LogBlock | undefined;
 };
 
 /**
@@ -212,11 +214,12 @@ export const SyncServiceFetchResponseSchema: GenMessage<SyncServiceFetchResponse
   messageDesc(file_millrace_v1_sync, 9);
 
 /**
- * Messages of one log, in order and without a gap, column by column: a thousand of them are a few fields.
+ * Messages of one log, in order and without a gap, as nodes store them: up to 1024 messages and 256 KiB of payloads and
+ * headers, or one message of any size.
  *
- * @generated from message millrace.v1.LogPage
+ * @generated from message millrace.v1.LogBlock
  */
-export type LogPage = Message<"millrace.v1.LogPage"> & {
+export type LogBlock = Message<"millrace.v1.LogBlock"> & {
   /**
    * Offset of the first one.
    *
@@ -230,81 +233,43 @@ export type LogPage = Message<"millrace.v1.LogPage"> & {
   count: number;
 
   /**
-   * All ids, one after the other, and of each how many UTF-16 units it has; one number where all have the same.
+   * Numbers are little-endian.
    *
-   * @generated from field: string ids = 3;
-   */
-  ids: string;
-
-  /**
-   * @generated from field: repeated uint32 id_lengths = 4;
-   */
-  idLengths: number[];
-
-  /**
-   * Milliseconds since 1970, whole numbers; one where all are equal.
+   *   bytes 0-3   CRC-32 (of zlib) of all that follows
+   *   byte 4      version of this layout: 1
+   *   byte 5      flags, added up: what differs from message to message is there for each, else once for all
+   *                  1  times differ
+   *                  2  lengths of ids differ
+   *                  4  ids are in UTF-16, else in Latin-1, a byte a character
+   *                  8  lengths of payloads differ
+   *                 16  there are headers
+   *                 32  there are deleted messages
+   *   bytes 6-7   0
+   *   bytes 8-11  number of messages, as `count`
    *
-   * @generated from field: repeated double created_at_ms = 5;
-   */
-  createdAtMs: number[];
-
-  /**
-   * All payloads, one after the other, and of each how many bytes it has; one number where all have the same.
+   * Then come these columns, one after another:
    *
-   * @generated from field: bytes payloads = 6;
-   */
-  payloads: Uint8Array;
-
-  /**
-   * @generated from field: repeated uint32 payload_lengths = 7;
-   */
-  payloadLengths: number[];
-
-  /**
-   * Of those that have any.
+   *   times             float64, whole milliseconds since 1970
+   *   id lengths        uint32, in UTF-16 units
+   *   payload lengths   uint32, in bytes
+   *   header lengths    uint32, in bytes, for each message; absent where there are no headers
+   *   deletions         uint8, 1 where the message is deleted, for each message; absent where none is. A deleted message has
+   *                     neither payload nor headers.
+   *   ids, headers, payloads: of all messages, one after another
    *
-   * @generated from field: repeated millrace.v1.PageHeaders headers = 8;
-   */
-  headers: PageHeaders[];
-
-  /**
-   * Which are deleted, as indexes from 0 on.
+   * Headers are JSON in UTF-8, an array of [name, value] in the order of the names by UTF-16 units; nothing where there are none.
    *
-   * @generated from field: repeated uint32 deleted = 9;
+   * @generated from field: bytes content = 3;
    */
-  deleted: number[];
+  content: Uint8Array;
 };
 
 /**
- * Describes the message millrace.v1.LogPage.
- * Use `create(LogPageSchema)` to create a new message.
+ * Describes the message millrace.v1.LogBlock.
+ * Use `create(LogBlockSchema)` to create a new message.
  */
-export const LogPageSchema: GenMessage<LogPage> = /*@__PURE__*/
+export const LogBlockSchema: GenMessage<LogBlock> = /*@__PURE__*/
   messageDesc(file_millrace_v1_sync, 10);
-
-/**
- * @generated from message millrace.v1.PageHeaders
- */
-export type PageHeaders = Message<"millrace.v1.PageHeaders"> & {
-  /**
-   * Which message, from 0 on.
-   *
-   * @generated from field: uint32 index = 1;
-   */
-  index: number;
-
-  /**
-   * @generated from field: map<string, string> headers = 2;
-   */
-  headers: { [key: string]: string };
-};
-
-/**
- * Describes the message millrace.v1.PageHeaders.
- * Use `create(PageHeadersSchema)` to create a new message.
- */
-export const PageHeadersSchema: GenMessage<PageHeaders> = /*@__PURE__*/
-  messageDesc(file_millrace_v1_sync, 11);
 
 /**
  * @generated from service millrace.v1.SyncService
