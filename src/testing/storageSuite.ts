@@ -14,6 +14,7 @@
 import { describe } from "@effect/vitest"
 import { acceptTests } from "./storage/accept.ts"
 import { appendTests } from "./storage/append.ts"
+import { blockTests } from "./storage/blocks.ts"
 import { cursorTests } from "./storage/cursors.ts"
 import { discardTests } from "./storage/discards.ts"
 import { identityTests } from "./storage/identity.ts"
@@ -34,6 +35,7 @@ export const storageSuite = (name: string, options: StorageSuiteOptions): void =
     appendTests(options)
     keyTests(options)
     acceptTests(options)
+    blockTests(options)
     tombstoneTests(options)
     discardTests(options)
     readTests(options)

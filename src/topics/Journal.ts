@@ -22,6 +22,8 @@ export interface Depositor extends Omit<AppendDepositor, "failed"> {
 export interface Follower {
   /** Whether it wants messages on a topic now; asked for each run of messages on one topic. */
   readonly wants: (topic: string) => boolean
+  /** Whether of messages that one log has in a row the last one says it all: the others may be left out. Absent: no. */
+  readonly isContentWithLast?: boolean
   /** Topic filters that match all that it may want. Where there is none, it wants nothing. */
   readonly filters: () => ReadonlyArray<string>
   /**

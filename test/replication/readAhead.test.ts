@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as fc from "fast-check"
 import type { Peer } from "../../src/replication/index.ts"
-import { asPeer, contentsOf, makeNode, passOver } from "./nodes.ts"
+import { asBlockPeer, asPeer, contentsOf, makeNode, passOver } from "./nodes.ts"
 
 /** A peer that gives so many messages of those that are asked for, and counts the questions that it has at a time. */
 const giving = (peer: Peer, sizes: ReadonlyArray<number>) => {
@@ -30,7 +30,8 @@ describe("reading ahead", () => {
         fc.integer({ min: 0, max: 60 }),
         fc.integer({ min: 2, max: 9 }),
         fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 }),
-        (count, known, batch, sizes) =>
+        fc.constantFrom(asPeer, asBlockPeer),
+        (count, known, batch, sizes, asPeerOf) =>
           Effect.runPromise(
             Effect.scoped(
               Effect.gen(function* () {
@@ -42,7 +43,7 @@ describe("reading ahead", () => {
                 yield* publish(0, Math.min(known, count))
                 yield* passOver(y, asPeer(x)).pass
                 yield* publish(Math.min(known, count), count)
-                const { counts, limited } = giving(asPeer(x), sizes)
+                const { counts, limited } = giving(asPeerOf(x), sizes)
                 const result = yield* passOver(y, limited, { batch }).pass
                 expect(result).toMatchObject({ accepted: count - Math.min(known, count), failed: 0 })
                 expect(yield* contentsOf(y)).toEqual(yield* contentsOf(x))

@@ -3,7 +3,7 @@ import * as Sync from "../../src/protocol/grpc/gen/millrace/v1/sync_pb.ts"
 import { makeHeaders } from "../../src/domain/Message.ts"
 import { type Answer, type Asked, type Block, blockOf, bytesOf, type Liar, type Lies } from "./Liar.ts"
 import type { Lie } from "./msgbusLies.ts"
-import { resealed, sealed } from "./sealed.ts"
+import { resealed, sealed } from "../support/sealed.ts"
 
 const response = (block: Partial<Block>): Uint8Array => bytesOf(Sync.SyncServiceFetchResponseSchema, { block })
 
@@ -273,4 +273,8 @@ const ofMoves: ReadonlyArray<Lie> = [
   { what: "stops telling of moves", ofOthers: true, lies: { WatchHeads: (_, answer) => answer.end() } },
 ]
 
-export const syncLies: ReadonlyArray<Lie> = [...ofBlocks, ...ofPeer.map((lie) => ({ ...lie, ofPeer: true })), ...ofMoves]
+export const syncLies: ReadonlyArray<Lie> = [
+  ...ofBlocks,
+  ...ofPeer.map((lie) => ({ ...lie, ofPeer: true })),
+  ...ofMoves,
+]

@@ -12,6 +12,7 @@ import {
   encodeBlock,
   encodeBlocks,
 } from "../../src/storage/parts/Block.ts"
+import { resealed } from "../support/sealed.ts"
 
 const text = fc.oneof(fc.string(), fc.string({ unit: "binary" }), fc.constantFrom("", "\0", "ü€😀", "__proto__"))
 const time = fc.oneof(fc.constant(1_700_000_000_000), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER }))
@@ -72,6 +73,55 @@ describe("a block", () => {
       expect(() => new Block(encoded.subarray(0, length), 2), `${length} bytes`).toThrow(DamagedBlock)
     }
     for (const count of [0, 1, 3]) expect(() => new Block(encoded, count)).toThrow(DamagedBlock)
+  })
+
+  it("gives a block of some of its messages, in memory of its own", () => {
+    const cut = fc.tuple(fc.nat({ max: 20 }), fc.nat({ max: 20 }))
+    fc.assert(
+      fc.property(contents, cut, (messages, [a, b]) => {
+        const from = a % messages.length
+        const to = from + 1 + (b % (messages.length - from))
+        const sliced = new Block(encodeBlock(messages), messages.length).slice(from, to)
+        const block = new Block(sliced, to - from)
+        expect(messages.slice(from, to)).toEqual(Array.from({ length: to - from }, (_, index) => block.content(index)))
+        expect(sliced.buffer.byteLength).toBe(sliced.byteLength)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  it("that somebody else has written, whatever that is, is refused, or can be read", () => {
+    let read = 0
+    const edits = fc.array(fc.tuple(fc.nat(), fc.nat({ max: 255 })), { minLength: 1, maxLength: 4 })
+    fc.assert(
+      fc.property(contents, edits, fc.option(fc.nat({ max: 2000 }), { nil: undefined }), (messages, changes, cut) => {
+        const changed = resealed(encodeBlock(messages).subarray(0, cut), (bytes) => {
+          // What is said of the content is in front of it.
+          for (const [at, value] of changes) bytes[4 + (at % Math.min(bytes.byteLength, 60))] = value
+        })
+        const count = changed.byteLength < 12 ? messages.length : changed.readUInt32LE(8)
+        let block: Block
+        try {
+          block = new Block(changed, count)
+        } catch (error) {
+          expect(error).toBeInstanceOf(DamagedBlock)
+          return
+        }
+        let bytes = 0
+        for (let index = 0; index < Math.min(count, 2000); index++) {
+          block.id(index)
+          block.createdAt(index)
+          block.headersText(index)
+          expect(block.idLength(index)).toBeGreaterThanOrEqual(0)
+          expect(block.payload(index).byteLength).toBeLessThanOrEqual(block.bytes(index))
+          bytes += block.bytes(index)
+        }
+        expect(bytes).toBeLessThanOrEqual(changed.byteLength)
+        read++
+      }),
+      { numRuns: 3000 },
+    )
+    expect(read).toBeGreaterThan(100)
   })
 
   it("takes messages up to a number, or a size, and one of any size", () => {

@@ -4,7 +4,7 @@
  */
 import type { EncodedBlock, ReplicatedMessage } from "../../storage/LogStore.ts"
 import { Block } from "../../storage/parts/Block.ts"
-import { messagesIn, replicasFrom } from "../../storage/parts/ReplicaBlocks.ts"
+import { lastReplica, messagesIn, replicasFrom } from "../../storage/parts/ReplicaBlocks.ts"
 
 export class Run {
   /** The first offset. */
@@ -35,8 +35,7 @@ export class Run {
   }
 
   lastMessage(): ReplicatedMessage {
-    const { content, messages } = this.blocks.at(-1)!
-    return { offset: this.last, ...new Block(content, messages).content(messages - 1) }
+    return lastReplica(this.first, this.blocks)
   }
 
   withoutFirst(): Run {

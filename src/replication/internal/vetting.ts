@@ -71,11 +71,7 @@ const vetMessages = (
 }
 
 /** Blocks name no log: they are of the one that was asked for. */
-const vetBlocks = (
-  asked: Asked,
-  first: number,
-  blocks: ReadonlyArray<EncodedBlock>,
-): PeerMisbehaved | undefined => {
+const vetBlocks = (asked: Asked, first: number, blocks: ReadonlyArray<EncodedBlock>): PeerMisbehaved | undefined => {
   if (blocks.length > 0 && first !== asked.from) return wrongOffset(first, asked.from)
   let offset = first
   for (const { content, messages } of blocks) {
@@ -109,9 +105,7 @@ const vetBlock = ({ log, messageBytesMax }: Asked, first: number, block: Block):
     const headers = text === null ? undefined : headersFromForeign(text)
     if (text !== null && headers === undefined) return malformed(first + i, "headers")
     const bytes =
-      headers === undefined
-        ? block.bytes(i) + log.topic.length
-        : contentBytes(log.topic, block.payload(i), headers)
+      headers === undefined ? block.bytes(i) + log.topic.length : contentBytes(log.topic, block.payload(i), headers)
     if (bytes > messageBytesMax) return tooLarge(first + i, bytes, messageBytesMax)
   }
   return undefined

@@ -40,12 +40,7 @@ const add = (tables: Tables, page: Page, block: StoredBlock): void => {
   else page.addBlock(block, contentOf(tables, block))
 }
 
-export const readLog = (
-  context: ReadContext,
-  log: LogId,
-  from: number,
-  limit: PageLimit,
-): ReadonlyArray<Message> => {
+export const readLog = (context: ReadContext, log: LogId, from: number, limit: PageLimit): ReadonlyArray<Message> => {
   const fromOffset = Math.max(from, 1)
   const page = new MessagePage(context.logs, limit, { afterPosition: 0, fromOffset })
   fill(context, page, log, fromOffset)

@@ -239,7 +239,6 @@ export class Block {
     this.idEnds = ends(view, starts.idLengths, count, (flags & idLengthsVary) !== 0, 0)
     const units = endOf(this.idEnds, count - 1)
     const headersFrom = starts.ids + (isWide ? 2 * units : units)
-    this.ids = data.toString(isWide ? "utf16le" : "latin1", starts.ids, headersFrom)
     this.headerEnds =
       (flags & hasHeaders) === 0
         ? { first: headersFrom, each: 0 }
@@ -247,6 +246,8 @@ export class Block {
     const payloadsFrom = endOf(this.headerEnds, count - 1)
     this.payloadEnds = ends(view, starts.payloadLengths, count, (flags & payloadLengthsVary) !== 0, payloadsFrom)
     if (endOf(this.payloadEnds, count - 1) !== byteLength) throw new DamagedBlock("its lengths do not add up")
+    // Only now: Node writes beyond its own memory where UTF-16 is read from an odd number of bytes (24.21).
+    this.ids = data.toString(isWide ? "utf16le" : "latin1", starts.ids, headersFrom)
   }
 
   id(index: number): string {

@@ -6,14 +6,7 @@ import * as Effect from "effect/Effect"
 import type { OffsetConflict, OffsetGap, StorageFailed, WriteFailure } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
-import type {
-  AcceptedRun,
-  AcceptResult,
-  EncodedBlock,
-  LogStore,
-  PageLimit,
-  ReplicatedMessage,
-} from "../LogStore.ts"
+import type { AcceptedRun, AcceptResult, EncodedBlock, LogStore, PageLimit, ReplicatedMessage } from "../LogStore.ts"
 import { Block, BlockWriter, encodeBlocks } from "./Block.ts"
 
 /** How many messages there are in some blocks. */
@@ -60,10 +53,14 @@ export const replicasIn = (
 }
 
 /** The messages, whose offsets follow one another from one on. */
-export const replicasFrom = (
-  from: number,
-  blocks: ReadonlyArray<EncodedBlock>,
-): ReadonlyArray<ReplicatedMessage> => replicasIn(blocks, (index) => from + index)
+export const replicasFrom = (from: number, blocks: ReadonlyArray<EncodedBlock>): ReadonlyArray<ReplicatedMessage> =>
+  replicasIn(blocks, (index) => from + index)
+
+/** The last one of them. */
+export const lastReplica = (from: number, blocks: ReadonlyArray<EncodedBlock>): ReplicatedMessage => {
+  const { content, messages } = blocks.at(-1)!
+  return { offset: from + messagesIn(blocks) - 1, ...new Block(content, messages).content(messages - 1) }
+}
 
 /** The messages of a batch that were accepted, as they are stored. */
 export const acceptedOf = (
@@ -117,8 +114,4 @@ export const acceptBlocks = (
   from: number,
   blocks: ReadonlyArray<EncodedBlock>,
 ): Effect.Effect<AcceptedRun, OffsetConflict | OffsetGap | WriteFailure> =>
-  store.acceptBlocks?.(log, from, blocks) ??
-  Effect.map(
-    store.accept(log, replicasFrom(from, blocks)),
-    runOf,
-  )
+  store.acceptBlocks?.(log, from, blocks) ?? Effect.map(store.accept(log, replicasFrom(from, blocks)), runOf)

@@ -8,14 +8,7 @@ import { type LogId, key as logKey } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { Block, BlockWriter, encodeBlocks } from "../parts/Block.ts"
 import { blockWriters, replicasIn } from "../parts/ReplicaBlocks.ts"
-import type {
-  AppendResult,
-  BlockPlace,
-  Draft,
-  DraftBlock,
-  EncodedBlock,
-  ReplicatedMessage,
-} from "../LogStore.ts"
+import type { AppendResult, BlockPlace, Draft, DraftBlock, EncodedBlock, ReplicatedMessage } from "../LogStore.ts"
 import {
   headersAt,
   type HeadersColumn,

@@ -44,3 +44,13 @@ export const replica = (
   payload: Buffer.from(text),
   deleted: more.deleted ?? false,
 })
+
+/** What a message says, without its places in the journal, to be compared. */
+export const contentOf = ({ createdAt, deleted, headers, id, offset, payload }: ReplicatedMessage) => ({
+  offset,
+  id,
+  createdAt,
+  deleted,
+  headers: { ...headers },
+  payload: Buffer.from(payload).toString("latin1"),
+})

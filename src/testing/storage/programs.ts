@@ -11,7 +11,14 @@ import type { StoreUnusable } from "../../domain/errors.ts"
 import { makeHeaders } from "../../domain/Message.ts"
 import { type Draft, type KeyWindow, LogStore, type PageLimit, type ReplicatedMessage } from "../../storage/LogStore.ts"
 import type { StorageSuiteOptions, StorePlace } from "./StorePlace.ts"
-import { otherNode, ownNode } from "./fixtures.ts"
+import {
+  acceptBlocks,
+  acceptedOf,
+  encodeReplicas,
+  readBlocks,
+  replicasFrom,
+} from "../../storage/parts/ReplicaBlocks.ts"
+import { contentOf, otherNode, ownNode } from "./fixtures.ts"
 import { readPages } from "./reads.ts"
 import { observe, StorageModel } from "./StorageModel.ts"
 import * as Layer from "effect/Layer"
@@ -251,7 +258,17 @@ const compareAccept = (store: Store, model: StorageModel, command: Command & { r
         deleted,
       }
     })
-    const outcome = yield* Effect.match(store.accept(log, messages), {
+    const first = messages[0]?.offset ?? 0
+    const isRun = messages.length > 0 && messages.every((message, i) => message.offset === first + i)
+    // Every other run encoded, as a peer gives it.
+    const accept =
+      isRun && first % 2 === 0
+        ? Effect.map(acceptBlocks(store, log, first, encodeReplicas(messages)), (run) => ({
+            accepted: acceptedOf(log, messages, run),
+            head: run.head,
+          }))
+        : store.accept(log, messages)
+    const outcome = yield* Effect.match(accept, {
       onSuccess: ({ accepted, head }) => ({ accepted: accepted.map(observe), head }),
       onFailure: (error) =>
         error._tag === "OffsetGap"
@@ -275,6 +292,10 @@ const compareLogs = (store: Store, model: StorageModel) =>
         for (let next = 1; next <= offset;) {
           const page = yield* Effect.orDie(store.readLog(log, next, limit))
           expect(page.length).toBeGreaterThan(0)
+          const blocks = yield* Effect.orDie(readBlocks(store, log, next, { rows: page.length, bytes: 1000 }))
+          const encoded = replicasFrom(next, blocks)
+          expect(encoded.length).toBeGreaterThan(0)
+          expect(encoded.map(contentOf)).toEqual(page.slice(0, encoded.length).map(contentOf))
           found.push(...page)
           next = page.at(-1)!.offset + 1
         }

@@ -64,6 +64,10 @@ export class JournalTap implements Tap {
 
   wants = (topic: string): boolean => this.#follower.wants(topic)
 
+  get isContentWithLast(): boolean {
+    return this.#follower.isContentWithLast === true
+  }
+
   filters = (): ReadonlyArray<JournalFilter> => {
     const filters = this.#follower.filters()
     return filters.length > filtersMax ? everything : filters.map((topics) => ({ topics, origin: undefined }))

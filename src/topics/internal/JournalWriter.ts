@@ -33,7 +33,7 @@ import {
 import { CommitPump, overlapEntriesMin } from "../../storage/parts/CommitPump.ts"
 import * as CommitSpan from "../../storage/parts/commitSpan.ts"
 import { failureOf } from "../../storage/parts/failure.ts"
-import { acceptBlocks, acceptedOf, replicasFrom } from "../../storage/parts/ReplicaBlocks.ts"
+import { acceptBlocks, acceptedOf, lastReplica, replicasFrom } from "../../storage/parts/ReplicaBlocks.ts"
 import { TopicsSettings } from "../TopicsSettings.ts"
 import * as commit from "./commit.ts"
 import { type AppendEntry, type AppendError, BatchEntry, CallEntry, DepositEntry } from "./entries.ts"
@@ -255,9 +255,12 @@ const make = Effect.fnUntraced(function* () {
     acceptBlocks: (log, from, blocks) =>
       call("accept", acceptBlocks(store, log, from, blocks), (run) => {
         if (run.count === 0) return
-        // Blocks are taken apart only where somebody wants what is in them.
-        if (feed.isHeeded(log.topic)) offer(acceptedOf(log, replicasFrom(from, blocks), run))
-        else feed.offer([], run.position + run.count - 1)
+        // Blocks are taken apart only as far as somebody wants what is in them.
+        const heeded = feed.heeded(log.topic)
+        const position = run.position + run.count - 1
+        if (heeded === "all") offer(acceptedOf(log, replicasFrom(from, blocks), run))
+        else if (heeded === "last") offer(acceptedOf(log, [lastReplica(from, blocks)], { ...run, count: 1, position }))
+        else feed.offer([], position)
       }),
     // The feed has nothing to give: that messages are gone is seen by who reads on.
     discard: (log, from) => call("discard", store.discard(log, from), () => undefined),

@@ -54,6 +54,8 @@ export interface FeedSubscription {
 export interface Tap {
   /** Whether it wants messages on a topic now. */
   readonly wants: (topic: string) => boolean
+  /** Whether the last message of a run that one log has in the journal says it all. */
+  readonly isContentWithLast: boolean
   /** What has to be read of the journal for it. */
   readonly filters: () => ReadonlyArray<JournalFilter>
   /** A commit, as far as it is wanted, and the journal's end after it. Payloads are lent. */
@@ -61,6 +63,9 @@ export interface Tap {
   /** Something has come up to the journal's end, and has to be read from storage. */
   readonly jump: (end: number) => void
 }
+
+/** All messages, the last one alone, or nothing but the journal's end. */
+export type Heeded = "all" | "last" | "end"
 
 export class LiveFeed extends Context.Service<
   LiveFeed,
@@ -72,8 +77,8 @@ export class LiveFeed extends Context.Service<
     readonly offer: (messages: ReadonlyArray<Message.Message>, end: number) => void
     /** Whether anybody would get a commit that is offered now. */
     readonly wants: (messages: ReadonlyArray<Message.Message>) => boolean
-    /** Whether anything but the journal's end matters of what is offered on a topic now. */
-    readonly isHeeded: (topic: string) => boolean
+    /** What matters of a run of messages that is offered on a topic now. */
+    readonly heeded: (topic: string) => Heeded
     /** Sends every subscriber to storage for what it holds up to the journal's end, because nobody knows what came there. */
     readonly jump: (end: number) => void
     /** The journal's end as far as commits were offered. */
@@ -96,7 +101,7 @@ export class LiveFeed extends Context.Service<
       const feed =
         store.info.isShared === true
           ? // What comes between own commits is told from their messages.
-            { ...feeds, ...(yield* follow(store, settings, feeds)), isHeeded: () => true }
+            { ...feeds, ...(yield* follow(store, settings, feeds)), heeded: () => "all" as const }
           : alone(feeds)
       yield* metrics.watchFeedLag(yield* Effect.context(), () => feed.end() - feed.position())
       return feed
@@ -238,8 +243,12 @@ export const makeFeeds = Effect.fnUntraced(function* (
   const mark = (feed: Feed, end: number): void =>
     publish(feed, { seq: feed.seq++, messages: undefined, end, bytes: 0, readers: feed.subscribers })
 
-  const isHeeded: Feeds["isHeeded"] = (topic) =>
-    (feeds.size > 0 && route(topic).length > 0) || [...taps.keys()].some((tap) => tap.wants(topic))
+  const heeded: Feeds["heeded"] = (topic) => {
+    if (feeds.size > 0 && route(topic).length > 0) return "all"
+    const wanting = [...taps.keys()].filter((tap) => tap.wants(topic))
+    if (wanting.length === 0) return "end"
+    return wanting.every((tap) => tap.isContentWithLast) ? "last" : "all"
+  }
 
   const jump = (end: number): void => {
     position = end
@@ -342,5 +351,15 @@ export const makeFeeds = Effect.fnUntraced(function* (
 
   yield* metrics.watchHeldBytes(context, () => heldBytes)
 
-  return { offer, jump, position: () => position, coverage, isWanted, isHeeded, heldBytes: () => heldBytes, subscribe, tap }
+  return {
+    offer,
+    jump,
+    position: () => position,
+    coverage,
+    isWanted,
+    heeded,
+    heldBytes: () => heldBytes,
+    subscribe,
+    tap,
+  }
 })

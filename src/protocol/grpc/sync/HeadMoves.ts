@@ -59,6 +59,7 @@ export const make = Effect.fnUntraced(function* (
 
   const { changed } = yield* journal.follow({
     wants: () => watchers.size > 0,
+    isContentWithLast: true,
     filters: () => (watchers.size > 0 ? everything : []),
     take: (messages) => {
       for (let i = 0; i < messages.length; i++) {
