@@ -33,7 +33,7 @@ import type {
   TombstoneResult,
 } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
-import { messagesIn, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
+import { messagesIn, offsetsBeyond, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
 import type { Commits, Refused, Written } from "./Commits.ts"
 import * as Deleted from "./Deleted.ts"
 import type { Tables } from "./Environment.ts"
@@ -242,11 +242,9 @@ class LogWriter {
   ): Written<AcceptedRun> | Refused<OffsetConflict | OffsetGap> {
     const { journal, tables } = this.options
     const row = journal.logs.find(log)
-    const count = messagesIn(blocks)
-    const head = from + count - 1
-    const isNext = count > 0 && from === (row?.head ?? 0) + 1
-    const ranges = row === undefined || !isNext ? [] : Deleted.between(tables, row.number, { first: from, last: head })
-    if (!isNext || ranges.length > 0) {
+    const beyond = offsetsBeyond(row?.head ?? 0, from, blocks)
+    const ranges = row === undefined || beyond === undefined ? [] : Deleted.between(tables, row.number, beyond)
+    if (beyond === undefined || ranges.length > 0) {
       const result = this.accept(log, replicasFrom(from, blocks))
       return "refused" in result ? result : { ...result, value: runOf(result.value) }
     }
@@ -255,7 +253,7 @@ class LogWriter {
     const places = blocks.map(({ content, messages }) => write.addBlock(touched, messages, content))
     writeJournal(tables, write)
     return {
-      value: { head, count, position: places[0]!.position, deleted: [] },
+      value: { head: beyond.last, count: messagesIn(blocks), position: places[0]!.position, deleted: [] },
       committed: () => write.committed(),
     }
   }

@@ -8,10 +8,21 @@ import type { LogId } from "../../domain/LogId.ts"
 import { type Message, noHeaders, noPayload } from "../../domain/Message.ts"
 import type { AcceptedRun, AcceptResult, EncodedBlock, LogStore, PageLimit, ReplicatedMessage } from "../LogStore.ts"
 import { Block, BlockWriter, encodeBlocks } from "./Block.ts"
+import type { OffsetRange } from "./OffsetRanges.ts"
 
 /** How many messages there are in some blocks. */
 export const messagesIn = (blocks: ReadonlyArray<EncodedBlock>): number =>
   blocks.reduce((sum, { messages }) => sum + messages, 0)
+
+/** The offsets of blocks, where a log that ends at `head` goes on with them; undefined where it does not, or they hold nothing. */
+export const offsetsBeyond = (
+  head: number,
+  from: number,
+  blocks: ReadonlyArray<EncodedBlock>,
+): OffsetRange | undefined => {
+  const count = messagesIn(blocks)
+  return count > 0 && from === head + 1 ? { first: from, last: head + count } : undefined
+}
 
 /** The messages on their way into blocks. */
 export const blockWriters = (messages: ReadonlyArray<ReplicatedMessage>): ReadonlyArray<BlockWriter> => {

@@ -7,7 +7,7 @@ import type { OffsetConflict, OffsetGap } from "../../domain/errors.ts"
 import type { LogId } from "../../domain/LogId.ts"
 import type { Message } from "../../domain/Message.ts"
 import { planAccept, type StoredContent } from "../parts/AcceptPlan.ts"
-import { messagesIn, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
+import { messagesIn, offsetsBeyond, replicasFrom, runOf } from "../parts/ReplicaBlocks.ts"
 import type { AcceptedRun, AcceptResult, EncodedBlock, ReplicatedMessage } from "../LogStore.ts"
 import { contains } from "../parts/OffsetRanges.ts"
 import { contentsAt } from "./Blocks.ts"
@@ -71,12 +71,9 @@ export const acceptBlocks = (
 ): Effect.Effect<Written<AcceptedRun>, OffsetConflict | OffsetGap | SqlError> =>
   Effect.gen(function* () {
     const row = journal.logs.find(log)
-    const count = messagesIn(blocks)
-    const head = from + count - 1
-    const isNext = count > 0 && from === (row?.head ?? 0) + 1
-    const ranges =
-      row === undefined || !isNext ? [] : yield* readRanges(session, row.number, { first: from, last: head })
-    if (!isNext || ranges.length > 0) {
+    const beyond = offsetsBeyond(row?.head ?? 0, from, blocks)
+    const ranges = row === undefined || beyond === undefined ? [] : yield* readRanges(session, row.number, beyond)
+    if (beyond === undefined || ranges.length > 0) {
       const { committed, value } = yield* accept(session, journal, log, replicasFrom(from, blocks))
       return { value: runOf(value), committed }
     }
@@ -85,7 +82,7 @@ export const acceptBlocks = (
     const places = blocks.map(({ content, messages }) => write.addBlock(touched, messages, content))
     yield* write.flush(session)
     return {
-      value: { head, count, position: places[0]!.position, deleted: [] },
+      value: { head: beyond.last, count: messagesIn(blocks), position: places[0]!.position, deleted: [] },
       committed: () => write.committed(),
     }
   })
