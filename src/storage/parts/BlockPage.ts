@@ -45,7 +45,10 @@ export class BlockPage extends Page {
 
   #addAsIs(block: Block, from: number, to: number): void {
     this.#endSmall()
-    this.#blocks.push({ messages: to - from, content: block.slice(from, to) })
+    const sliced = block.slice(from, to)
+    // Drivers of databases may give a part of what they have received.
+    const isOwn = sliced.byteLength === sliced.buffer.byteLength
+    this.#blocks.push({ messages: to - from, content: isOwn ? sliced : new Uint8Array(sliced) })
   }
 
   #addSmall(block: Block, from: number, to: number): void {

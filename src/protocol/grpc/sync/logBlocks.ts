@@ -25,6 +25,7 @@ class BlockAnswer implements SelfEncoding {
 
   encode(): Buffer {
     const { content, messages } = this.#block
+    if (content.byteLength === 0) throw new Error("a block was set free before it was sent")
     const block = out.begin(1)
     out.number(1, this.#first)
     out.number(2, messages)
