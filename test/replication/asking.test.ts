@@ -4,7 +4,7 @@ import { Effect, Option, Queue, Stream } from "effect"
 import * as TestClock from "effect/testing/TestClock"
 import type { LogHead } from "../../src/domain/LogId.ts"
 import { type Peer, PeerUnreachable } from "../../src/replication/index.ts"
-import { asPeer, idOf, makeNode, replicating, type PlainPeer } from "./nodes.ts"
+import { asPeer, contentsOf, idOf, makeNode, replicating, type PlainPeer } from "./nodes.ts"
 
 const gone = new PeerUnreachable({ message: "gone" })
 
@@ -82,6 +82,80 @@ describe("a peer", () => {
         }
         expect(yield* y.topics.head("bad", x.id)).toMatchObject({ value: 1 })
         expect((yield* peers)[0]).toMatchObject({ logsQuarantined: 1, failures: 0 })
+      }),
+    ),
+  )
+
+  it.effect("that has much of one log gives what is published on others meanwhile", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, told, x, y } = yield* telling
+        const slow: Peer = {
+          ...peer,
+          fetch: (log, from, limit) =>
+            Effect.delay(peer.fetch(log, from, limit), log.topic === "large" ? "100 millis" : 0),
+        }
+        const { peers } = yield* replicating(y, [{ peer: slow, settings: { batch: 10 } }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        const publish = Effect.fnUntraced(function* (topic: string, count: number) {
+          yield* x.topics.publishAll(Array.from({ length: count }, (_, i) => ({ topic, payload: `${i}` })))
+          const head = yield* x.topics.head(topic)
+          yield* Queue.offer(told, [{ topic, origin: x.id, offset: Option.getOrThrow(head) }])
+        })
+        const headOf = (topic: string) =>
+          Effect.map(
+            y.topics.head(topic, x.id),
+            Option.getOrElse(() => 0),
+          )
+        yield* publish("large", 1000)
+        yield* TestClock.adjust("500 millis")
+        yield* publish("small", 1)
+        yield* publish("other", 30)
+        // Its own turn comes in the end.
+        yield* publish("large", 1)
+        yield* TestClock.adjust("500 millis")
+        expect([yield* headOf("small"), yield* headOf("other")]).toEqual([1, 30])
+        expect(yield* headOf("large")).toBeLessThan(500)
+        expect((yield* peers)[0]).toMatchObject({ failures: 0 })
+        yield* TestClock.adjust("20 seconds")
+        expect(yield* contentsOf(y)).toEqual(yield* contentsOf(x))
+      }),
+    ),
+  )
+
+  it.effect("that has much of one log, and differs in another, is asked for both", () =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const { peer, state, told, x, y } = yield* telling
+        yield* x.topics.publish("bad", "1")
+        let isLying = false
+        const liar: Peer = {
+          ...peer,
+          fetch: (log, from, limit) =>
+            Effect.map(
+              Effect.delay(peer.fetch(log, from, limit), log.topic === "large" ? "100 millis" : 0),
+              (messages) =>
+                messages.map((message) => (isLying && log.topic === "bad" ? { ...message, id: "another" } : message)),
+            ),
+        }
+        const { peers } = yield* replicating(y, [{ peer: liar, settings: { batch: 10 } }])
+        yield* Queue.offer(told, [])
+        yield* TestClock.adjust("10 millis")
+        isLying = true
+        const drafts = Array.from({ length: 200 }, (_, i) => ({ topic: "large", payload: `${i}` }))
+        yield* x.topics.publishAll(drafts)
+        yield* Queue.offer(told, [{ topic: "large", origin: x.id, offset: 200 }])
+        yield* TestClock.adjust("200 millis")
+        yield* x.topics.publish("bad", "2")
+        yield* Queue.offer(told, [{ topic: "bad", origin: x.id, offset: 2 }])
+        yield* TestClock.adjust("300 millis")
+        expect((yield* peers)[0]).toMatchObject({ logsQuarantined: 1 })
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* y.topics.head("large", x.id)).toMatchObject({ value: 200 })
+        expect((yield* peers)[0]).toMatchObject({ logsQuarantined: 1, logsFailing: 1 })
+        // The whole is looked at soon: it is that which tells that something is wrong.
+        expect(state.passes).toBeGreaterThan(5)
       }),
     ),
   )

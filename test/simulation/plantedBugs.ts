@@ -56,13 +56,13 @@ export const bugs: Readonly<Record<string, PlantedBug>> = {
     kinds: ["ordinary"],
     file: "replication/internal/PeerSync.ts",
     edit: [
-      "accepted += yield* this.#take(pair, true)",
+      "accepted += yield* this.#take(pair, true, meanwhile)",
       `{
         const state = this.#book.log(pair.log)
         if (state?.syncedHead === pair.remoteHead && state.failures === 0) continue
         this.#book.succeeded(pair, pair.remoteHead, now)
         const undone = Effect.sync(() => this.#book.recompare(pair.log))
-        accepted += yield* Effect.onError(this.#take(pair, true), () => undone)
+        accepted += yield* Effect.onError(this.#take(pair, true, meanwhile), () => undone)
       }`,
     ],
   },

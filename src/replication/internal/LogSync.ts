@@ -12,7 +12,7 @@ import { deleteMarkers } from "../../domain/Topic.ts"
 import { conflict, isSame } from "../../storage/parts/AcceptPlan.ts"
 import type { ReplicatedMessage } from "../../storage/LogStore.ts"
 import type { ReadError, Replica } from "../../topics/index.ts"
-import { PeerMisbehaved } from "../errors.ts"
+import { PeerMisbehaved, type PeerRefused } from "../errors.ts"
 import type { Peer, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
 import { applyDeletions } from "./deletions.ts"
@@ -29,6 +29,9 @@ export type LocalFailure = WriteFailure | Unavailable | ReadError
 
 /** Told after each batch: up to which offset the log is here now, and how many messages were new. */
 export type OnProgress = (localHead: number, accepted: number) => void
+
+/** What is done between two batches. */
+export type Between = Effect.Effect<void, PeerUnreachable | PeerRefused | LocalFailure>
 
 /**
  * A batch without its first message, where that is the last one of the batch before, which is stored; undefined where it is
@@ -56,7 +59,8 @@ export class LogSync {
   get(
     { localHead, log, remoteHead }: LogPair,
     onProgress: OnProgress,
-  ): Effect.Effect<number, LogProblem | PeerUnreachable | LocalFailure> {
+    between: Between = Effect.void,
+  ): Effect.Effect<number, LogProblem | PeerUnreachable | PeerRefused | LocalFailure> {
     return Effect.scoped(
       Effect.gen({ self: this }, function* () {
         // The last one that is here comes again, and is compared.
@@ -91,6 +95,7 @@ export class LogSync {
           accepted += stored
           onProgress(head, stored)
           if (last >= remoteHead) return accepted
+          yield* between
         }
       }),
     )

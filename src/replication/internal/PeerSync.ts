@@ -15,7 +15,8 @@ import { PeerMisbehaved, PeerRefused } from "../errors.ts"
 import type { Peer, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
 import { backoffMillis } from "./backoff.ts"
-import { type LocalFailure, type LogProblem, LogSync } from "./LogSync.ts"
+import { type Between, type LocalFailure, type LogProblem, LogSync, type OnProgress } from "./LogSync.ts"
+import type { Moves } from "./Moves.ts"
 import type { PeerBook } from "./PeerBook.ts"
 import { Stumbles } from "./Stumbles.ts"
 import { logProblem, type LogPair, type Plan, plan } from "./plan.ts"
@@ -33,6 +34,9 @@ export interface PassResult {
   readonly problem: string | undefined
 }
 
+/** So many messages of a log are got while another one is being got: more wait for their turn. */
+const meanwhileMax = 10_000
+
 /** From so many logs on, all heads are read at once. */
 const headsOneByOneMax = 100
 
@@ -43,6 +47,8 @@ export class PeerSync {
   readonly #book: PeerBook
   readonly #logs: LogSync
   readonly #stumbles = new Stumbles()
+  /** What the peer tells while something is done with it. */
+  #moves: Moves | undefined
   /** One thing at a time is done with a peer. */
   readonly #lock = Semaphore.makeUnsafe(1)
   /** This node's own logs are filled from the peer until it is open. */
@@ -56,6 +62,11 @@ export class PeerSync {
     this.#logs = new LogSync(peer, replica, settings)
     const isNew = book.memory.inStepWith !== replica.incarnation
     this.#healed = Latch.makeUnsafe(settings.identity === undefined || !(settings.heals || isNew))
+  }
+
+  /** From now on what the peer tells is looked at also while a log is being got that much is missing of. */
+  hear(moves: Moves): void {
+    this.#moves = moves
   }
 
   /** Succeeds when this node's own logs are here as far as the peer has them, or are not to be filled from it. */
@@ -97,18 +108,19 @@ export class PeerSync {
 
   /** Gets what is missing here of some logs, which the peer has told of. */
   readonly part = (moved: ReadonlyArray<LogId.LogHead>): Effect.Effect<PassResult, PassFailure> =>
-    this.#alone(
-      Effect.gen({ self: this }, function* () {
-        const local =
-          moved.length > headsOneByOneMax
-            ? yield* this.#replica.heads
-            : yield* Effect.forEach(
-                moved.filter((head) => logProblem(head) === undefined),
-                (log) => Effect.map(this.#replica.head(log), (offset) => ({ ...log, offset })),
-              )
-        return yield* this.#carryOut(this.#plan(local, moved), false)
-      }),
-    )
+    this.#alone(Effect.flatMap(this.#planned(moved), (planned) => this.#carryOut(planned, false)))
+
+  /** What there is to do about some logs. */
+  #planned(moved: ReadonlyArray<LogId.LogHead>): Effect.Effect<Plan, LocalFailure> {
+    const local =
+      moved.length > headsOneByOneMax
+        ? this.#replica.heads
+        : Effect.forEach(
+            moved.filter((head) => logProblem(head) === undefined),
+            (log) => Effect.map(this.#replica.head(log), (offset) => ({ ...log, offset })),
+          )
+    return Effect.map(local, (heads) => this.#plan(heads, moved))
+  }
 
   /** Does something with the peer's logs while nothing else is done with them. */
   readonly withLogs = <A, E>(use: (logs: LogSync) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
@@ -166,33 +178,79 @@ export class PeerSync {
   }
 
   /** What is only to be compared waits for a whole pass: nothing is missing. */
-  #carryOut({ alarms, compared, listed, wanted }: Plan, isWhole: boolean): Effect.Effect<PassResult, PassFailure> {
+  #carryOut(planned: Plan, isWhole: boolean): Effect.Effect<PassResult, PassFailure> {
     return Effect.gen({ self: this }, function* () {
-      for (const pair of listed) this.#book.looked(pair)
-      const now = yield* Clock.currentTimeMillis
-      for (const { error, ...pair } of alarms) {
-        if (this.#isDue(pair, now)) this.#book.failed(pair, error.message, now)
-      }
+      const wanted = this.#stumbles.inOrder(planned.wanted)
+      const concerned = new Map(this.#concerned(planned, isWhole))
+      const waiting = new Set(wanted.map(({ log }) => LogId.key(log)))
+      yield* this.#look(planned)
       let accepted = 0
-      for (const pair of this.#stumbles.inOrder(wanted)) accepted += yield* this.#take(pair, true)
+      for (const pair of wanted) {
+        const meanwhile = this.#meanwhile(waiting, (others) => {
+          for (const [key, other] of this.#concerned(others, false)) concerned.set(key, other)
+        })
+        accepted += yield* this.#take(pair, true, meanwhile)
+        waiting.delete(LogId.key(pair.log))
+      }
       if (isWhole)
-        for (const pair of this.#stumbles.inOrder(compared))
+        for (const pair of this.#stumbles.inOrder(planned.compared))
           if (!this.#book.isSettled(pair)) yield* this.#take(pair, false)
-      const failing = [...alarms, ...wanted, ...(isWhole ? compared : [])]
+      const failing = [...concerned.values()]
         .map(({ log }) => this.#book.log(log))
         .filter((state) => state !== undefined && state.failures > 0 && state.quarantine?.isKept !== true)
       return { accepted, failed: failing.length, problem: failing[0]?.lastError }
     })
   }
 
+  /** Notes how long logs are, and what is wrong with them as the peer lists them. */
+  #look({ alarms, listed }: Plan): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => {
+      for (const pair of listed) this.#book.looked(pair)
+      for (const { error, ...pair } of alarms) {
+        if (this.#isDue(pair, now)) this.#book.failed(pair, error.message, now)
+      }
+    })
+  }
+
+  /** The logs that something is done about, or is wrong with, by their keys. */
+  #concerned({ alarms, compared, wanted }: Plan, isWhole: boolean): ReadonlyArray<readonly [string, LogPair]> {
+    return [...alarms, ...wanted, ...(isWhole ? compared : [])].map((pair) => [LogId.key(pair.log), pair])
+  }
+
+  /**
+   * Gets what has moved of other logs meanwhile, between two batches of a log: what was published just now does not wait until
+   * all that was missed is here. Logs that are waiting for their turn keep it.
+   */
+  #meanwhile(waiting: ReadonlySet<string>, note: (planned: Plan) => void): Between {
+    return Effect.gen({ self: this }, function* () {
+      const told = this.#moves?.takeNow() ?? []
+      const others = told.filter((head) => !waiting.has(LogId.key(head)))
+      const later = told.filter((head) => waiting.has(LogId.key(head)))
+      if (others.length > 0) {
+        const planned = yield* this.#planned(others)
+        note(planned)
+        yield* this.#look(planned)
+        for (const pair of this.#stumbles.inOrder(planned.wanted)) {
+          if (pair.remoteHead - pair.localHead <= meanwhileMax) yield* this.#take(pair, true)
+          else later.push({ ...pair.log, offset: pair.remoteHead })
+        }
+      }
+      this.#moves?.giveBack(later)
+    })
+  }
+
   /** Gets a log, or compares it, if it is due; gives how many messages were new. What is wrong with it is written down. */
-  #take(pair: LogPair, isWanted: boolean): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
+  #take(
+    pair: LogPair,
+    isWanted: boolean,
+    between?: Between,
+  ): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
     return Effect.gen({ self: this }, function* () {
       if (!this.#isDue(pair, yield* Clock.currentTimeMillis)) return 0
       let hasMoved = false
       const onMoved = () => void (hasMoved = true)
       return yield* Effect.onExit(
-        this.#taking(pair, isWanted ? this.#got(pair, onMoved) : this.#compared(pair)),
+        this.#taking(pair, isWanted ? this.#got(pair, onMoved, between) : this.#compared(pair)),
         (exit) =>
           Exit.isSuccess(exit) || hasMoved ? Effect.sync(() => this.#stumbles.clear(pair.log)) : this.#stumbled(pair),
       )
@@ -209,7 +267,7 @@ export class PeerSync {
 
   #taking(
     pair: LogPair,
-    attempt: Effect.Effect<number, LogProblem | PeerUnreachable | LocalFailure>,
+    attempt: Effect.Effect<number, LogProblem | PeerUnreachable | PeerRefused | LocalFailure>,
   ): Effect.Effect<number, PeerUnreachable | PeerRefused | LocalFailure> {
     return Effect.gen({ self: this }, function* () {
       const got = yield* Effect.result(this.#reconsidered(pair, attempt))
@@ -238,11 +296,12 @@ export class PeerSync {
     })
   }
 
-  #got(pair: LogPair, onMoved: () => void) {
-    return this.#logs.get(pair, (localHead, accepted) => {
+  #got(pair: LogPair, onMoved: () => void, between: Between | undefined) {
+    const onProgress: OnProgress = (localHead, accepted) => {
       onMoved()
       this.#book.progressed(pair, localHead, accepted)
-    })
+    }
+    return this.#logs.get(pair, onProgress, between)
   }
 
   #compared({ localHead, log, remoteHead }: LogPair) {
@@ -250,10 +309,10 @@ export class PeerSync {
   }
 
   /** A log whose copies differ is left as it is, until they agree where they differed. */
-  #reconsidered<A>(
+  #reconsidered<A, E>(
     { localHead, log, remoteHead }: LogPair,
-    otherwise: Effect.Effect<A, LogProblem | PeerUnreachable | LocalFailure>,
-  ): Effect.Effect<A, LogProblem | PeerUnreachable | LocalFailure> {
+    otherwise: Effect.Effect<A, E>,
+  ): Effect.Effect<A, E | LogProblem | PeerUnreachable | LocalFailure> {
     const quarantine = this.#book.log(log)?.quarantine
     if (quarantine === undefined || quarantine.offset > Math.min(localHead, remoteHead)) return otherwise
     return Effect.andThen(this.#logs.compare(log, quarantine.offset), otherwise)

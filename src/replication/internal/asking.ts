@@ -5,54 +5,16 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Latch from "effect/Latch"
 import * as Stream from "effect/Stream"
-import * as LogId from "../../domain/LogId.ts"
 import type { Peer, PeerUnreachable } from "../Peer.ts"
 import type { PeerSettings } from "../PeerSettings.ts"
 import { backoffMillis } from "./backoff.ts"
+import { Moves } from "./Moves.ts"
 import type { PeerBook } from "./PeerBook.ts"
 import type { PassFailure, PassResult, PeerSync } from "./PeerSync.ts"
 
 /** The first wait for a peer that is not there. */
 const firstRetryMillis = 100
-
-/** What a peer has told that nobody has looked at yet. Bounded by the logs that there are. */
-class Moves {
-  #heads: Map<string, LogId.LogHead> = new Map()
-  #isWholeDue = false
-  readonly #some = Latch.makeUnsafe(false)
-  readonly #headsMax: number
-
-  constructor(headsMax: number) {
-    this.#headsMax = headsMax
-  }
-
-  add(heads: ReadonlyArray<LogId.LogHead>): void {
-    for (const head of heads) this.#heads.set(LogId.key(head), head)
-    if (this.#heads.size > this.#headsMax) this.wantWhole()
-    else if (this.#heads.size > 0) this.#some.openUnsafe()
-  }
-
-  /** Something may have been missed. */
-  wantWhole(): void {
-    this.#heads = new Map()
-    this.#isWholeDue = true
-    this.#some.openUnsafe()
-  }
-
-  /** Waits until there is something: the logs that have moved, or undefined where all are to be looked at. */
-  readonly take: Effect.Effect<ReadonlyArray<LogId.LogHead> | undefined> = Effect.map(
-    Effect.suspend(() => this.#some.await),
-    () => {
-      const heads = this.#isWholeDue ? undefined : [...this.#heads.values()]
-      this.#heads = new Map()
-      this.#isWholeDue = false
-      this.#some.closeUnsafe()
-      return heads
-    },
-  )
-}
 
 /** After so many watches in a row that ended before they had told anything, a peer is only asked for a while. */
 const vainWatchesMax = 3
@@ -143,6 +105,7 @@ export const asking = ({ book, peer, settings, sync }: Asking): Effect.Effect<ne
   /** For as long as the peer is there, and is who it should be. */
   const session: Effect.Effect<never, PassFailure> = Effect.suspend(() => {
     const moves = new Moves(settings.logsMax)
+    sync.hear(moves)
     book.connected()
     if (vainWatches < vainWatchesMax) return Effect.raceFirst(working(moves), listening(moves))
     vainWatches = 0
