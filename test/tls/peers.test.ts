@@ -15,18 +15,26 @@ import { secret } from "./Service.ts"
 const stranger = await makeAuthority("a stranger")
 const own = await authority.issue({ names: [] })
 
+/** What anybody is told who asks who a node is. */
+const open: ReadonlySet<string | symbol> = new Set(["info", "node", "incarnation"])
+
 /** A service that notes which of its operations were asked for. */
 const noting = <Service extends object>(service: Service, asked: Set<string>): Service =>
   new Proxy(service, {
     get: (target, name, receiver) => {
-      if (name !== "info") asked.add(String(name))
+      if (!open.has(name)) asked.add(String(name))
       return Reflect.get(target, name, receiver) as unknown
     },
   })
 
 const servedUnderTls = (node: TestNode, asked: Set<string>) =>
   serve(
-    { ...node, topics: noting(node.topics, asked), journal: noting(node.journal, asked) },
+    {
+      ...node,
+      topics: noting(node.topics, asked),
+      journal: noting(node.journal, asked),
+      replica: noting(node.replica, asked),
+    },
     { tls: { ...certificate, clientCa: authority.cert } },
   )
 
