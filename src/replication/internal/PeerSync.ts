@@ -34,6 +34,12 @@ export interface PassResult {
   readonly problem: string | undefined
 }
 
+/** Logs that were looked at while others were being got, by their keys, and how many messages of them were new. */
+interface Others {
+  readonly pairs: Map<string, LogPair>
+  accepted: number
+}
+
 /** So many messages of a log are got while another one is being got: more wait for their turn. */
 const meanwhileMax = 10_000
 
@@ -181,24 +187,24 @@ export class PeerSync {
   #carryOut(planned: Plan, isWhole: boolean): Effect.Effect<PassResult, PassFailure> {
     return Effect.gen({ self: this }, function* () {
       const wanted = this.#stumbles.inOrder(planned.wanted)
-      const concerned = new Map(this.#concerned(planned, isWhole))
+      const others: Others = { pairs: new Map(), accepted: 0 }
       const waiting = new Set(wanted.map(({ log }) => LogId.key(log)))
       yield* this.#look(planned)
       let accepted = 0
       for (const pair of wanted) {
-        const meanwhile = this.#meanwhile(waiting, (others) => {
-          for (const [key, other] of this.#concerned(others, false)) concerned.set(key, other)
-        })
+        const meanwhile = this.#meanwhile(waiting, others)
         accepted += yield* this.#take(pair, true, meanwhile)
         waiting.delete(LogId.key(pair.log))
       }
       if (isWhole)
         for (const pair of this.#stumbles.inOrder(planned.compared))
           if (!this.#book.isSettled(pair)) yield* this.#take(pair, false)
-      const failing = [...concerned.values()]
+      const concerned = [...planned.alarms, ...wanted, ...(isWhole ? planned.compared : [])]
+      if (others.pairs.size > 0) for (const { log } of concerned) others.pairs.delete(LogId.key(log))
+      const failing = [...concerned, ...others.pairs.values()]
         .map(({ log }) => this.#book.log(log))
         .filter((state) => state !== undefined && state.failures > 0 && state.quarantine?.isKept !== true)
-      return { accepted, failed: failing.length, problem: failing[0]?.lastError }
+      return { accepted: accepted + others.accepted, failed: failing.length, problem: failing[0]?.lastError }
     })
   }
 
@@ -212,26 +218,21 @@ export class PeerSync {
     })
   }
 
-  /** The logs that something is done about, or is wrong with, by their keys. */
-  #concerned({ alarms, compared, wanted }: Plan, isWhole: boolean): ReadonlyArray<readonly [string, LogPair]> {
-    return [...alarms, ...wanted, ...(isWhole ? compared : [])].map((pair) => [LogId.key(pair.log), pair])
-  }
-
   /**
    * Gets what has moved of other logs meanwhile, between two batches of a log: what was published just now does not wait until
-   * all that was missed is here. Logs that are waiting for their turn keep it.
+   * all that was missed is here. Logs that are waiting for their turn keep it. Notes the others.
    */
-  #meanwhile(waiting: ReadonlySet<string>, note: (planned: Plan) => void): Between {
+  #meanwhile(waiting: ReadonlySet<string>, noted: Others): Between {
     return Effect.gen({ self: this }, function* () {
       const told = this.#moves?.takeNow() ?? []
       const others = told.filter((head) => !waiting.has(LogId.key(head)))
       const later = told.filter((head) => waiting.has(LogId.key(head)))
       if (others.length > 0) {
         const planned = yield* this.#planned(others)
-        note(planned)
+        for (const pair of [...planned.alarms, ...planned.wanted]) noted.pairs.set(LogId.key(pair.log), pair)
         yield* this.#look(planned)
         for (const pair of this.#stumbles.inOrder(planned.wanted)) {
-          if (pair.remoteHead - pair.localHead <= meanwhileMax) yield* this.#take(pair, true)
+          if (pair.remoteHead - pair.localHead <= meanwhileMax) noted.accepted += yield* this.#take(pair, true)
           else later.push({ ...pair.log, offset: pair.remoteHead })
         }
       }
