@@ -34,8 +34,11 @@ export interface Peer {
   readonly name: string
   /** Who it says that it is. */
   readonly identity: Effect.Effect<NodeId, PeerUnreachable>
-  /** All logs that it holds, its own and those that it has got from others. */
-  readonly heads: Effect.Effect<ReadonlyArray<LogHead>, PeerUnreachable>
+  /**
+   * All logs that it holds, its own and those that it has got from others. Fails with `PeerMisbehaved` where the list is not
+   * to be understood, or has no end: it is asked less and less often then.
+   */
+  readonly heads: Effect.Effect<ReadonlyArray<LogHead>, PeerUnreachable | PeerMisbehaved>
   /**
    * Messages of a log from an offset on, no more than `limit`. Fewer where there are not so many, or where they would be too
    * many bytes for one answer; but always one where there is one. Fails with `PeerMisbehaved` where what it gives is not

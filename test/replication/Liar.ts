@@ -179,6 +179,8 @@ export class Liar {
   /** What it has been asked for since it has lied about who it is. */
   readonly askedAfterwards: Array<string> = []
   isLying = false
+  /** Ends its connections, so that it is looked at anew at once. */
+  disconnect: () => void = () => undefined
   /** Messages of each log. */
   head = 5
   readonly #lies: Lies
@@ -317,9 +319,10 @@ export const listen = (liar: Liar): Effect.Effect<Liar, never, Scope.Scope> =>
         session.on("error", () => undefined)
         session.on("close", () => sessions.delete(session))
       })
-      server.on("close", () => {
+      liar.disconnect = () => {
         for (const session of sessions) session.destroy()
-      })
+      }
+      server.on("close", liar.disconnect)
       server.on("stream", (stream, headers) => {
         const pieces: Array<Buffer> = []
         const answer = new Answer(stream)

@@ -14,7 +14,7 @@ import { type Asked, vet } from "../../src/replication/internal/vetting.ts"
 import type { ReplicatedMessage } from "../../src/storage/LogStore.ts"
 import { encodeReplicas } from "../../src/storage/parts/ReplicaBlocks.ts"
 import { contentOf } from "../../src/testing/storage/fixtures.ts"
-import { resealed } from "../support/sealed.ts"
+import { resealed, sealed } from "../support/sealed.ts"
 import { idOf, makeNode } from "./nodes.ts"
 
 const log = { topic: "orders", origin: idOf("x") }
@@ -124,6 +124,86 @@ describe("a run of blocks", () => {
       { numRuns: 300 },
     )
     expect(taken).toBeGreaterThan(20)
+  })
+})
+
+/** What a peer gives instead of three true messages, and what is said of it. */
+type Wrong = readonly [what: string, blocks: PeerRun["blocks"], says: RegExp]
+
+const truth = (change: Partial<ReplicatedMessage> = {}): PeerRun["blocks"] =>
+  encodeReplicas(
+    [1, 2, 3].map((offset) => ({
+      offset,
+      id: `id ${offset}`,
+      createdAt: offset,
+      headers: makeHeaders({ number: `${offset}` }),
+      payload: Buffer.from(`message ${offset}`),
+      deleted: false,
+      ...change,
+    })),
+  )
+
+/** The block with other bytes, and a checksum that fits. */
+const forged = (change: (bytes: Buffer) => void): PeerRun["blocks"] =>
+  truth().map((block) => ({ ...block, content: resealed(block.content, change) }))
+
+const cut = (change: (bytes: Uint8Array) => Uint8Array): PeerRun["blocks"] =>
+  truth().map((block) => ({ ...block, content: sealed(change(block.content)) }))
+
+const noBlock = /the block at offset 1 cannot be taken/
+const noIdOrTime = /an id or a time that cannot be/
+
+describe("a block that a peer gives", () => {
+  const [version, flags, reserved, count] = [4, 5, 6, 8]
+  it.each<Wrong>([
+    ["has messages without ids", truth({ id: "" }), noIdOrTime],
+    ["has an id without end", truth({ id: "i".repeat(256) }), noIdOrTime],
+    ["has half of a character as id", truth({ id: "\ud83e" }), noIdOrTime],
+    ["has a time that is no number", truth({ createdAt: Number.NaN }), noIdOrTime],
+    ["has a time before 1970", truth({ createdAt: -1 }), noIdOrTime],
+    ["has a time between two milliseconds", truth({ createdAt: 0.5 }), noIdOrTime],
+    ["has a time beyond all numbers", truth({ createdAt: 2 ** 53 }), noIdOrTime],
+    [
+      "has a message that is too large",
+      truth({ payload: new Uint8Array(2 * 1024 * 1024) }),
+      /at most 1048576 are taken/,
+    ],
+    ["has more messages than were asked for", Array.from({ length: 2000 }, () => truth()).flat(), /were asked for/],
+    ["has more messages than a block", [{ messages: 2000, content: new Uint8Array(100) }], noBlock],
+    ["has fewer messages than it says", truth().map((block) => ({ ...block, messages: 4 })), noBlock],
+    [
+      "has 4 billion messages in a few bytes",
+      forged((bytes) => {
+        bytes.writeUInt8(0, flags)
+        bytes.writeUInt32LE(2 ** 32 - 1, count)
+      }),
+      noBlock,
+    ],
+    ["is of another layout", forged((bytes) => bytes.writeUInt8(2, version)), noBlock],
+    ["has flags that nobody knows", forged((bytes) => bytes.writeUInt8(0xff, flags)), noBlock],
+    ["says what nobody knows", forged((bytes) => bytes.writeUInt16LE(1, reserved)), noBlock],
+    ["is empty", cut((bytes) => bytes.subarray(0, 0)), noBlock],
+    ["has 3 bytes", cut((bytes) => bytes.subarray(0, 3)), noBlock],
+    ["ends before its columns", cut((bytes) => bytes.subarray(0, 11)), noBlock],
+    ["ends too early", cut((bytes) => bytes.subarray(0, -1)), noBlock],
+    ["goes on behind its end", cut((bytes) => Buffer.concat([bytes, Buffer.from("x")])), noBlock],
+    [
+      "has headers that are none",
+      forged((bytes) => bytes.write("{", bytes.indexOf('[["number"'))),
+      /headers that cannot be/,
+    ],
+    [
+      "has a header that is a number",
+      forged((bytes) => {
+        const at = bytes.indexOf('"]]')
+        bytes.write(" ", at - 2)
+        bytes.write(" ", at)
+      }),
+      /headers that cannot be/,
+    ],
+  ])("and that %s is refused", (_, blocks, says) => {
+    const problem = vet(asked(1, 5000), { first: 1, blocks })
+    expect(problem).toMatchObject({ _tag: "PeerMisbehaved", message: expect.stringMatching(says) })
   })
 })
 

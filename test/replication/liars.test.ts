@@ -111,7 +111,7 @@ describe("a peer that lies", () => {
     Effect.gen(function* () {
       const peer = yield* liar(lie(method.heads, { $typeName: "millrace.v1.HeadsResponse", heads: heads(10_000) }))
       const error = yield* Effect.flip(peer.heads)
-      expect(error).toMatchObject({ _tag: "PeerUnreachable" })
+      expect(error).toMatchObject({ _tag: "PeerMisbehaved" })
       expect(error.message).toContain(`more than ${headsMax.toLocaleString("en")} logs`)
     }).pipe(Effect.scoped),
   )

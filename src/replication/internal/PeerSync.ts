@@ -133,7 +133,7 @@ export class PeerSync {
     this.#alone(Effect.suspend(() => use(this.#logs)))
 
   /** The last offset that the peer has of a log; 0 where it has nothing. */
-  headOf(log: LogId.LogId): Effect.Effect<number, PeerUnreachable> {
+  headOf(log: LogId.LogId): Effect.Effect<number, PeerUnreachable | PeerMisbehaved> {
     const key = LogId.key(log)
     return Effect.map(this.#peer.heads, (heads) => heads.find((head) => LogId.key(head) === key)?.offset ?? 0)
   }

@@ -60,6 +60,9 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
 
   const sentence = (problem: Error) => `the node at ${url} sent what cannot be taken: ${problem.message}`
 
+  const misbehaved = (reason: PeerMisbehaved["reason"], problem: Error): Effect.Effect<never, PeerMisbehaved> =>
+    Effect.fail(new PeerMisbehaved({ reason, message: sentence(problem) }))
+
   const listing = () => {
     const listed: Array<LogHead> = []
     return collecting<HeadsResponse, ReadonlyArray<LogHead>>({
@@ -123,9 +126,7 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
 
     heads: asking(connection.collect(method.heads, { $typeName: "millrace.v1.HeadsRequest" }, listing)).pipe(
       Effect.mapError(unreachable),
-      Effect.flatMap((taken) =>
-        taken instanceof Error ? Effect.fail(unreachable({ message: sentence(taken) })) : Effect.succeed(taken),
-      ),
+      Effect.flatMap((taken) => (taken instanceof Error ? misbehaved("malformed log", taken) : Effect.succeed(taken))),
     ),
 
     fetch: (log, from, limit) => {
@@ -142,9 +143,7 @@ export const overSync = ({ abandon, asking, connection }: PeerConnection): Spoke
         asked.pipe(
           Effect.mapError(unreachable),
           Effect.flatMap((taken) =>
-            taken instanceof Error
-              ? Effect.fail(new PeerMisbehaved({ reason: "malformed message", message: sentence(taken) }))
-              : Effect.succeed(taken),
+            taken instanceof Error ? misbehaved("malformed message", taken) : Effect.succeed(taken),
           ),
         ),
       )
