@@ -48,11 +48,13 @@ export const blockTests = (options: StorageSuiteOptions): void => {
           yield* fill(store)
           expect(yield* readBlocks(store, own, 4000, unlimited)).toEqual([])
           expect(yield* readBlocks(store, foreign, 1, unlimited)).toEqual([])
-          for (const from of [1, 2, 30, 31, 32, 1000, 3029, 3031, 3033]) {
-            const all = yield* contentsOf(store, own, from)
-            for (const rows of [1, 2, 29, 1500, 10_000]) {
+          const all = yield* contentsOf(store, own)
+          for (const from of [1, 2, 31, 1000, 3031, 3033]) {
+            for (const rows of [1, 29, 1500, 10_000]) {
               const blocks = yield* readBlocks(store, own, from, { rows, bytes: unlimited.bytes })
-              expect(said(from, blocks)).toEqual(all.slice(0, rows))
+              // As text: it is compared at a fraction of the cost.
+              const expected = all.slice(from - 1, from - 1 + rows)
+              expect(JSON.stringify(said(from, blocks)) === JSON.stringify(expected)).toBe(true)
               for (const { content } of blocks) expect(content.buffer.byteLength).toBe(content.byteLength)
             }
           }
@@ -102,7 +104,8 @@ export const blockTests = (options: StorageSuiteOptions): void => {
             expect(run).toEqual({ head: from + count - 1, count, position: end + from, deleted: run.deleted })
             from += count
           }
-          expect(yield* contentsOf(store, foreign)).toEqual(yield* contentsOf(store, own))
+          const [copy, original] = [yield* contentsOf(store, foreign), yield* contentsOf(store, own)]
+          expect(JSON.stringify(copy) === JSON.stringify(original)).toBe(true)
           expect(yield* store.end).toBe(end + head)
         }),
       ),
